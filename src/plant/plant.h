@@ -1,0 +1,67 @@
+/* plant.h - from inputs to records: the same code for recorded and live input, a function of its inputs alone.
+ *
+ * It reads no clock, file or setting but through kdp_plant_input.  One thread; no allocation after open except through
+ * the book pool's reserved memory. */
+#ifndef KDPI_PLANT_H
+#define KDPI_PLANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "input.h"
+#include "kdp/book.h"
+#include "message.h"
+#include "ring.h"
+#include "stream.h"
+
+struct kdp_plant;
+
+struct kdp_plant_config {
+    struct kdp_ring *ring;
+    uint32_t max_markets;  /* 0: 262,144 */
+    bool hash;             /* keep the stream hash */
+    /* wait is called when the ring is full (the tape is behind); it returns 0 to try again or an error to give up.
+     * NULL: a full ring is a bug. */
+    int (*wait)(void *arg);
+    void *wait_arg;
+    /* rejected is told of every frame refused, with its words; may be NULL */
+    void (*rejected)(void *arg, const struct kdp_input_head *input, const char *frame, const struct kdp_message *msg);
+    void *rejected_arg;
+    int64_t (*now_ns)(void); /* for pub_delay_ns only; NULL: delay is 0 (replay) */
+};
+
+int kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config);
+void kdp_plant_close(struct kdp_plant *plant);
+/* kdp_plant_restore gives the plant the ids of earlier runs before its first input. */
+int kdp_plant_restore(struct kdp_plant *plant, const struct kdp_stream_instrument *instruments, size_t count);
+
+/* kdp_plant_input consumes one input that is already in the raw ring: decodes, applies, writes and publishes records. */
+int kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, const void *payload);
+
+struct kdp_plant_market { /* what replay's summary says of a market */
+    const char *ticker;
+    uint32_t instrument;
+    enum kdp_book_state state;
+    struct kdp_top top;
+    uint32_t bid_levels, ask_levels;
+    int64_t bid_size_total_e2, ask_size_total_e2;
+    uint64_t bbo_changes, trades, messages;
+    int64_t last_ts_ms; /* KDP_INT64_NULL: none */
+    int32_t last_price_e4;
+    int64_t volume_e2;
+};
+struct kdp_plant_totals {
+    uint64_t frames, malformed, gaps, gaps_healed, connections, records, duplicates, unknown_types, off_grid;
+    uint64_t missed[8]; /* by enum kdp_message_kind group, see plant.c */
+    uint64_t records_by_template[KDP_TEMPLATE_MAX + 1];
+};
+void kdp_plant_totals(const struct kdp_plant *plant, struct kdp_plant_totals *totals);
+/* kdp_plant_types lists counts by the frames' own type: index from 0, NULL past the end. */
+const char *kdp_plant_type_at(const struct kdp_plant *plant, unsigned index, uint64_t *countp);
+/* kdp_plant_market_at lists markets by id: false past the end. */
+bool kdp_plant_market_at(const struct kdp_plant *plant, uint32_t index, struct kdp_plant_market *market);
+/* kdp_plant_hash gives the stream hash so far, 32 hex digits and NUL. */
+void kdp_plant_hash(const struct kdp_plant *plant, char out[33]);
+
+#endif

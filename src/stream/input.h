@@ -1,0 +1,65 @@
+/* input.h - the inputs of the plant: what the raw tape is a log of, and the only thing the plant reads.
+ *
+ * stream = f(raw tape).  An input is copied into the raw ring before it is decoded, in the order in which the plant
+ * consumes it.  On the raw tape the same bytes lie in compressed blocks (docs/design/tape.md). */
+#ifndef KDPI_INPUT_H
+#define KDPI_INPUT_H
+
+#include <assert.h>
+#include <stdint.h>
+
+enum kdp_input_kind {
+    KDP_INPUT_START = 1,        /* struct kdp_input_start: a run begins */
+    KDP_INPUT_CONNECTED = 2,    /* struct kdp_input_line, then the URL */
+    KDP_INPUT_DISCONNECTED = 3, /* struct kdp_input_line, then words */
+    KDP_INPUT_FRAME = 4,        /* the frame's text as received */
+    KDP_INPUT_COMMAND = 5,      /* a command's text as sent */
+    KDP_INPUT_REST = 6,         /* struct kdp_input_rest, then path and body */
+    KDP_INPUT_TIMER = 7,        /* struct kdp_input_timer */
+    KDP_INPUT_RELOAD = 8,       /* rule text */
+    KDP_INPUT_STOP = 9          /* nothing: the run ends in order */
+};
+
+/* flags of an input */
+#define KDP_INPUT_TS_DERIVED 1u /* recv_ns was not recorded but derived from the messages */
+#define KDP_INPUT_LEG_YES 2u    /* NO prices of this frame are already on the YES scale */
+#define KDP_INPUT_BARE 4u       /* from a recording without connection marks: a new connection must be guessed */
+
+struct kdp_input_head {
+    uint32_t length;  /* 0: bytes of payload after this head (the ring pads to a multiple of 8) */
+    uint8_t kind;     /* 4 */
+    uint8_t flags;    /* 5 */
+    uint16_t line;    /* 6: connection from 1, 0 where there is none */
+    uint64_t index;   /* 8: place among all inputs of the data directory, from 1 */
+    int64_t recv_ns;  /* 16: wall clock at receipt */
+};
+static_assert(sizeof(struct kdp_input_head) == 24, "input head");
+
+struct kdp_input_start {
+    uint64_t next_seq;        /* first sequence number of this run */
+    uint64_t unused_from;     /* first number never given out, 0: no break */
+    uint64_t applied;         /* inputs up to this index count; those after it, before this START, were never applied */
+    uint64_t session;         /* random, names the run */
+    uint32_t next_instrument; /* first id not yet given out */
+    uint32_t flags;           /* KDP_START_... */
+};
+#define KDP_START_FRESH 1u     /* the data directory was empty */
+#define KDP_START_RING_LOST 2u /* the ring was gone: unused_from names the hole */
+#define KDP_START_KILLED 4u    /* the last run did not end in order */
+
+struct kdp_input_line {
+    uint32_t epoch;
+    uint32_t reason; /* enum kdp_reason */
+};
+struct kdp_input_rest {
+    uint32_t status;   /* HTTP status */
+    uint32_t path_len; /* path with query, before the body */
+    uint64_t request;  /* what was asked, chosen by the session */
+};
+struct kdp_input_timer {
+    uint32_t kind;
+    uint32_t arg32;
+    uint64_t arg;
+};
+
+#endif
