@@ -1,5 +1,6 @@
 /* test_base.c - decimals, times and error words of src/base. */
 #include "clock.h"
+#include "crc32c.h"
 #include "decimal.h"
 #include "error.h"
 #include "kdp_test.h"
@@ -116,4 +117,21 @@ KDP_TEST(errors_keep_words_and_next_step)
     CHECK_STR(kdpi_error_name(-KDP_EFULL), "EFULL");
     char buf[64];
     CHECK_STR(kdpi_escape(buf, sizeof buf, "a\x1b[2J\n", 6), "a\\x1b[2J\\x0a");
+}
+
+KDP_TEST(crc32c_is_castagnoli_at_every_length)
+{
+    static uint8_t bytes[8192];
+    uint64_t seed = kdp_test_seed();
+
+    CHECK_INT(kdpi_crc32c(0, "123456789", 9), 0xe3069283u);
+    CHECK_INT(kdpi_crc32c(0, "", 0), 0);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)kdp_test_random(&seed);
+    for (size_t len = 0; len < sizeof bytes; len += len < 64 ? 1 : 37) {
+        uint32_t whole = kdpi_crc32c_portable(0, bytes, len);
+
+        CHECK_INT(kdpi_crc32c(0, bytes, len), whole);
+        CHECK_INT(kdpi_crc32c(kdpi_crc32c(0, bytes, len / 3), bytes + len / 3, len - len / 3), whole);
+    }
 }
