@@ -1,0 +1,197 @@
+/* setting_table.c - the table itself.  A command names the rows it takes (src/cmd/command.h); a row is shared
+ * by all commands that have an option of that name, so its words hold for each of them.
+ *
+ * Order of the columns: name, variable, type, unit, default, min, max, choices, about, section. */
+#include "setting.h"
+#include "clock.h"
+#include "error.h"
+#include "words.h"
+
+#include <string.h>
+
+#define S KDP_NS_PER_S
+#define MS KDP_NS_PER_MS
+#define MIB (INT64_C(1) << 20)
+#define GIB (INT64_C(1) << 30)
+
+static const struct kdp_setting table[] = {
+    /* what every command takes */
+    {"data", "KDP_DATA", KDP_SETTING_PATH, "DIR", "./data", 0, 0, NULL, "the data folder",
+     KDP_SECTION_GENERAL},
+    {"log-level", "LOG_LEVEL", KDP_SETTING_CHOICE, "L", "warning", 0, 0,
+     "error|warning|info|debug|critical|warn", "least weight of a log line", KDP_SECTION_GENERAL},
+    {"log-file", "KDP_LOG_FILE", KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL,
+     "where the log goes: a file, or - for stderr", KDP_SECTION_GENERAL},
+    {"color", "KDP_COLOR", KDP_SETTING_CHOICE, "WHEN", "auto", 0, 0, "auto|always|never",
+     "colours on the screen", KDP_SECTION_GENERAL},
+    {"env-file", NULL, KDP_SETTING_PATH, "FILE", "./.env", 0, 0, NULL, "settings file", KDP_SECTION_COMMAND},
+    {"quiet", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "answers and errors only",
+     KDP_SECTION_COMMAND},
+
+    /* the exchange */
+    {"api-key", "KALSHI_API_KEY", KDP_SETTING_SECRET, "ID", NULL, 0, 0, NULL,
+     "key ID of the exchange account", KDP_SECTION_EXCHANGE},
+    {"private-key", "KALSHI_PRIVATE_KEY_PATH", KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL,
+     "private key in PEM form, RSA or Ed25519", KDP_SECTION_EXCHANGE},
+    {"base-url", "KALSHI_BASE_URL", KDP_SETTING_URL, "URL", "https://external-api.kalshi.com/trade-api/v2", 0,
+     0, "https|http", "REST address", KDP_SECTION_EXCHANGE},
+    {"ws-url", "KALSHI_WS_URL", KDP_SETTING_URL, "URL", "wss://external-api-ws.kalshi.com/trade-api/ws/v2", 0,
+     0, "wss|ws", "stream address", KDP_SECTION_EXCHANGE},
+    {"ws-auth-token", "KALSHI_WS_AUTH_TOKEN", KDP_SETTING_SECRET, "TOKEN", NULL, 0, 0, NULL,
+     "bearer token of old setups; the exchange wants a signature", KDP_SECTION_EXCHANGE},
+    {"ca-file", "KALSHI_CA_FILE", KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL,
+     "certificates in PEM form, added to the system's roots", KDP_SECTION_EXCHANGE},
+
+    /* the plant and its stores */
+    {"ring-size", "KDP_RING_SIZE", KDP_SETTING_BYTES, "SIZE", "256M", 64 * 1024, 64 * GIB, NULL,
+     "shared memory of the record ring, a power of two", KDP_SECTION_CAPTURE},
+    {"raw-ring-size", "KDP_RAW_RING_SIZE", KDP_SETTING_BYTES, "SIZE", "64M", 64 * 1024, 64 * GIB, NULL,
+     "shared memory of the input ring, a power of two", KDP_SECTION_CAPTURE},
+    {"max-markets", "KDP_MAX_MARKETS", KDP_SETTING_COUNT, "N", "262144", 1, 16777216, NULL,
+     "books that memory is reserved for", KDP_SECTION_CAPTURE},
+    {"segment-size", "KDP_SEGMENT_SIZE", KDP_SETTING_BYTES, "SIZE", "256M", MIB, 16 * GIB, NULL,
+     "a tape file is sealed when it has passed this", KDP_SECTION_CAPTURE},
+    {"sync-interval", "KDP_SYNC_INTERVAL", KDP_SETTING_SPAN, "SPAN", "10ms", 1 * MS, 60 * S, NULL,
+     "the tape is synced to disk at least this often", KDP_SECTION_CAPTURE},
+    {"tape-keep", "KDP_TAPE_KEEP", KDP_SETTING_SPAN, "SPAN", "2d", 60 * S, 36500 * KDP_NS_PER_DAY, NULL,
+     "sealed tape files go after this, once the lake has them", KDP_SECTION_CAPTURE},
+    {"raw-keep", "KDP_RAW_KEEP", KDP_SETTING_SPAN, "SPAN", "7d", 60 * S, 36500 * KDP_NS_PER_DAY, NULL,
+     "sealed raw tape files go after this", KDP_SECTION_CAPTURE},
+    {"tape-quota", "KDP_TAPE_QUOTA", KDP_SETTING_BYTES, "SIZE", NULL, MIB, INT64_MAX, NULL,
+     "most that tape and raw tape may take on disk", KDP_SECTION_CAPTURE},
+
+    /* QuestDB */
+    {"questdb-rdb-host", "QUESTDB_RDB_HOST", KDP_SETTING_TEXT, "HOST", NULL, 0, 0, NULL, "hot database",
+     KDP_SECTION_QUESTDB},
+    {"questdb-rdb-port", "QUESTDB_RDB_PORT", KDP_SETTING_COUNT, "PORT", "9000", 1, 65535, NULL,
+     "its HTTP port", KDP_SECTION_QUESTDB},
+    {"questdb-hdb-host", "QUESTDB_HDB_HOST", KDP_SETTING_TEXT, "HOST", NULL, 0, 0, NULL,
+     "historical database", KDP_SECTION_QUESTDB},
+    {"questdb-hdb-port", "QUESTDB_HDB_PORT", KDP_SETTING_COUNT, "PORT", "9000", 1, 65535, NULL,
+     "its HTTP port", KDP_SECTION_QUESTDB},
+
+    /* what to look at */
+    {"ticker", NULL, KDP_SETTING_LIST, "GLOB", NULL, 0, 0, NULL, "markets, * and ? allowed; may be repeated",
+     KDP_SECTION_COMMAND},
+    {"series", NULL, KDP_SETTING_LIST, "S", NULL, 0, 0, NULL, "series; may be repeated", KDP_SECTION_COMMAND},
+    {"event", NULL, KDP_SETTING_LIST, "E", NULL, 0, 0, NULL, "events; may be repeated", KDP_SECTION_COMMAND},
+    {"combos", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "combination markets too",
+     KDP_SECTION_COMMAND},
+    {"types", NULL, KDP_SETTING_LIST, "LIST", NULL, 0, 0, NULL, "record types, trade,bbo for example",
+     KDP_SECTION_COMMAND},
+    {"columns", NULL, KDP_SETTING_LIST, "LIST", NULL, 0, 0, NULL, "columns to show, in this order",
+     KDP_SECTION_COMMAND},
+
+    /* when */
+    {"start", NULL, KDP_SETTING_TIME, "TIME", NULL, 0, 0, NULL, "start of the range, included (UTC)",
+     KDP_SECTION_COMMAND},
+    {"end", NULL, KDP_SETTING_TIME, "TIME", NULL, 0, 0, NULL, "end of the range, not included (UTC)",
+     KDP_SECTION_COMMAND},
+    {"date", NULL, KDP_SETTING_TIME, "DAY", NULL, 0, 0, NULL, "one day (UTC)", KDP_SECTION_COMMAND},
+    {"at", NULL, KDP_SETTING_TIME, "TIME", NULL, 0, 0, NULL, "as received by this time (UTC)",
+     KDP_SECTION_COMMAND},
+    {"at-seq", NULL, KDP_SETTING_COUNT, "SEQ", NULL, 1, INT64_MAX, NULL, "as of this sequence number",
+     KDP_SECTION_COMMAND},
+    {"from", NULL, KDP_SETTING_PLACE, "PLACE", NULL, 0, 0, "oldest|now",
+     "first record: oldest, now, SEQ or TIME", KDP_SECTION_COMMAND},
+    {"to", NULL, KDP_SETTING_PLACE, "PLACE", NULL, 0, 0, "end", "stop there: end, SEQ or TIME",
+     KDP_SECTION_COMMAND},
+    {"seconds", NULL, KDP_SETTING_SPAN, "N", NULL, 0, 36500 * KDP_NS_PER_DAY, NULL, "end after so long",
+     KDP_SECTION_COMMAND},
+    {"follow", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "wait for more at the end",
+     KDP_SECTION_COMMAND},
+
+    /* recordings in */
+    {"input", NULL, KDP_SETTING_FILES, "FILE", NULL, 0, 0, NULL,
+     "plain, .gz or .zst, - is stdin; may be repeated", KDP_SECTION_COMMAND},
+    {"speed", NULL, KDP_SETTING_TEXT, "N|max", "max", 0, 0, NULL, "times the recorded pace",
+     KDP_SECTION_COMMAND},
+    {"append", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "go on in a data folder that has a tape",
+     KDP_SECTION_COMMAND},
+    {"leg", NULL, KDP_SETTING_CHOICE, "no|yes", NULL, 0, 0, "no|yes",
+     "scale of NO prices, where the recording does not say", KDP_SECTION_COMMAND},
+    {"raw", NULL, KDP_SETTING_SWITCH, NULL, "yes", 0, 0, NULL, "write the raw tape", KDP_SECTION_COMMAND},
+    {"tape", NULL, KDP_SETTING_SWITCH, NULL, "yes", 0, 0, NULL, "write the record tape", KDP_SECTION_COMMAND},
+    {"lake", NULL, KDP_SETTING_SWITCH, NULL, "yes", 0, 0, NULL, "seal what came into the lake",
+     KDP_SECTION_COMMAND},
+
+    /* answers */
+    {"format", NULL, KDP_SETTING_CHOICE, "F", "table", 0, 0, "table|csv|json", "table, csv or json",
+     KDP_SECTION_COMMAND},
+    {"summary", NULL, KDP_SETTING_CHOICE, "json", NULL, 0, 0, "json", "one JSON object at the end",
+     KDP_SECTION_COMMAND},
+    {"limit", NULL, KDP_SETTING_COUNT, "N", NULL, 1, INT64_MAX, NULL, "at most so many rows",
+     KDP_SECTION_COMMAND},
+    {"depth", NULL, KDP_SETTING_COUNT, "N", NULL, 1, 10001, NULL, "levels a side", KDP_SECTION_COMMAND},
+    {"interval", NULL, KDP_SETTING_SPAN, "SPAN", "1m", 1 * S, 366 * KDP_NS_PER_DAY, NULL,
+     "length of a bar: 1s, 5m, 1h, 1d", KDP_SECTION_COMMAND},
+    {"local", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "times of the local zone",
+     KDP_SECTION_COMMAND},
+    {"progress", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL,
+     "a line each 10 s without a terminal; --no-progress: none", KDP_SECTION_COMMAND},
+    {"output", NULL, KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL, "file to write, - is stdout",
+     KDP_SECTION_COMMAND},
+    {"yes", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "do it without asking", KDP_SECTION_COMMAND},
+
+    /* synthetic sessions */
+    {"markets", NULL, KDP_SETTING_COUNT, "N", "600", 1, 10000000, NULL, "number of markets",
+     KDP_SECTION_COMMAND},
+    {"seed", NULL, KDP_SETTING_COUNT, "N", "7", 0, INT64_MAX, NULL, "the same seed gives the same session",
+     KDP_SECTION_COMMAND},
+    {"rate", NULL, KDP_SETTING_COUNT, "N", NULL, 1, 10000000, NULL, "frames a second", KDP_SECTION_COMMAND},
+    {"frames", NULL, KDP_SETTING_COUNT, "N", NULL, 1, INT64_MAX, NULL, "number of frames",
+     KDP_SECTION_COMMAND},
+
+    /* kdp config */
+    {"all", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "those at their defaults too",
+     KDP_SECTION_COMMAND},
+    {"defaults", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL,
+     "the table of settings with their defaults", KDP_SECTION_COMMAND},
+    {"check", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "only say whether all values fit",
+     KDP_SECTION_COMMAND},
+    {"env-example", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "print env.example",
+     KDP_SECTION_COMMAND},
+};
+
+const struct kdp_setting *
+kdpi_setting_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    }
+    return NULL;
+}
+
+const struct kdp_setting *
+kdpi_setting_at(size_t index)
+{
+    return index < sizeof table / sizeof table[0] ? &table[index] : NULL;
+}
+
+size_t
+kdpi_setting_index(const struct kdp_setting *setting)
+{
+    KDP_ASSERT(setting >= table && setting < table + sizeof table / sizeof table[0]);
+    return (size_t)(setting - table);
+}
+
+const char *
+kdpi_setting_nearest_env(const char *name)
+{
+    const char *best = NULL;
+    unsigned least = 1000;
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        unsigned distance;
+
+        if (table[i].env == NULL)
+            continue;
+        distance = kdpi_word_distance(name, table[i].env);
+        if (distance < least && kdpi_word_near(name, table[i].env, distance)) {
+            least = distance;
+            best = table[i].env;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,54 @@
+/* words.c - optimal string alignment distance over three rows. */
+#include "words.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define WORD_MAX 63
+
+static int
+fold(char c)
+{
+    return c == '_' ? '-' : tolower((unsigned char)c);
+}
+
+static unsigned
+least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+unsigned
+kdpi_word_distance(const char *a, const char *b)
+{
+    unsigned rows[3][WORD_MAX + 1];
+    size_t la = strlen(a), lb = strlen(b);
+
+    if (la > WORD_MAX || lb > WORD_MAX)
+        return 1000;
+    for (size_t j = 0; j <= lb; j++)
+        rows[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= la; i++) {
+        unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= lb; j++) {
+            unsigned change = above[j - 1] + (fold(a[i - 1]) != fold(b[j - 1]));
+
+            row[j] = least(change, least(above[j] + 1, row[j - 1] + 1));
+            if (i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) && fold(a[i - 2]) == fold(b[j - 1]))
+                row[j] = least(row[j], above2[j - 2] + 1);
+        }
+    }
+    return rows[la % 3][lb];
+}
+
+int
+kdpi_word_near(const char *typed, const char *meant, unsigned distance)
+{
+    size_t len = strlen(typed), other = strlen(meant);
+
+    if (len > other)
+        len = other;
+    return distance <= (len <= 3 ? 1 : len <= 7 ? 2 : 3);
+}

@@ -1,0 +1,135 @@
+/* cmd_completion.c - kdp completion SHELL prints a small script; kdp __complete does the work for all three
+ * shells, so that what they offer comes from the same rows as everything else. */
+#include "cli_private.h"
+#include "commands.h"
+#include "error.h"
+
+#include <string.h>
+
+static const char bash_script[] = "# bash completion of kdp: eval \"$(kdp completion bash)\"\n"
+                                  "_kdp() {\n"
+                                  "    local IFS=$'\\n'\n"
+                                  "    COMPREPLY=($(compgen -W \"$(\"${COMP_WORDS[0]}\" __complete "
+                                  "\"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\" -- "
+                                  "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
+                                  "}\n"
+                                  "complete -o default -F _kdp kdp\n";
+
+static const char zsh_script[] =
+    "#compdef kdp\n"
+    "# zsh completion of kdp: eval \"$(kdp completion zsh)\"\n"
+    "_kdp() {\n"
+    "    local -a found\n"
+    "    found=(\"${(@f)$(${words[1]} __complete \"${(@)words[2,CURRENT]}\" 2>/dev/null)}\")\n"
+    "    if [[ -n ${found[1]} ]]; then compadd -- \"${found[@]}\"; else _files; fi\n"
+    "}\n"
+    "compdef _kdp kdp\n";
+
+static const char fish_script[] = "# fish completion of kdp: kdp completion fish | source\n"
+                                  "complete -c kdp -f -a '(set -l w (commandline -opc) (commandline -ct); "
+                                  "$w[1] __complete $w[2..-1] 2>/dev/null)'\n"
+                                  "complete -c kdp -F -n 'string match -qr -- "
+                                  "\"^--(input|output|data|env-file|log-file|private-key|ca-file)$\" "
+                                  "(commandline -opc)[-1]'\n";
+
+int
+kdp_cmd_completion(struct kdp_cli *cli)
+{
+    const char *const *args;
+
+    kdp_cli_positional(cli, &args);
+    if (strcmp(args[0], "bash") == 0)
+        fputs(bash_script, stdout);
+    else if (strcmp(args[0], "zsh") == 0)
+        fputs(zsh_script, stdout);
+    else if (strcmp(args[0], "fish") == 0)
+        fputs(fish_script, stdout);
+    else
+        return kdp_cli_usage(cli, "Choose one of bash, zsh, fish", "no completion for this shell: %s",
+                             args[0]);
+    return KDP_EXIT_DONE;
+}
+
+static void
+offer(const char *prefix, const char *word)
+{
+    if (strncmp(word, prefix, strlen(prefix)) == 0)
+        puts(word);
+}
+
+static void
+offer_commands(const char *prefix)
+{
+    const struct kdp_command *command;
+
+    for (size_t i = 0; (command = kdp_command_at(i)) != NULL; i++) {
+        if (command->group != NULL)
+            offer(prefix, command->name);
+    }
+    offer(prefix, "help");
+}
+
+static void
+offer_options(const struct kdp_command *command, const char *prefix)
+{
+    const struct kdp_setting *setting;
+    char word[64];
+
+    for (size_t i = 0; (setting = kdpi_setting_at(i)) != NULL; i++) {
+        if (!kdp_command_takes(command, setting))
+            continue;
+        snprintf(word, sizeof word, "--%s%s",
+                 setting->type == KDP_SETTING_SWITCH && setting->fallback != NULL ? "no-" : "",
+                 setting->name);
+        offer(prefix, word);
+    }
+}
+
+static void
+offer_choices(const struct kdp_setting *setting, const char *prefix)
+{
+    const char *p = setting->choices;
+    char word[64];
+
+    while (p != NULL && *p != '\0') {
+        size_t len = strcspn(p, "|");
+
+        snprintf(word, sizeof word, "%.*s", (int)len, p);
+        offer(prefix, word);
+        p += len;
+        p += *p == '|';
+    }
+}
+
+/* The words typed so far, the last one unfinished: "COMMAND ... PREFIX". */
+int
+kdp_cmd_complete(struct kdp_cli *cli)
+{
+    const char *const *words;
+    unsigned count = kdp_cli_positional(cli, &words);
+    const char *prefix = count > 0 ? words[count - 1] : "";
+    const struct kdp_command *command = count > 1 ? kdp_command_find(words[0]) : NULL;
+    const struct kdp_setting *setting = NULL;
+
+    if (count <= 1 || (count == 2 && strcmp(words[0], "help") == 0)) {
+        offer_commands(prefix);
+        return KDP_EXIT_DONE;
+    }
+    if (command == NULL)
+        return KDP_EXIT_DONE;
+    if (strncmp(words[count - 2], "--", 2) == 0)
+        setting = kdpi_setting_find(words[count - 2] + 2);
+    if (setting != NULL && setting->type != KDP_SETTING_SWITCH && kdp_command_takes(command, setting)) {
+        if (setting->type == KDP_SETTING_CHOICE || setting->type == KDP_SETTING_PLACE)
+            offer_choices(setting, prefix);
+        return KDP_EXIT_DONE;
+    }
+    if (strcmp(command->name, "completion") == 0) {
+        offer(prefix, "bash");
+        offer(prefix, "zsh");
+        offer(prefix, "fish");
+    }
+    if (*prefix == '-')
+        offer_options(command, prefix);
+    return KDP_EXIT_DONE;
+}

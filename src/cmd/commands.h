@@ -1,0 +1,12 @@
+/* commands.h - the run functions of all commands; each lives in cmd_NAME.c. */
+#ifndef KDPI_COMMANDS_H
+#define KDPI_COMMANDS_H
+
+struct kdp_cli;
+
+int kdp_cmd_complete(struct kdp_cli *cli);
+int kdp_cmd_completion(struct kdp_cli *cli);
+int kdp_cmd_config(struct kdp_cli *cli);
+int kdp_cmd_version(struct kdp_cli *cli);
+
+#endif

@@ -1,0 +1,133 @@
+/* main.c - the table of commands and nothing that any of them does. */
+#include "cli_private.h"
+#include "commands.h"
+#include "error.h"
+#include "log.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A row stands here from the day its command works (command.h says what belongs to it). */
+static const struct kdp_command commands[] = {
+    {"config", "tend", "effective settings, and where from",
+     "config [--all|--defaults|--check|--env-example] [options]",
+     "Shows the settings that are not at their defaults and where each came from.\n"
+     "Any setting that has a variable can be given as an option, to see its effect.",
+     "what: all defaults check env-example|output: format", NULL,
+     "kdp config --all\n"
+     "kdp config --log-level debug --format json",
+     0, 0, kdp_cmd_config},
+    {"completion", "tend", "for bash, zsh or fish", "completion bash|zsh|fish",
+     "Prints a script that lets the shell complete commands, options and values.\n"
+     "bash: eval \"$(kdp completion bash)\"    fish: kdp completion fish | source",
+     "", NULL,
+     "kdp completion bash\n"
+     "kdp completion zsh",
+     1, 1, kdp_cmd_completion},
+    {"version", "tend", "version and build", "version", "Prints the version and how the program was built.",
+     "", NULL,
+     "kdp version\n"
+     "kdp --version",
+     0, 0, kdp_cmd_version},
+    {"__complete", NULL, "", "__complete WORD...",
+     "Prints the candidates for the last word; the shell scripts ask it.", "", NULL, "", 0, 1000,
+     kdp_cmd_complete},
+};
+
+const struct kdp_command *
+kdp_command_at(size_t index)
+{
+    return index < sizeof commands / sizeof commands[0] ? &commands[index] : NULL;
+}
+
+const struct kdp_command *
+kdp_command_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int
+help(int argc, char **argv)
+{
+    const struct kdp_command *command;
+
+    if (argc == 0) {
+        kdp_help_main(stdout);
+        return KDP_EXIT_DONE;
+    }
+    command = kdp_command_find(argv[0]);
+    if (command == NULL)
+        return kdp_unknown_command(argv[0]);
+    kdp_help_command(stdout, command);
+    return KDP_EXIT_DONE;
+}
+
+static int
+run(struct kdp_cli *cli, int argc, char **argv)
+{
+    int code = kdpi_settings_new(&cli->settings);
+
+    if (code != 0)
+        return kdp_cli_error(cli, code);
+    code = strcmp(cli->command->name, "__complete") == 0 ? 0 : kdp_args_read(cli, argc, argv);
+    if (code != 0)
+        return code;
+    if (cli->help) {
+        kdp_help_command(stdout, cli->command);
+        return KDP_EXIT_DONE;
+    }
+    if (cli->command->group ==
+        NULL) { /* completion: the words are no arguments of ours, and .env is not asked */
+        cli->positional = calloc((size_t)argc + 1, sizeof *cli->positional);
+        if (cli->positional == NULL)
+            return KDP_EXIT_FAILED;
+        for (int i = 0; i < argc; i++)
+            cli->positional[cli->positional_count++] = argv[i];
+        return cli->command->run(cli);
+    }
+    code = kdp_args_settle(cli);
+    if (code != 0)
+        return code;
+    code = cli->command->run(cli);
+    kdpi_log_close();
+    return code;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct kdp_cli cli = {0};
+    const char *name = argc > 1 ? argv[1] : NULL;
+    int code;
+
+    setlocale(LC_CTYPE, "");
+    kdp_signals_install();
+    if (name == NULL) {
+        kdp_help_main(stderr);
+        return KDP_EXIT_USAGE;
+    }
+    if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0)
+        return kdp_cli_finish(&cli, help(0, NULL));
+    if (strcmp(name, "help") == 0)
+        return kdp_cli_finish(&cli, help(argc - 2, argv + 2));
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    if (name[0] == '-') {
+        code = kdpi_fail(KDP_EUSAGE, "no option %s before the command", name);
+        kdpi_hint("Options follow the command: kdp COMMAND [options]; kdp -h lists the commands");
+        return kdp_cli_error(&cli, code);
+    }
+    cli.command = kdp_command_find(name);
+    if (cli.command == NULL)
+        return kdp_unknown_command(name);
+    code = run(&cli, argc - 2, argv + 2);
+    code = kdp_cli_finish(&cli, code);
+    kdpi_settings_free(cli.settings);
+    free(cli.positional);
+    return code;
+}
