@@ -2,6 +2,7 @@
 #include "cli_private.h"
 #include "commands.h"
 #include "error.h"
+#include "table.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,10 +13,26 @@
 
 static const char *const section_titles[] = {
     "General",
-    "The exchange (for live capture; recorded sessions need none of it)",
+    "The exchange (this version replays recorded sessions, which need none of it)",
     "The plant: rings, tapes, retention",
-    "QuestDB (optional; the embedded lake needs none of it)",
+    "QuestDB (optional; this version does not write to it yet)",
 };
+
+/* https://name:password@host is shown as https://host. */
+static void
+hide_userinfo(char *url)
+{
+    char *host = strstr(url, "://"), *stop, *at = NULL;
+
+    if (host == NULL)
+        return;
+    host += 3;
+    stop = host + strcspn(host, "/?#");
+    for (char *p = host; p < stop; p++)
+        at = *p == '@' ? p : at;
+    if (at != NULL)
+        memmove(host, at + 1, strlen(at + 1) + 1);
+}
 
 /* What a person may see of a value: secrets never, a key file with its permissions. */
 static void
@@ -33,6 +50,8 @@ shown_value(const struct kdp_cli *cli, const struct kdp_setting *setting, char *
         return;
     }
     kdpi_escape(buf, size, text, strlen(text));
+    if (setting->type == KDP_SETTING_URL)
+        hide_userinfo(buf);
     if (strcmp(setting->name, "private-key") == 0 || strcmp(setting->name, "ca-file") == 0) {
         size_t used = strlen(buf);
 
@@ -40,42 +59,6 @@ shown_value(const struct kdp_cli *cli, const struct kdp_setting *setting, char *
             snprintf(buf + used, size - used, " (%s)", errno == ENOENT ? "no such file" : strerror(errno));
         else
             snprintf(buf + used, size - used, " (%04o)", (unsigned)st.st_mode & 07777u);
-    }
-}
-
-static void
-put_row(const struct kdp_cli *cli, const struct kdp_setting *setting, size_t name_width, size_t value_width,
-        bool first)
-{
-    char value[VALUE_MAX], origin[VALUE_MAX];
-
-    shown_value(cli, setting, value, sizeof value);
-    kdpi_settings_origin(cli->settings, setting, origin, sizeof origin);
-    switch (kdp_cli_format(cli)) {
-    case KDP_FORMAT_TABLE:
-        printf("%-*s  %-*s  %s\n", (int)name_width, setting->name, (int)value_width,
-               *value != '\0' ? value : "-", origin);
-        break;
-    case KDP_FORMAT_CSV:
-        kdp_cli_csv_text(stdout, setting->name, strlen(setting->name));
-        putchar(',');
-        kdp_cli_csv_text(stdout, value, strlen(value));
-        putchar(',');
-        kdp_cli_csv_text(stdout, origin, strlen(origin));
-        putchar('\n');
-        break;
-    case KDP_FORMAT_JSON:
-        printf("%s\n  {\"setting\": ", first ? "" : ",");
-        kdp_cli_json_text(stdout, setting->name, strlen(setting->name));
-        printf(", \"value\": ");
-        if (*value != '\0')
-            kdp_cli_json_text(stdout, value, strlen(value));
-        else
-            printf("null");
-        printf(", \"from\": ");
-        kdp_cli_json_text(stdout, origin, strlen(origin));
-        putchar('}');
-        break;
     }
 }
 
@@ -88,33 +71,27 @@ is_shown(const struct kdp_cli *cli, const struct kdp_setting *setting, bool all)
 static int
 effective(const struct kdp_cli *cli, bool all)
 {
-    enum kdp_format format = kdp_cli_format(cli);
-    size_t name_width = strlen("SETTING"), value_width = strlen("VALUE");
-    unsigned shown = 0, hidden = 0;
+    struct kdp_table *table = kdp_table_new(stdout, kdp_cli_format(cli));
+    char value[VALUE_MAX], origin[VALUE_MAX];
     const struct kdp_setting *setting;
-    char value[VALUE_MAX];
+    unsigned hidden = 0;
 
+    kdp_table_column(table, "SETTING", "setting", KDP_COLUMN_TEXT);
+    kdp_table_column(table, "VALUE", "value", KDP_COLUMN_TEXT);
+    kdp_table_column(table, "FROM", "from", KDP_COLUMN_TEXT);
     for (size_t i = 0; (setting = kdpi_setting_at(i)) != NULL; i++) {
-        if (!is_shown(cli, setting, all))
+        if (!is_shown(cli, setting, all)) {
+            hidden += setting->env != NULL;
             continue;
+        }
         shown_value(cli, setting, value, sizeof value);
-        if (strlen(setting->name) > name_width)
-            name_width = strlen(setting->name);
-        if (strlen(value) > value_width)
-            value_width = strlen(value);
+        kdpi_settings_origin(cli->settings, setting, origin, sizeof origin);
+        kdp_table_cell(table, setting->name, NULL);
+        kdp_table_cell(table, *value != '\0' ? value : NULL, NULL);
+        kdp_table_cell(table, origin, NULL);
     }
-    if (format == KDP_FORMAT_TABLE)
-        printf("%-*s  %-*s  %s\n", (int)name_width, "SETTING", (int)value_width, "VALUE", "FROM");
-    else
-        printf(format == KDP_FORMAT_CSV ? "setting,value,from\n" : "[");
-    for (size_t i = 0; (setting = kdpi_setting_at(i)) != NULL; i++) {
-        if (is_shown(cli, setting, all))
-            put_row(cli, setting, name_width, value_width, shown++ == 0);
-        else if (setting->env != NULL)
-            hidden++;
-    }
-    if (format == KDP_FORMAT_JSON)
-        printf("%s]\n", shown > 0 ? "\n" : "");
+    if (kdp_table_end(table) != 0)
+        return kdp_cli_error(cli, -KDP_ENOMEM);
     if (hidden > 0)
         kdp_cli_say(cli, "%u more at their defaults: kdp config --all", hidden);
     return KDP_EXIT_DONE;
@@ -124,43 +101,24 @@ effective(const struct kdp_cli *cli, bool all)
 static int
 defaults(const struct kdp_cli *cli)
 {
-    enum kdp_format format = kdp_cli_format(cli);
+    struct kdp_table *table = kdp_table_new(stdout, kdp_cli_format(cli));
     const struct kdp_setting *setting;
-    bool first = true;
 
-    if (format == KDP_FORMAT_TABLE)
-        printf("%-17s %-24s %s\n", "SETTING", "VARIABLE", "DEFAULT");
-    else
-        printf(format == KDP_FORMAT_CSV ? "setting,variable,default,about\n" : "[");
+    kdp_table_column(table, "SETTING", "setting", KDP_COLUMN_TEXT);
+    kdp_table_column(table, "VARIABLE", "variable", KDP_COLUMN_TEXT);
+    kdp_table_column(table, "DEFAULT", "default", KDP_COLUMN_TEXT);
+    if (kdp_cli_format(cli) != KDP_FORMAT_TABLE)
+        kdp_table_column(table, "ABOUT", "about", KDP_COLUMN_TEXT);
     for (size_t i = 0; (setting = kdpi_setting_at(i)) != NULL; i++) {
-        const char *fallback = setting->fallback != NULL ? setting->fallback : "";
-
         if (setting->env == NULL)
             continue;
-        if (format == KDP_FORMAT_TABLE) {
-            printf("%-17s %-24s %s\n", setting->name, setting->env, *fallback != '\0' ? fallback : "-");
-        } else if (format == KDP_FORMAT_CSV) {
-            printf("%s,%s,", setting->name, setting->env);
-            kdp_cli_csv_text(stdout, fallback, strlen(fallback));
-            putchar(',');
-            kdp_cli_csv_text(stdout, setting->about, strlen(setting->about));
-            putchar('\n');
-        } else {
-            printf("%s\n  {\"setting\": \"%s\", \"variable\": \"%s\", \"default\": ", first ? "" : ",",
-                   setting->name, setting->env);
-            if (*fallback != '\0')
-                kdp_cli_json_text(stdout, fallback, strlen(fallback));
-            else
-                printf("null");
-            printf(", \"about\": ");
-            kdp_cli_json_text(stdout, setting->about, strlen(setting->about));
-            putchar('}');
-            first = false;
-        }
+        kdp_table_cell(table, setting->name, NULL);
+        kdp_table_cell(table, setting->env, NULL);
+        kdp_table_cell(table, setting->fallback, NULL);
+        if (kdp_cli_format(cli) != KDP_FORMAT_TABLE)
+            kdp_table_cell(table, setting->about, NULL);
     }
-    if (format == KDP_FORMAT_JSON)
-        printf("\n]\n");
-    return KDP_EXIT_DONE;
+    return kdp_table_end(table) != 0 ? kdp_cli_error(cli, -KDP_ENOMEM) : KDP_EXIT_DONE;
 }
 
 static int

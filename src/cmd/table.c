@@ -1,0 +1,387 @@
+/* table.c - cells kept as one growing text, printed when all widths are known. */
+#include "table.h"
+#include "clock.h"
+#include "decimal.h"
+#include "error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS_MAX 256
+#define TICKER_LEAST 12 /* a ticker is not cut below this */
+
+struct column {
+    char *heading, *name;
+    enum kdp_column_kind kind;
+    size_t width;        /* of the widest cell, heading included */
+    size_t whole, parts; /* KDP_COLUMN_DOT: columns before the point, and from the point on */
+};
+
+struct kdp_table {
+    FILE *out;
+    enum kdp_format format;
+    struct column columns[COLUMNS_MAX];
+    unsigned count, at; /* columns; the next cell's column */
+    uint64_t rows;
+    char *cells; /* NUL-terminated one after the other; a first byte of 1 stands for an absent value */
+    size_t used, room;
+    int width;
+    bool rule, failed;
+};
+
+struct kdp_table *
+kdp_table_new(FILE *out, enum kdp_format format)
+{
+    struct kdp_table *table = calloc(1, sizeof *table);
+
+    KDP_ASSERT(table != NULL); /* 16 KiB at the start of an answer: not a state to go on from */
+    table->out = out;
+    table->format = format;
+    table->width = kdp_cli_width(out);
+    return table;
+}
+
+void
+kdp_table_column(struct kdp_table *table, const char *heading, const char *name, enum kdp_column_kind kind)
+{
+    struct column *column = &table->columns[table->count];
+
+    KDP_ASSERT(table->count < COLUMNS_MAX && table->rows == 0 && table->at == 0);
+    column->heading = strdup(heading);
+    column->name = strdup(name);
+    KDP_ASSERT(column->heading != NULL && column->name != NULL);
+    column->kind = kind;
+    column->width = kdp_text_columns(heading);
+    table->count++;
+}
+
+void
+kdp_table_width(struct kdp_table *table, int width)
+{
+    table->width = width;
+}
+
+void
+kdp_table_rule(struct kdp_table *table)
+{
+    table->rule = true;
+}
+
+size_t
+kdp_text_columns(const char *text)
+{
+    size_t columns = 0;
+
+    for (; *text != '\0'; text++)
+        columns += ((unsigned char)*text & 0xc0) != 0x80;
+    return columns;
+}
+
+static void
+keep(struct kdp_table *table, const char *text)
+{
+    size_t len = strlen(text) + 1;
+
+    if (table->used + len > table->room) {
+        size_t room = (table->used + len) * 2;
+        char *cells = realloc(table->cells, room);
+
+        if (cells == NULL) {
+            table->failed = true;
+            return;
+        }
+        table->cells = cells;
+        table->room = room;
+    }
+    memcpy(table->cells + table->used, text, len);
+    table->used += len;
+}
+
+static void
+measure(struct column *column, const char *text)
+{
+    size_t width = kdp_text_columns(text);
+
+    if (column->kind == KDP_COLUMN_DOT) {
+        const char *point = strchr(text, '.');
+        size_t whole = point != NULL ? (size_t)(point - text) : width, parts = width - whole;
+
+        column->whole = whole > column->whole ? whole : column->whole;
+        column->parts = parts > column->parts ? parts : column->parts;
+        width = column->whole + column->parts;
+    }
+    column->width = width > column->width ? width : column->width;
+}
+
+static void
+put_json(struct kdp_table *table, const struct column *column, const char *text)
+{
+    if (table->at == 0)
+        fputs(table->rows == 0 ? "[\n  {" : ",\n  {", table->out);
+    else
+        fputs(", ", table->out);
+    kdp_cli_json_text(table->out, column->name, strlen(column->name));
+    fputs(": ", table->out);
+    if (text == NULL)
+        fputs("null", table->out);
+    else if (column->kind == KDP_COLUMN_NUMBER)
+        fputs(text, table->out);
+    else
+        kdp_cli_json_text(table->out, text, strlen(text));
+    if (table->at + 1 == table->count)
+        fputc('}', table->out);
+}
+
+static void
+put_csv_heading(struct kdp_table *table)
+{
+    for (unsigned i = 0; i < table->count; i++) {
+        if (i > 0)
+            fputc(',', table->out);
+        kdp_cli_csv_text(table->out, table->columns[i].name, strlen(table->columns[i].name));
+    }
+    fputc('\n', table->out);
+}
+
+void
+kdp_table_cell(struct kdp_table *table, const char *shown, const char *plain)
+{
+    struct column *column = &table->columns[table->at];
+
+    if (shown != NULL && plain == NULL)
+        plain = shown;
+    switch (table->format) {
+    case KDP_FORMAT_TABLE: {
+        char safe[1024];
+        const char *text = "-";
+
+        if (shown != NULL)
+            text = kdpi_escape(safe, sizeof safe, shown, strlen(shown));
+        measure(column, text);
+        keep(table, text);
+        break;
+    }
+    case KDP_FORMAT_CSV:
+        if (table->rows == 0 && table->at == 0)
+            put_csv_heading(table);
+        if (table->at > 0)
+            fputc(',', table->out);
+        if (shown != NULL)
+            kdp_cli_csv_text(table->out, plain, strlen(plain));
+        if (table->at + 1 == table->count)
+            fputc('\n', table->out);
+        break;
+    case KDP_FORMAT_JSON:
+        put_json(table, column, shown != NULL ? plain : NULL);
+        break;
+    }
+    if (++table->at == table->count) {
+        table->at = 0;
+        table->rows++;
+    }
+}
+
+/* ---- printing
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* Narrows ticker columns, the widest first, until the line fits; numbers are never cut. */
+static void
+fit(struct kdp_table *table)
+{
+    size_t total = table->count > 0 ? 2 * (table->count - 1) : 0;
+
+    for (unsigned i = 0; i < table->count; i++)
+        total += table->columns[i].width;
+    while (table->width > 0 && total > (size_t)table->width) {
+        struct column *widest = NULL;
+
+        for (unsigned i = 0; i < table->count; i++) {
+            struct column *column = &table->columns[i];
+
+            if (column->kind == KDP_COLUMN_TICKER && column->width > TICKER_LEAST &&
+                (widest == NULL || column->width > widest->width))
+                widest = column;
+        }
+        if (widest == NULL)
+            return;
+        widest->width--;
+        total--;
+    }
+}
+
+static void
+spaces(FILE *out, size_t count)
+{
+    for (; count > 0; count--)
+        fputc(' ', out);
+}
+
+/* Prints text in width columns without its middle: KXNFLGAM…NE-BUF. */
+static void
+put_cut(FILE *out, const char *text, size_t width)
+{
+    const char *mark = kdp_cli_utf8() ? "…" : "~";
+    size_t columns = kdp_text_columns(text), head = (width - 1) / 2, tail = width - 1 - head, at = 0;
+
+    for (const char *p = text; *p != '\0'; p++) {
+        if (((unsigned char)*p & 0xc0) != 0x80) {
+            if (at == head)
+                fputs(mark, out);
+            at++;
+        }
+        if (at <= head || at > columns - tail)
+            fputc(*p, out);
+    }
+}
+
+static void
+put_text(FILE *out, const struct column *column, const char *text, bool heading, bool last)
+{
+    size_t width = kdp_text_columns(text), before = 0, after;
+
+    if (width > column->width) {
+        put_cut(out, text, column->width);
+        spaces(out, last ? 0 : 2);
+        return;
+    }
+    if (column->kind == KDP_COLUMN_DOT && !heading) {
+        const char *point = strchr(text, '.');
+        size_t whole = point != NULL ? (size_t)(point - text) : width;
+
+        before = column->width - column->whole - column->parts + column->whole - whole;
+    } else if (column->kind != KDP_COLUMN_TEXT && column->kind != KDP_COLUMN_TICKER) {
+        before = column->width - width;
+    }
+    after = column->width - before - width;
+    spaces(out, before);
+    fputs(text, out);
+    spaces(out, last ? 0 : after + 2);
+}
+
+static void
+print(struct kdp_table *table)
+{
+    const char *cell = table->cells;
+
+    fit(table);
+    for (unsigned i = 0; i < table->count; i++)
+        put_text(table->out, &table->columns[i], table->columns[i].heading, true, i + 1 == table->count);
+    fputc('\n', table->out);
+    for (unsigned i = 0; table->rule && i < table->count; i++) {
+        for (size_t n = 0; n < table->columns[i].width; n++)
+            fputc('-', table->out);
+        fputs(i + 1 < table->count ? "  " : "\n", table->out);
+    }
+    for (uint64_t row = 0; row < table->rows; row++) {
+        for (unsigned i = 0; i < table->count; i++) {
+            put_text(table->out, &table->columns[i], cell, false, i + 1 == table->count);
+            cell += strlen(cell) + 1;
+        }
+        fputc('\n', table->out);
+    }
+}
+
+int
+kdp_table_end(struct kdp_table *table)
+{
+    bool failed = table->failed;
+
+    KDP_ASSERT(table->at == 0); /* rows are whole */
+    if (!failed && table->format == KDP_FORMAT_TABLE)
+        print(table);
+    else if (table->format == KDP_FORMAT_JSON)
+        fputs(table->rows == 0 ? "[]\n" : "\n]\n", table->out);
+    else if (table->format == KDP_FORMAT_CSV && table->rows == 0)
+        put_csv_heading(table);
+    for (unsigned i = 0; i < table->count; i++) {
+        free(table->columns[i].heading);
+        free(table->columns[i].name);
+    }
+    free(table->cells);
+    free(table);
+    return failed ? kdpi_fail(KDP_ENOMEM, "out of memory: the table is too large; use --format csv") : 0;
+}
+
+/* ---- numbers
+ * -------------------------------------------------------------------------------------------------------- */
+
+char *
+kdp_show_count(char *buf, uint64_t value)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value), out = 0;
+
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            buf[out++] = ',';
+        buf[out++] = digits[i];
+    }
+    buf[out] = '\0';
+    return buf;
+}
+
+static uint64_t
+magnitude(int64_t value, char **bufp)
+{
+    if (value >= 0)
+        return (uint64_t)value;
+    *(*bufp)++ = '-';
+    return 0 - (uint64_t)value;
+}
+
+char *
+kdp_show_size(char *buf, int64_t size_e2)
+{
+    char *p = buf;
+    uint64_t value = magnitude(size_e2, &p);
+
+    kdp_show_count(p, value / 100);
+    if (value % 100 != 0)
+        sprintf(p + strlen(p), ".%02u", (unsigned)(value % 100));
+    return buf;
+}
+
+char *
+kdp_show_price(char *buf, int64_t price_e4)
+{
+    size_t len = kdpi_decimal_format(buf, price_e4, 4);
+
+    for (int i = 0; i < 2 && buf[len - 1] == '0'; i++)
+        buf[--len] = '\0';
+    return buf;
+}
+
+char *
+kdp_show_bytes(char *buf, uint64_t bytes)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)bytes / 1000;
+    unsigned unit = 0;
+
+    if (bytes < 1000) {
+        sprintf(buf, "%u B", (unsigned)bytes);
+        return buf;
+    }
+    for (; value >= 999.95; unit++)
+        value /= 1000;
+    sprintf(buf, "%.1f %s", value, units[unit]);
+    return buf;
+}
+
+char *
+kdp_show_span(char *buf, int64_t ns)
+{
+    int64_t s = ns / KDP_NS_PER_S;
+
+    if (s < 10)
+        sprintf(buf, "%.2f s", (double)ns / 1e9);
+    else if (s < 60)
+        sprintf(buf, "%.1f s", (double)ns / 1e9);
+    else if (s < 3600)
+        sprintf(buf, "%d min %d s", (int)(s / 60), (int)(s % 60));
+    else if (s < 48 * 3600)
+        sprintf(buf, "%d h %d min", (int)(s / 3600), (int)(s / 60 % 60));
+    else
+        sprintf(buf, "%lld d %d h", (long long)(s / 86400), (int)(s / 3600 % 24));
+    return buf;
+}
