@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+#define KDP_INPUT_MAX (16u << 20) /* bytes of payload; a longer one is refused where it comes from */
+
 enum kdp_input_kind {
     KDP_INPUT_START = 1,        /* struct kdp_input_start: a run begins */
     KDP_INPUT_CONNECTED = 2,    /* struct kdp_input_line, then the URL */
@@ -38,7 +40,9 @@ static_assert(sizeof(struct kdp_input_head) == 24, "input head");
 struct kdp_input_start {
     uint64_t next_seq;        /* first sequence number of this run */
     uint64_t unused_from;     /* first number never given out, 0: no break */
-    uint64_t applied;         /* inputs up to this index count; those after it, before this START, were never applied */
+    uint64_t applied;         /* inputs up to this index count; those after it, before this START, were never applied.
+                               * Of the last that counts, only records below next_seq (unused_from when not 0) were given
+                               * out: a run may be killed in the middle of an input */
     uint64_t session;         /* random, names the run */
     uint32_t next_instrument; /* first id not yet given out */
     uint32_t flags;           /* KDP_START_... */

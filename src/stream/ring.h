@@ -40,11 +40,16 @@ int kdp_ring_create(struct kdp_ring **ringp, const struct kdp_ring_config *confi
 int kdp_ring_attach(struct kdp_ring **ringp, const char *name, bool writable);
 void kdp_ring_close(struct kdp_ring *ring); /* unmaps; the object stays */
 int kdp_ring_unlink(const char *name);      /* removes the object */
+/* kdp_ring_recover puts a writable ring whose plant has died (the caller holds the directory's lock) in order: head,
+ * applied and input index become those of the last publication, by the rule at publish() in ring.c.  What does not fit
+ * together is -KDP_EFORMAT. */
+int kdp_ring_recover(struct kdp_ring *ring);
 
 /* ---- the plant thread ------------------------------------------------------------------------------------------- */
 /* kdp_ring_claim gives room for one record of at most size bytes (a multiple of 8, <= KDP_RECORD_MAX), NULL when that
- * would overwrite what is not on the tape yet.  kdp_ring_commit accepts what was written there (its size); the record's
- * head.seq must be kdp_ring_next_seq.  Nothing is visible before kdp_ring_publish. */
+ * would overwrite what is not on the tape yet; it then publishes what was committed, so that the agent can make room
+ * even for an input whose records fill the ring.  kdp_ring_commit accepts what was written there (its size); the record's
+ * head.seq must be kdp_ring_next_seq.  Nothing is visible before kdp_ring_publish or kdp_ring_input_applied. */
 void *kdp_ring_claim(struct kdp_ring *ring, size_t size);
 void kdp_ring_commit(struct kdp_ring *ring, size_t size);
 void kdp_ring_publish(struct kdp_ring *ring);
@@ -52,19 +57,22 @@ uint64_t kdp_ring_next_seq(const struct kdp_ring *ring);
 /* kdp_ring_skip_to moves the next sequence number forward (an unused range after a lost ring); only before any commit. */
 void kdp_ring_skip_to(struct kdp_ring *ring, uint64_t seq);
 
-/* kdp_ring_input_claim gives room for an input of length payload bytes (head included in the room), NULL while the raw
- * tape is behind.  kdp_ring_input_commit publishes it with the next index and returns that index; kdp_ring_input_applied
- * says that all records of inputs up to index are published. */
+/* kdp_ring_input_claim gives room for an input of length payload bytes (head included in the room, <= kdp_ring_input_max),
+ * NULL while the raw tape is behind.  kdp_ring_input_commit publishes it with the next index and returns that index.
+ * kdp_ring_input_applied publishes every record committed and says, in the same step, that these are all records of
+ * inputs up to index: the cheap and usual end of an input, with or without records.  A kdp_ring_publish before it is
+ * allowed (a crash between the two is told apart, see kdp_ring_recover) and not needed. */
 struct kdp_input_head *kdp_ring_input_claim(struct kdp_ring *ring, size_t length);
+size_t kdp_ring_input_max(const struct kdp_ring *ring); /* payload bytes of the longest input the ring takes */
 uint64_t kdp_ring_input_commit(struct kdp_ring *ring, struct kdp_input_head *head);
 void kdp_ring_input_applied(struct kdp_ring *ring, uint64_t index);
 
 /* ---- the tape agent's thread ------------------------------------------------------------------------------------ */
 /* kdp_ring_take gives the longest run of whole published records not taken yet that lies without a wrap, at most max
  * bytes; returns its bytes (0: none).  kdp_ring_taken gives the room back.  The same pair for inputs. */
-size_t kdp_ring_take(struct kdp_ring *ring, size_t max, const void **recordsp);
+size_t kdp_ring_take(struct kdp_ring *ring, size_t max, const void **recordsp); /* max >= KDP_RECORD_MAX */
 void kdp_ring_taken(struct kdp_ring *ring, size_t bytes);
-size_t kdp_ring_input_take(struct kdp_ring *ring, size_t max, const void **inputsp);
+size_t kdp_ring_input_take(struct kdp_ring *ring, size_t max, const void **inputsp); /* one longer input comes alone */
 void kdp_ring_input_taken(struct kdp_ring *ring, size_t bytes);
 void kdp_ring_set_durable(struct kdp_ring *ring, uint64_t seq, uint64_t input_index);
 
@@ -75,11 +83,14 @@ uint64_t kdp_ring_durable_seq(const struct kdp_ring *ring);
 uint64_t kdp_ring_applied_input(const struct kdp_ring *ring);
 uint64_t kdp_ring_session(const struct kdp_ring *ring);
 uint64_t kdp_ring_start_seq(const struct kdp_ring *ring);
+uint64_t kdp_ring_head_input(const struct kdp_ring *ring); /* index of the last committed input */
 size_t kdp_ring_capacity(const struct kdp_ring *ring); /* bytes of records */
-double kdp_ring_backlog(const struct kdp_ring *ring);  /* share of the ring that the tape still lacks, 0..1 */
+size_t kdp_ring_lacking(const struct kdp_ring *ring);  /* bytes of published records not taken yet */
+size_t kdp_ring_input_lacking(const struct kdp_ring *ring);
+double kdp_ring_backlog(const struct kdp_ring *ring);  /* share of the fuller of the two rings that the tape lacks, 0..1 */
 
-/* A cursor reads the ring as an unreliable reader.  seek goes to a sequence number (-KDP_EOVERRUN: no longer there,
- * -KDP_ERANGE: not there yet; the cursor then stands at the head).  next copies the next record into buf (KDP_RECORD_MAX
+/* A cursor reads the ring as an unreliable reader.  seek goes to a sequence number, which may be the one after the head
+ * (-KDP_EOVERRUN: no longer there, -KDP_ERANGE: beyond the next one; the cursor then stands at the head).  next copies the next record into buf (KDP_RECORD_MAX
  * bytes): its size, 0 when there is none yet, -KDP_EOVERRUN when the writer overtook. */
 struct kdp_ring_cursor {
     const struct kdp_ring *ring;
@@ -89,8 +100,9 @@ struct kdp_ring_cursor {
 int kdp_ring_seek(struct kdp_ring_cursor *cursor, const struct kdp_ring *ring, uint64_t seq);
 int kdp_ring_next(struct kdp_ring_cursor *cursor, void *buf);
 
-/* Counters live in the same object, so that any process can read them: 64-byte slots of a name and a value, registered
- * once by the writer before it is ready, added to with relaxed atomics (one writer thread per counter). */
+/* Counters live in the same object, so that any process can read them: 64-byte slots of a name (at most 55 bytes) and a
+ * value, registered once by the writer before it is ready, added to with relaxed atomics (one writer thread per counter).
+ * A name registered before gives the same cell. */
 struct kdp_counter; /* opaque 64-bit cell */
 struct kdp_counter *kdp_ring_counter(struct kdp_ring *ring, const char *name); /* NULL when the table is full */
 void kdp_counter_add(struct kdp_counter *counter, uint64_t n);
