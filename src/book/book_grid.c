@@ -1,0 +1,340 @@
+/* book_grid.c - layouts: which prices have a slot, and how a book moves from one layout to another.
+ *
+ * A layout has a step for each of the 100 cents; slots stand at whole cents and at every step between them.
+ * That holds every structure of the exchange exactly (their bands end at whole cents, their steps divide a
+ * cent) and any other bands with some slots to spare.  Layouts are shared and kept in a table of the pool, so
+ * that setting the grid of the hundred-thousandth market of a structure is a look-up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "book_private.h"
+#include "error.h"
+
+static uint64_t
+mix(uint64_t key, uint64_t value)
+{
+    return kdpi_level_hash(1, 0, (int64_t)(key + value));
+}
+
+static uint64_t
+layout_key(const struct kdp_tick_range *ranges, uint32_t count, const uint8_t *steps)
+{
+    uint64_t key = count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        key = mix(key, (uint64_t)(uint32_t)ranges[i].start_e4 << 32 | (uint32_t)ranges[i].end_e4);
+        key = mix(key, (uint32_t)ranges[i].step_e4);
+    }
+    for (unsigned cent = 0; cent < KDPI_CENTS; cent++)
+        key = mix(key, steps[cent]);
+    return key;
+}
+
+static bool
+same_ranges(const struct kdpi_layout *layout, const struct kdp_tick_range *ranges, uint32_t count)
+{
+    return layout->range_count == count &&
+           (count == 0 || memcmp(layout->ranges, ranges, count * sizeof ranges[0]) == 0);
+}
+
+static unsigned
+gcd(unsigned a, unsigned b)
+{
+    while (b != 0) {
+        unsigned rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* natural_steps gives each cent the widest step that reaches every price of the bands in it. */
+static void
+natural_steps(const struct kdp_tick_range *ranges, uint32_t count, uint8_t *steps)
+{
+    memset(steps, KDPI_CENT, KDPI_CENTS);
+    for (uint32_t i = 0; i < count; i++) {
+        for (int32_t price = ranges[i].start_e4; price <= ranges[i].end_e4; price += ranges[i].step_e4) {
+            uint8_t *step = &steps[(uint32_t)price / KDPI_CENT % KDPI_CENTS];
+
+            *step = (uint8_t)gcd(*step, (uint32_t)price % KDPI_CENT);
+        }
+    }
+}
+
+/* layout_build fills in everything that follows from ranges and steps. */
+static void
+layout_build(struct kdpi_layout *layout, const struct kdp_tick_range *ranges, uint32_t count,
+             const uint8_t *steps)
+{
+    uint8_t natural[KDPI_CENTS];
+    uint16_t slot = 0;
+
+    if (count != 0)
+        memcpy(layout->ranges, ranges, count * sizeof ranges[0]);
+    layout->range_count = count;
+    memcpy(layout->steps, steps, sizeof layout->steps);
+    natural_steps(ranges, count, natural);
+    layout->natural = memcmp(natural, steps, sizeof natural) == 0;
+    layout->cents = true;
+    layout->holes = false;
+    for (uint32_t price = 0; price < KDPI_PRICES; price++)
+        layout->map[price] = KDPI_NO_SLOT | (count != 0 ? KDPI_OFF_GRID : 0);
+    for (uint32_t i = 0; i < count; i++)
+        for (int32_t price = ranges[i].start_e4; price <= ranges[i].end_e4; price += ranges[i].step_e4)
+            layout->map[price] = KDPI_NO_SLOT;
+    for (uint32_t cent = 0; cent <= KDPI_CENTS; cent++) {
+        uint32_t step = cent < KDPI_CENTS ? steps[cent] : KDPI_CENT;
+
+        if (step != KDPI_CENT)
+            layout->cents = false;
+        for (uint32_t rest = 0; rest < KDPI_CENT && cent * KDPI_CENT + rest < KDPI_PRICES; rest += step) {
+            uint32_t price = cent * KDPI_CENT + rest;
+
+            layout->prices[slot] = (uint16_t)price;
+            layout->map[price] = (uint16_t)((layout->map[price] & KDPI_OFF_GRID) | slot);
+            if ((layout->map[price] & KDPI_OFF_GRID) != 0)
+                layout->holes = true;
+            slot++;
+        }
+    }
+    layout->slots = slot;
+    layout->words = (slot + 63u) / 64u;
+    layout->block_bytes = layout->cents ? 0 : 2u * sizeof(uint64_t) * (layout->words + layout->slots);
+}
+
+/* layout_get finds or builds the layout of these bands and steps; NULL when every place of the table is in
+ * use. */
+static struct kdpi_layout *
+layout_get(struct kdp_book_pool *pool, const struct kdp_tick_range *ranges, uint32_t count,
+           const uint8_t *steps)
+{
+    struct kdpi_layout *layouts = kdpi_pool_layouts(pool), *unused = NULL;
+    uint32_t *usedp = kdpi_pool_layout_count(pool);
+    uint64_t key = layout_key(ranges, count, steps);
+
+    for (uint32_t i = 0; i < *usedp; i++) {
+        struct kdpi_layout *layout = &layouts[i];
+
+        if (layout->key == key && same_ranges(layout, ranges, count) &&
+            memcmp(layout->steps, steps, sizeof layout->steps) == 0)
+            return layout;
+        if (layout->books == 0 && i >= 2) /* the first two are pinned */
+            unused = layout;
+    }
+    if (*usedp < KDPI_LAYOUTS_MAX)
+        unused = &layouts[(*usedp)++];
+    if (unused == NULL)
+        return NULL;
+    unused->pool = pool;
+    unused->key = key;
+    unused->books = 0;
+    layout_build(unused, ranges, count, steps);
+    return unused;
+}
+
+/* natural_layout finds the layout that the bands alone ask for; building steps costs as much as building a
+ * layout. */
+static struct kdpi_layout *
+natural_layout(struct kdp_book_pool *pool, const struct kdp_tick_range *ranges, uint32_t count)
+{
+    struct kdpi_layout *layouts = kdpi_pool_layouts(pool);
+    uint8_t steps[KDPI_CENTS];
+
+    for (uint32_t i = 0; i < *kdpi_pool_layout_count(pool); i++)
+        if (layouts[i].natural && same_ranges(&layouts[i], ranges, count))
+            return &layouts[i];
+    natural_steps(ranges, count, steps);
+    return layout_get(pool, ranges, count, steps);
+}
+
+void
+kdpi_layouts_open(struct kdp_book_pool *pool)
+{
+    uint8_t steps[KDPI_CENTS];
+
+    memset(steps, KDPI_CENT, sizeof steps);
+    layout_get(pool, NULL, 0, steps);
+    memset(steps, 1, sizeof steps);
+    layout_get(pool, NULL, 0, steps);
+}
+
+void
+kdpi_book_attach(struct kdp_book *book, struct kdpi_layout *layout)
+{
+    layout->books++;
+    book->layout = layout;
+    book->holes = layout->holes;
+}
+
+void
+kdpi_book_detach(struct kdp_book *book)
+{
+    book->layout->books--;
+    book->layout = NULL;
+}
+
+void
+kdpi_book_clear(struct kdp_book *book)
+{
+    unsigned words = kdpi_book_words(book);
+
+    for (unsigned side = 0; side < 2; side++) {
+        uint64_t *bits = kdpi_book_bits(book, side);
+        int64_t *sizes = kdpi_book_sizes(book, side);
+
+        /* only slots in use: a wide book's arrays are long and mostly never touched */
+        for (unsigned word = 0; word < words; word++) {
+            for (; bits[word] != 0; bits[word] &= bits[word] - 1)
+                sizes[word * 64u + (unsigned)__builtin_ctzll(bits[word])] = 0;
+        }
+        book->best_price[side] = KDPI_NO_PRICE;
+        book->best[side] = -1;
+        book->best_size[side] = 0;
+        book->count[side] = 0;
+        book->total[side] = 0;
+    }
+    book->hash = 0;
+}
+
+/* move_side copies the levels of one side from its old place to where book now points, and zeroes the old
+ * place. */
+static void
+move_side(struct kdp_book *book, unsigned side, const struct kdpi_layout *from, uint64_t *bits,
+          int64_t *sizes)
+{
+    const struct kdpi_layout *to = book->layout;
+    uint64_t *new_bits = kdpi_book_bits(book, side);
+    int64_t *new_sizes = kdpi_book_sizes(book, side);
+
+    for (unsigned word = 0; word < from->words; word++) {
+        for (; bits[word] != 0; bits[word] &= bits[word] - 1) {
+            unsigned slot = word * 64u + (unsigned)__builtin_ctzll(bits[word]);
+            unsigned moved = to->map[kdpi_slot_price(from, side, slot)] & KDPI_SLOT_MASK;
+
+            KDP_ASSERT(moved != KDPI_NO_SLOT);
+            if (side != 0)
+                moved = to->slots - 1u - moved;
+            new_bits[moved / 64u] |= UINT64_C(1) << (moved % 64u);
+            new_sizes[moved] = sizes[slot];
+            sizes[slot] = 0;
+        }
+    }
+    book->best[side] = (int16_t)kdpi_slot_top(new_bits, to->words);
+}
+
+/* relayout moves the book to another layout, which has a slot for each of its levels; false when there is no
+ * block. */
+static bool
+relayout(struct kdp_book *book, struct kdpi_layout *to)
+{
+    struct kdpi_layout *from = book->layout;
+    uint64_t *block = NULL, *old = book->wide, *bits[2];
+    int64_t *sizes[2];
+    uint8_t class_index = 0, old_class = book->wide_class;
+    bool same = memcmp(from->steps, to->steps, sizeof from->steps) == 0;
+
+    if (!same && !to->cents) {
+        block = kdpi_block_take(to->pool, to->block_bytes, &class_index);
+        if (block == NULL)
+            return false;
+    }
+    for (unsigned side = 0; side < 2; side++) {
+        bits[side] = kdpi_book_bits(book, side);
+        sizes[side] = kdpi_book_sizes(book, side);
+    }
+    kdpi_book_detach(book);
+    kdpi_book_attach(book, to);
+    if (same)
+        return true;
+    book->wide = block;
+    book->wide_class = class_index;
+    for (unsigned side = 0; side < 2; side++)
+        move_side(book, side, from, bits[side], sizes[side]);
+    if (old != NULL)
+        kdpi_block_give(to->pool, old, old_class);
+    return true;
+}
+
+/* refine makes room for price in steps.  One price of a finer tick is seldom alone, and the exchange refines
+ * towards both ends alike; so the whole zone gets the step: the outermost cents, those up to ten cents, or
+ * the middle. */
+static void
+refine(uint8_t *steps, int32_t price_e4)
+{
+    unsigned cent = (uint32_t)price_e4 / KDPI_CENT, rest = (uint32_t)price_e4 % KDPI_CENT;
+    unsigned inner = cent < KDPI_CENTS / 2 ? cent : KDPI_CENTS - 1u - cent;
+    unsigned first = inner >= 10 ? 10 : inner >= 1 ? 1 : 0, end = inner >= 10 ? 50 : inner >= 1 ? 10 : 1;
+
+    if (rest == 0)
+        return;
+    for (unsigned i = first; i < end; i++) {
+        steps[i] = (uint8_t)gcd(steps[i], rest);
+        steps[KDPI_CENTS - 1u - i] = (uint8_t)gcd(steps[KDPI_CENTS - 1u - i], rest);
+    }
+}
+
+bool
+kdpi_book_widen(struct kdp_book *book, int32_t price_e4)
+{
+    struct kdpi_layout *from = book->layout, *to;
+    uint8_t steps[KDPI_CENTS];
+
+    memcpy(steps, from->steps, sizeof steps);
+    refine(steps, price_e4);
+    to = layout_get(from->pool, from->ranges, from->range_count, steps);
+    if (to == NULL) /* the table is full: every price has a slot on the second layout, which knows no grid */
+        to = &kdpi_pool_layouts(from->pool)[1];
+    return relayout(book, to);
+}
+
+static bool
+ranges_good(const struct kdp_tick_range *ranges, uint32_t count)
+{
+    if (count == 0 || count > KDP_BOOK_RANGES_MAX)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (ranges[i].start_e4 < 0 || ranges[i].end_e4 > KDP_PRICE_MAX || ranges[i].step_e4 < 1 ||
+            ranges[i].start_e4 >= ranges[i].end_e4)
+            return false;
+        for (uint32_t j = 0; j < i; j++)
+            if (ranges[j].start_e4 < ranges[i].end_e4 && ranges[i].start_e4 < ranges[j].end_e4)
+                return false;
+    }
+    return true;
+}
+
+enum kdp_book_verdict
+kdp_book_set_grid(struct kdp_book *book, const struct kdp_tick_range *ranges, uint32_t count)
+{
+    struct kdpi_layout *to;
+    uint8_t steps[KDPI_CENTS];
+    bool enough = true;
+
+    if (!ranges_good(ranges, count))
+        return KDP_BOOK_BAD_LEVEL;
+    to = natural_layout(book->layout->pool, ranges, count);
+    if (to == NULL)
+        return KDP_BOOK_NO_MEMORY;
+    memcpy(steps, to->steps, sizeof steps);
+    for (unsigned side = 0; side < 2; side++) {
+        const uint64_t *bits = kdpi_book_bits(book, side);
+
+        for (int slot = book->best[side]; slot >= 0; slot = kdpi_slot_below(bits, slot)) {
+            int32_t price = kdpi_slot_price(book->layout, side, (unsigned)slot);
+
+            if ((to->map[price] & KDPI_SLOT_MASK) == KDPI_NO_SLOT) {
+                refine(steps, price);
+                enough = false;
+            }
+        }
+    }
+    if (!enough)
+        to = layout_get(book->layout->pool, ranges, count, steps);
+    if (to != NULL && relayout(book, to))
+        return KDP_BOOK_APPLIED;
+    /* No block for the finer layout: know the grid, keep the storage and widen it when such a price comes. */
+    to = layout_get(book->layout->pool, ranges, count, book->layout->steps);
+    return to != NULL && relayout(book, to) ? KDP_BOOK_APPLIED : KDP_BOOK_NO_MEMORY;
+}
