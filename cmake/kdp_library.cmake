@@ -7,6 +7,7 @@ function(kdp_library folder)
   target_include_directories(kdp_${folder} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/${folder}
     ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
   target_link_libraries(kdp_${folder} PUBLIC ${layers} ${L_LIBS})
+  add_dependencies(kdp_${folder} kdp_records) # the generated <kdp/records.h>
   # nearest layer first, for the linker
   set_property(GLOBAL PROPERTY KDP_LAYERS kdp_${folder} ${layers})
 endfunction()
