@@ -1,0 +1,234 @@
+/* replay_summary.c - see replay_summary.h; the JSON members' names are a promise to scripts. */
+#include "replay_summary.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "decimal.h"
+#include "screen.h"
+
+#define SHOWN_MAX 20 /* markets on a screen, busiest first */
+
+static int
+by_ticker(const void *a, const void *b)
+{
+    return strcmp(((const struct kdp_plant_market *)a)->ticker, ((const struct kdp_plant_market *)b)->ticker);
+}
+
+static int
+by_busyness(const void *a, const void *b)
+{
+    const struct kdp_plant_market *x = *(const struct kdp_plant_market *const *)a, *y = *(const struct kdp_plant_market *const *)b;
+
+    return x->messages != y->messages ? (x->messages < y->messages ? 1 : -1) : strcmp(x->ticker, y->ticker);
+}
+
+static int
+by_count(const void *a, const void *b)
+{
+    const struct kdp_replay_type *x = a, *y = b;
+
+    return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->name, y->name);
+}
+
+void
+kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *plant)
+{
+    struct kdp_plant_market market;
+    const char *name;
+    uint32_t seen = 0;
+    size_t bytes = 0, at = 0;
+
+    kdp_plant_totals(plant, &result->totals);
+    kdp_plant_hash(plant, result->hash);
+    for (unsigned i = 0; i < sizeof result->types / sizeof *result->types; i++) {
+        struct kdp_replay_type *type = &result->types[i];
+
+        name = kdp_plant_type_at(plant, i, &type->count);
+        if (name == NULL)
+            break;
+        snprintf(type->name, sizeof type->name, "%s", name);
+        result->type_count = i + 1;
+    }
+    qsort(result->types, result->type_count, sizeof *result->types, by_count);
+    for (uint32_t i = 0; kdp_plant_market_at(plant, i, &market); i++)
+        if (market.ticker != NULL && market.messages > 0) {
+            seen++;
+            bytes += strlen(market.ticker) + 1;
+        }
+    result->markets = calloc(seen + 1u, sizeof *result->markets);
+    result->tickers = malloc(bytes + 1);
+    if (result->markets == NULL || result->tickers == NULL)
+        return;
+    for (uint32_t i = 0; kdp_plant_market_at(plant, i, &market); i++) {
+        size_t len;
+
+        if (market.ticker == NULL || market.messages == 0)
+            continue;
+        len = strlen(market.ticker) + 1;
+        memcpy(result->tickers + at, market.ticker, len);
+        market.ticker = result->tickers + at;
+        at += len;
+        result->markets[result->market_count++] = market;
+    }
+    qsort(result->markets, result->market_count, sizeof *result->markets, by_ticker);
+}
+
+void
+kdp_replay_release(struct kdp_replay_result *result)
+{
+    free(result->markets);
+    free(result->tickers);
+}
+
+/* live, stale or closed: to a script a book that waits for its snapshot is stale like one that never had one. */
+static const char *
+state_word(enum kdp_book_state state)
+{
+    return state == KDP_BOOK_STATE_LIVE ? "live" : state == KDP_BOOK_STATE_CLOSED ? "closed" : "stale";
+}
+
+static void
+json_price(FILE *out, const char *name, int32_t price_e4)
+{
+    char buf[KDPI_DECIMAL_TEXT];
+
+    if (price_e4 == KDP_PRICE_NULL) {
+        fprintf(out, ",\"%s\":null", name);
+    } else {
+        kdpi_decimal_format(buf, price_e4, 4);
+        fprintf(out, ",\"%s\":\"%s\"", name, buf);
+    }
+}
+
+static void
+json_size(FILE *out, const char *name, bool null, int64_t size_e2)
+{
+    char buf[KDPI_DECIMAL_TEXT];
+
+    if (null) {
+        fprintf(out, ",\"%s\":null", name);
+    } else {
+        kdpi_decimal_format(buf, size_e2, 2);
+        fprintf(out, ",\"%s\":\"%s\"", name, buf);
+    }
+}
+
+static void
+print_json(const struct kdp_replay_result *result, FILE *out)
+{
+    fprintf(out, "{\"frames\":%" PRIu64 ",\"by_type\":{", result->totals.frames + result->unwrapped);
+    for (unsigned i = 0; i < result->type_count; i++) {
+        fputs(i > 0 ? "," : "", out);
+        kdp_cli_json_text(out, result->types[i].name, strlen(result->types[i].name));
+        fprintf(out, ":%" PRIu64, result->types[i].count);
+    }
+    fprintf(out, "},\"malformed\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"connections\":%" PRIu64 ",\"records\":%" PRIu64 ",\"stream_hash\":",
+            result->totals.malformed + result->unwrapped, result->totals.gaps, result->totals.connections, result->totals.records);
+    if (result->fresh)
+        fprintf(out, "\"%s\"", result->hash);
+    else
+        fputs("null", out);
+    fputs(",\"markets\":[", out);
+    for (uint32_t i = 0; i < result->market_count; i++) {
+        const struct kdp_plant_market *market = &result->markets[i];
+
+        fprintf(out, "%s{\"ticker\":", i > 0 ? "," : "");
+        kdp_cli_json_text(out, market->ticker, strlen(market->ticker));
+        fprintf(out, ",\"state\":\"%s\"", state_word(market->state));
+        json_price(out, "yes_bid", market->top.bid_e4);
+        json_size(out, "yes_bid_size", market->top.bid_e4 == KDP_PRICE_NULL, market->top.bid_size_e2);
+        json_price(out, "yes_ask", market->top.ask_e4);
+        json_size(out, "yes_ask_size", market->top.ask_e4 == KDP_PRICE_NULL, market->top.ask_size_e2);
+        fprintf(out, ",\"bid_levels\":%u,\"ask_levels\":%u", market->bid_levels, market->ask_levels);
+        json_size(out, "bid_size_total", false, market->bid_size_total_e2);
+        json_size(out, "ask_size_total", false, market->ask_size_total_e2);
+        fprintf(out, ",\"bbo_changes\":%" PRIu64 ",\"trades\":%" PRIu64 ",\"last_ts_ms\":", market->bbo_changes, market->trades);
+        if (market->last_ts_ms == KDP_INT64_NULL)
+            fputs("null}", out);
+        else
+            fprintf(out, "%" PRId64 "}", market->last_ts_ms);
+    }
+    fputs("]}\n", out);
+}
+
+static void
+print_table(const struct kdp_replay_result *result, const struct kdp_cli *cli, FILE *out)
+{
+    const struct kdp_plant_market **order = calloc(result->market_count + 1u, sizeof *order);
+    double seconds = (double)(result->played_ns - result->started_ns) / 1e9;
+    char a[32], b[32], c[32], d[32], e[32], f[32];
+    uint32_t shown = result->market_count < SHOWN_MAX ? result->market_count : SHOWN_MAX;
+    size_t width = 6;
+
+    if (order == NULL)
+        return;
+    for (uint32_t i = 0; i < result->market_count; i++)
+        order[i] = &result->markets[i];
+    qsort(order, result->market_count, sizeof *order, by_busyness);
+    for (uint32_t i = 0; i < shown; i++)
+        width = strlen(order[i]->ticker) > width ? strlen(order[i]->ticker) : width;
+    kdpi_screen_count(a, result->totals.frames + result->unwrapped);
+    kdpi_screen_span(b, result->span_ns);
+    kdpi_screen_count(c, result->totals.malformed + result->unwrapped);
+    fprintf(out, "input      %s frames, %s received", a, b);
+    if (seconds > 0 && result->span_ns > 0) {
+        kdpi_screen_count(d, (uint64_t)((double)result->span_ns / 1e9 / seconds));
+        fprintf(out, " (%s x)", d);
+    }
+    kdpi_screen_count(e, result->totals.connections);
+    kdpi_screen_count(f, result->totals.gaps);
+    fprintf(out, ", connections %s, malformed %s, gaps %s\n", e, c, f);
+    fputs("types      ", out);
+    for (unsigned i = 0; i < result->type_count; i++) {
+        kdpi_screen_count(a, result->types[i].count);
+        fprintf(out, "%s%s %s", i > 0 ? ", " : "", result->types[i].name, a);
+    }
+    kdpi_screen_count(a, result->totals.records);
+    if (result->fresh)
+        fprintf(out, "\nrecords    %s   stream hash %s (the input alone decides it)\n", a, result->hash);
+    else
+        fprintf(out, "\nrecords    %s   no stream hash: the data folder was not empty\n", a);
+    fprintf(out, "%-*s  STATE   %12s  %6s  %6s  %12s  %11s  %11s  %8s\n", (int)width, "MARKET", "BID SIZE", "BID", "ASK", "ASK SIZE", "LEVELS",
+            "BBO CHANGES", "TRADES");
+    for (uint32_t i = 0; i < shown; i++) {
+        const struct kdp_plant_market *m = order[i];
+        const char *state = state_word(m->state);
+        bool prices = m->state == KDP_BOOK_STATE_LIVE; /* a stale book shows no prices */
+
+        if (m->state == KDP_BOOK_STATE_STALE || m->state == KDP_BOOK_STATE_NONE || m->state == KDP_BOOK_STATE_RECOVERING)
+            state = "STALE";
+        strcpy(a, "-");
+        strcpy(b, "-");
+        strcpy(c, "-");
+        strcpy(d, "-");
+        if (prices && m->top.bid_e4 != KDP_PRICE_NULL) {
+            kdpi_screen_size(a, m->top.bid_size_e2);
+            kdpi_screen_price(b, m->top.bid_e4);
+        }
+        if (prices && m->top.ask_e4 != KDP_PRICE_NULL) {
+            kdpi_screen_price(c, m->top.ask_e4);
+            kdpi_screen_size(d, m->top.ask_size_e2);
+        }
+        fprintf(out, "%-*s  %-6s  %12s  %-6s  %-6s  %12s  %5u/%5u", (int)width, m->ticker, state, a, b, c, d, m->bid_levels, m->ask_levels);
+        kdpi_screen_count(e, m->bbo_changes);
+        kdpi_screen_count(f, m->trades);
+        fprintf(out, "  %11s  %8s\n", e, f);
+    }
+    if (result->market_count > shown)
+        kdp_cli_say(cli, "%u of %u markets, busiest first; --summary json has all", shown, result->market_count);
+    free(order);
+}
+
+void
+kdp_replay_print(const struct kdp_replay_result *result, const struct kdp_cli *cli)
+{
+    const char *summary = kdp_cli_text(cli, "summary");
+
+    if (summary != NULL && strcmp(summary, "json") == 0)
+        print_json(result, stdout);
+    else
+        print_table(result, cli, stdout);
+}

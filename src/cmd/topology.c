@@ -1,0 +1,183 @@
+/* topology.c - starts and ends what topology.h draws. */
+#include "topology.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "error.h"
+
+extern char **environ;
+
+static void
+pause_ns(int64_t ns)
+{
+    struct timespec ts = {.tv_sec = ns / KDP_NS_PER_S, .tv_nsec = ns % KDP_NS_PER_S};
+
+    nanosleep(&ts, NULL);
+}
+
+/* The tape is behind: the source and the plant wait here, and say so once when the reason is the disk. */
+static int
+wait_for_tape(void *arg)
+{
+    struct kdp_topology *topology = arg;
+    const char *blocked = kdp_stream_blocked(topology->stream);
+    int rc = kdp_stream_failed(topology->stream);
+
+    if (rc != 0)
+        return rc;
+    if (blocked != NULL && !topology->told_blocked) {
+        topology->told_blocked = true;
+        kdp_cli_warning(topology->cli, "Free space: it goes on by itself", "%s: capture waits; the tape ends whole at sequence %llu",
+                        blocked, (unsigned long long)kdp_ring_durable_seq(topology->ring));
+    }
+    if (kdp_cli_interrupted() != 0 && blocked != NULL)
+        return kdpi_fail(KDP_ESTOPPED, "stopped while the tape could not be written: %s", blocked);
+    pause_ns(50000);
+    topology->waited_ns += 50000;
+    return 0;
+}
+
+static int
+start_sealer(struct kdp_topology *topology, const char *dir)
+{
+    char self[4096], *argv[] = {"kdp", "seal", "--follow", "--data", NULL, NULL};
+    posix_spawn_file_actions_t actions;
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    int ends[2], rc;
+
+    if (len <= 0)
+        return kdpi_fail_errno(errno, "cannot find this program's own file");
+    self[len] = '\0';
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return kdpi_fail_errno(errno, "cannot make a pipe for the sealer");
+    argv[4] = strdup(dir);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    rc = posix_spawn(&topology->sealer, self, &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    free(argv[4]);
+    close(ends[0]);
+    if (rc != 0) {
+        close(ends[1]);
+        topology->sealer = 0;
+        return kdpi_fail_errno(rc, "cannot start the sealer: %s", self);
+    }
+    topology->sealer_stdin = ends[1];
+    return 0;
+}
+
+int
+kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli, const struct kdp_topology_config *config)
+{
+    struct kdp_stream_config stream = {.dir = config->dir,
+                                       .ring_bytes = (size_t)kdp_cli_count(cli, "ring-size"),
+                                       .raw_ring_bytes = (size_t)kdp_cli_count(cli, "raw-ring-size"),
+                                       .raw_off = !kdp_cli_switch(cli, "raw"),
+                                       .tape_off = !kdp_cli_switch(cli, "tape"),
+                                       .refuse_existing = config->refuse_existing};
+    struct kdp_plant_config plant = {.max_markets = (uint32_t)kdp_cli_count(cli, "max-markets"),
+                                     .wait = wait_for_tape,
+                                     .wait_arg = topology,
+                                     .rejected = config->rejected,
+                                     .rejected_arg = config->rejected_arg};
+    const struct kdp_stream_instrument *known;
+    size_t known_count;
+    int rc;
+
+    *topology = (struct kdp_topology){.cli = cli, .sealer_stdin = -1};
+    topology->input_max = (stream.raw_ring_bytes != 0 ? stream.raw_ring_bytes : (size_t)64 << 20) / 2;
+    rc = kdp_stream_open(&topology->stream, &stream, &topology->start);
+    if (rc != 0)
+        return rc;
+    topology->ring = kdp_stream_ring(topology->stream);
+    topology->fresh = (topology->start.flags & KDP_START_FRESH) != 0;
+    plant.ring = topology->ring;
+    plant.hash = config->hash && topology->fresh;
+    rc = kdp_plant_open(&topology->plant, &plant);
+    if (rc == 0) {
+        known = kdp_stream_instruments(topology->stream, &known_count);
+        rc = kdp_plant_restore(topology->plant, known, known_count);
+    }
+    if (rc == 0)
+        rc = kdp_stream_agent_start(topology->stream);
+    if (rc == 0 && config->lake && kdp_cli_switch(cli, "tape"))
+        rc = start_sealer(topology, config->dir);
+    if (rc != 0)
+        kdp_topology_close(topology);
+    return rc;
+}
+
+int
+kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags, unsigned line, int64_t recv_ns, const void *fixed,
+                  size_t fixed_len, const void *rest, size_t rest_len)
+{
+    size_t length = fixed_len + rest_len;
+    struct kdp_input_head *head;
+    int rc;
+
+    while ((head = kdp_ring_input_claim(topology->ring, length)) == NULL) {
+        rc = wait_for_tape(topology);
+        if (rc != 0)
+            return rc;
+    }
+    head->length = (uint32_t)length;
+    head->kind = (uint8_t)kind;
+    head->flags = (uint8_t)flags;
+    head->line = (uint16_t)line;
+    head->recv_ns = recv_ns;
+    if (fixed_len > 0)
+        memcpy(head + 1, fixed, fixed_len);
+    if (rest_len > 0)
+        memcpy((char *)(head + 1) + fixed_len, rest, rest_len);
+    kdp_ring_input_commit(topology->ring, head);
+    return kdp_plant_input(topology->plant, head, head + 1);
+}
+
+static int
+end_sealer(struct kdp_topology *topology)
+{
+    int status = 0;
+    pid_t got;
+
+    if (topology->sealer == 0)
+        return 0;
+    close(topology->sealer_stdin); /* its sign to seal up to the head and end */
+    do
+        got = waitpid(topology->sealer, &status, 0);
+    while (got < 0 && errno == EINTR);
+    topology->sealer = 0;
+    if (got > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    kdpi_fail(KDP_EINCOMPLETE, "the lake was not sealed: the sealer ended with %s %d", WIFSIGNALED(status) ? "signal" : "code",
+              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    kdpi_hint("Nothing is lost, the tape has it: kdp seal --data DIR seals what is missing");
+    return -KDP_EINCOMPLETE;
+}
+
+int
+kdp_topology_close(struct kdp_topology *topology)
+{
+    int rc = 0, later;
+
+    if (topology->stream != NULL)
+        rc = kdp_stream_agent_drain(topology->stream);
+    later = end_sealer(topology);
+    kdp_plant_close(topology->plant);
+    topology->plant = NULL;
+    if (topology->stream != NULL) {
+        int closed = kdp_stream_close(topology->stream);
+
+        rc = rc != 0 ? rc : closed;
+    }
+    topology->stream = NULL;
+    return rc != 0 ? rc : later;
+}

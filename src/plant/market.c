@@ -1,0 +1,471 @@
+/* market.c - what one message does to one market: its book, its state, and the records that tell of it. */
+#include <string.h>
+
+#include "clock.h"
+#include "error.h"
+#include "plant_private.h"
+
+uint32_t
+market_of(struct kdp_plant *plant, struct kdp_text ticker)
+{
+    uint32_t id = kdp_instruments_intern(plant->instruments, ticker);
+    struct kdp_instrument *item;
+
+    if (id == 0) {
+        plant_count(plant, COUNT_POOL_FULL, 1);
+        return 0;
+    }
+    item = kdp_instruments_at(plant->instruments, id);
+    if (!item->announced) {
+        emit_definition(plant, id, NULL); /* provisional: only the ticker is known */
+        item->day = plant->day;
+    }
+    return id;
+}
+
+/* ---- ownership ---------------------------------------------------------------------------------------------------- */
+
+static void
+disown(struct kdp_plant *plant, uint32_t id)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+    struct kdp_sub *sub;
+
+    if (item->sub == 0)
+        return;
+    sub = kdp_sub_at(plant->lines, item->sub - 1);
+    if (item->prev != 0)
+        kdp_instruments_at(plant->instruments, item->prev)->next = item->next;
+    else
+        sub->first_instrument = item->next;
+    if (item->next != 0)
+        kdp_instruments_at(plant->instruments, item->next)->prev = item->prev;
+    sub->books--;
+    item->sub = item->prev = item->next = 0;
+    item->heals_gap = false;
+}
+
+static void
+own(struct kdp_plant *plant, uint32_t id, struct kdp_sub *sub)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+    uint32_t index = kdp_sub_index(plant->lines, sub) + 1;
+
+    if (item->sub == index)
+        return;
+    disown(plant, id);
+    item->sub = index;
+    item->next = sub->first_instrument;
+    if (item->next != 0)
+        kdp_instruments_at(plant->instruments, item->next)->prev = id;
+    sub->first_instrument = id;
+    sub->books++;
+}
+
+void
+market_disown_all(struct kdp_plant *plant, struct kdp_sub *sub)
+{
+    while (sub->first_instrument != 0)
+        disown(plant, sub->first_instrument);
+}
+
+/* ---- states ------------------------------------------------------------------------------------------------------- */
+
+/* One book fewer keeps the subscription's gaps open; the last one heals them. */
+static void
+gap_progress(struct kdp_plant *plant, struct kdp_instrument *item, struct kdp_sub *sub, enum kdp_healed_by by)
+{
+    if (!item->heals_gap)
+        return;
+    item->heals_gap = false;
+    if (sub == NULL || sub->gap_left == 0 || --sub->gap_left > 0)
+        return;
+    emit_gap(plant, sub, KDP_GAP_STATUS_HEALED, by, sub->books, sub->gap_expected, sub->gap_seen, sub->gap_opened_ns);
+    plant_count(plant, COUNT_GAPS_HEALED, sub->gaps_open);
+    sub->gaps_open = 0;
+}
+
+static void
+set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason, const struct kdp_sub *sub,
+          uint64_t from_seq, uint64_t to_seq)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+    if (item->book != NULL)
+        kdp_book_set_state(item->book, state);
+    if (item->state == state)
+        return;
+    item->state = (uint8_t)state;
+    emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, state, reason, sub, from_seq, to_seq, (struct kdp_text){"", 0});
+}
+
+void
+market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason, const struct kdp_sub *sub,
+             uint64_t from_seq, uint64_t to_seq)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+    set_state(plant, id, state, reason, sub, from_seq, to_seq);
+    if (state == KDP_BOOK_STATE_CLOSED && item->sub != 0)
+        gap_progress(plant, item, kdp_sub_at(plant->lines, item->sub - 1), KDP_HEALED_BY_CLOSED);
+}
+
+uint32_t
+market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason, uint64_t from_seq, uint64_t to_seq, bool heals_gap)
+{
+    uint32_t hit = 0;
+
+    for (uint32_t id = sub->first_instrument, next; id != 0; id = next) {
+        struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+        next = item->next;
+        if (item->state == KDP_BOOK_STATE_CLOSED)
+            continue; /* nothing more is expected of it */
+        hit += item->state == KDP_BOOK_STATE_LIVE;
+        set_state(plant, id, KDP_BOOK_STATE_STALE, reason, sub, from_seq, to_seq);
+        if (heals_gap && !item->heals_gap) {
+            item->heals_gap = true;
+            sub->gap_left++;
+        }
+    }
+    return hit;
+}
+
+/* Makes one book stale for a fault of its own; the rest of its subscription is not touched. */
+static void
+stale(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, const struct kdp_sub *sub, const struct kdp_message *msg)
+{
+    if (kdp_instruments_at(plant->instruments, id)->state != KDP_BOOK_STATE_CLOSED)
+        set_state(plant, id, KDP_BOOK_STATE_STALE, reason, sub, msg->has_seq ? msg->seq : 0, msg->has_seq ? msg->seq : 0);
+}
+
+/* ---- books -------------------------------------------------------------------------------------------------------- */
+
+static bool
+have_book(struct kdp_plant *plant, uint32_t id)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+    const struct kdp_definition_ranges *ranges;
+    struct kdp_tick_range grid[16];
+    uint32_t count;
+
+    if (item->book != NULL)
+        return true;
+    item->book = kdp_book_new(plant->pool);
+    if (item->book == NULL) {
+        plant_count(plant, COUNT_POOL_FULL, 1);
+        if (!item->pool_full)
+            emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, KDP_BOOK_STATE_STALE, KDP_REASON_POOL_FULL, NULL, 0, 0,
+                       (struct kdp_text){"", 0});
+        item->pool_full = true;
+        return false;
+    }
+    ranges = item->definition != NULL ? kdpi_record_group(item->definition, &count) : NULL;
+    if (ranges != NULL && count > 0 && count <= 16) {
+        for (uint32_t i = 0; i < count; i++)
+            grid[i] = (struct kdp_tick_range){ranges[i].start_e4, ranges[i].end_e4, ranges[i].step_e4};
+        kdp_book_set_grid(item->book, grid, count); /* a grid that makes no sense leaves whole cents */
+    }
+    return true;
+}
+
+static int32_t
+yes_scale(const struct kdp_plant *plant, const struct kdp_sub *sub, uint8_t side, int32_t price_e4)
+{
+    bool leg_yes = sub->leg_yes || (plant->input->flags & KDP_INPUT_LEG_YES) != 0;
+
+    return side == KDP_SIDE_NO && !leg_yes ? KDP_PRICE_MAX - price_e4 : price_e4;
+}
+
+static void
+touch(struct kdp_instrument *item, const struct kdp_message *msg)
+{
+    if (msg->ts_ms != KDP_INT64_NULL)
+        item->last_ts_ms = msg->ts_ms;
+}
+
+/* Writes the best prices when they changed, or when readers must be told that they count again. */
+static void
+settle(struct kdp_plant *plant, uint32_t id, bool tell, const struct kdp_message *msg)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+    struct kdp_top top;
+    bool changed = kdp_book_settle(item->book, plant->now_ns, &top);
+
+    item->bbo_changes += changed;
+    if (changed || tell)
+        emit_bbo(plant, id, &top, msg);
+}
+
+void
+market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg)
+{
+    uint32_t id = market_of(plant, msg->market_ticker);
+    enum kdp_book_verdict verdict;
+    struct kdp_instrument *item;
+    enum kdp_reason reason = KDP_REASON_SUBSCRIBE;
+    uint8_t was;
+    bool again;
+
+    if (id == 0 || !have_book(plant, id))
+        return;
+    item = kdp_instruments_at(plant->instruments, id);
+    item->messages++;
+    was = item->state;
+    /* at the close the exchange sends a snapshot that nobody asked for with no levels at all */
+    if (was == KDP_BOOK_STATE_STALE || was == KDP_BOOK_STATE_RECOVERING || msg->has_id)
+        reason = KDP_REASON_RECOVERY;
+    else if (msg->snapshot.count == 0 && (was == KDP_BOOK_STATE_CLOSED || was == KDP_BOOK_STATE_LIVE) &&
+             item->sub == kdp_sub_index(plant->lines, sub) + 1 &&
+             (was == KDP_BOOK_STATE_CLOSED || kdp_book_level_count(item->book, KDP_SIDE_YES) + kdp_book_level_count(item->book, KDP_SIDE_NO) > 0))
+        reason = KDP_REASON_CLOSE;
+    if (item->sub != kdp_sub_index(plant->lines, sub) + 1) {
+        if (item->sub != 0) /* its gap, if any, is not healed by another subscription's snapshot but by losing the book */
+            gap_progress(plant, item, kdp_sub_at(plant->lines, item->sub - 1), KDP_HEALED_BY_RESUBSCRIBE);
+        own(plant, id, sub);
+    }
+    kdp_book_begin(item->book);
+    for (uint32_t i = 0; i < msg->snapshot.count; i++) {
+        const struct kdp_message_level *level = &msg->snapshot.levels[i];
+
+        verdict = kdp_book_put(item->book, level->side, yes_scale(plant, sub, level->side, level->price_e4), level->size_e2);
+        plant_count(plant, COUNT_OFF_GRID, verdict == KDP_BOOK_OFF_GRID);
+    }
+    verdict = kdp_book_commit(item->book);
+    if (verdict != KDP_BOOK_APPLIED && verdict != KDP_BOOK_OFF_GRID) {
+        plant->totals.malformed++;
+        plant_count(plant, COUNT_MALFORMED, 1);
+        item->state = was == KDP_BOOK_STATE_CLOSED ? KDP_BOOK_STATE_STALE : item->state;
+        stale(plant, id, verdict == KDP_BOOK_NO_MEMORY ? KDP_REASON_POOL_FULL : KDP_REASON_MALFORMED, sub, msg);
+        kdp_book_set_state(item->book, KDP_BOOK_STATE_STALE);
+        return;
+    }
+    again = was != KDP_BOOK_STATE_LIVE && was != KDP_BOOK_STATE_NONE;
+    if (reason == KDP_REASON_CLOSE || item->closed_for_good)
+        set_state(plant, id, KDP_BOOK_STATE_CLOSED, KDP_REASON_CLOSE, sub, 0, 0);
+    else
+        set_state(plant, id, KDP_BOOK_STATE_LIVE, reason, sub, 0, 0);
+    emit_snapshot(plant, id, reason, msg);
+    settle(plant, id, again && item->state == KDP_BOOK_STATE_LIVE, msg);
+    gap_progress(plant, item, sub, KDP_HEALED_BY_SNAPSHOT);
+    item->day = plant->day;
+    touch(item, msg);
+}
+
+void
+market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg)
+{
+    uint32_t id = market_of(plant, msg->market_ticker);
+    int32_t price_e4 = yes_scale(plant, sub, msg->delta.side, msg->delta.price_e4);
+    enum kdp_book_verdict verdict;
+    struct kdp_instrument *item;
+    struct kdp_level *rec;
+    struct kdp_top top;
+    int64_t size_e2 = 0;
+    bool changed, closed;
+
+    if (id == 0)
+        return;
+    item = kdp_instruments_at(plant->instruments, id);
+    item->messages++;
+    plant_count(plant, COUNT_DELTAS, 1);
+    if (item->book == NULL || item->sub != kdp_sub_index(plant->lines, sub) + 1) {
+        /* before its snapshot, or from a subscription that does not own the book */
+        if (item->state == KDP_BOOK_STATE_NONE && have_book(plant, id))
+            set_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_NOT_SUBSCRIBED, sub, msg->seq, msg->seq);
+        plant_count(plant, item->sub != 0 ? COUNT_NOT_OWNER : COUNT_NOT_LIVE, 1);
+        return;
+    }
+    if (item->state != KDP_BOOK_STATE_LIVE && item->state != KDP_BOOK_STATE_CLOSED) {
+        plant_count(plant, COUNT_NOT_LIVE, 1);
+        return;
+    }
+    if (item->day != plant->day)
+        market_day(plant, id); /* the day's files begin with the book before its first change */
+    /* orders are still cancelled after a market's close: its book goes on, its state stays */
+    closed = item->closed_for_good;
+    if (item->state == KDP_BOOK_STATE_CLOSED) {
+        if (closed)
+            kdp_book_set_state(item->book, KDP_BOOK_STATE_LIVE);
+        else
+            set_state(plant, id, KDP_BOOK_STATE_LIVE, KDP_REASON_INPUT, sub, 0, 0);
+    }
+    verdict = kdp_book_apply(item->book, msg->delta.side, price_e4, msg->delta.delta_e2, &size_e2);
+    if (closed)
+        kdp_book_set_state(item->book, KDP_BOOK_STATE_CLOSED);
+    if (verdict != KDP_BOOK_APPLIED && verdict != KDP_BOOK_OFF_GRID) {
+        plant_count(plant, COUNT_NEGATIVE, verdict == KDP_BOOK_NEGATIVE);
+        stale(plant, id,
+              verdict == KDP_BOOK_NEGATIVE    ? KDP_REASON_NEGATIVE_LEVEL
+              : verdict == KDP_BOOK_NO_MEMORY ? KDP_REASON_POOL_FULL
+                                              : KDP_REASON_MALFORMED,
+              sub, msg);
+        return;
+    }
+    plant_count(plant, COUNT_OFF_GRID, verdict == KDP_BOOK_OFF_GRID);
+    changed = kdp_book_settle(item->book, plant->now_ns, &top);
+    rec = emit_start(plant, KDP_TEMPLATE_LEVEL, id, msg);
+    if (rec == NULL)
+        return;
+    rec->head.flags |= (uint8_t)(KDP_FLAGS_MBP | (changed ? 0 : KDP_FLAGS_LAST));
+    rec->price_e4 = price_e4;
+    rec->side = msg->delta.side;
+    rec->delta_e2 = msg->delta.delta_e2;
+    rec->size_e2 = size_e2;
+    emit_end(plant, rec, sizeof *rec);
+    if (changed) {
+        item->bbo_changes++;
+        emit_bbo(plant, id, &top, msg);
+    }
+    touch(item, msg);
+}
+
+void
+market_day(struct kdp_plant *plant, uint32_t id)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+    if (item->ticker == NULL || item->day == plant->day)
+        return;
+    item->day = plant->day;
+    if (item->book == NULL || item->state == KDP_BOOK_STATE_CLOSED || item->state == KDP_BOOK_STATE_NONE)
+        return;
+    emit_definition(plant, id, NULL);
+    if (item->state == KDP_BOOK_STATE_LIVE)
+        emit_snapshot(plant, id, KDP_REASON_DAY, NULL);
+    else
+        emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, item->state, KDP_REASON_DAY, NULL, 0, 0, (struct kdp_text){"", 0});
+}
+
+/* ---- trades, tickers, lifecycle ----------------------------------------------------------------------------------- */
+
+void
+market_trade(struct kdp_plant *plant, const struct kdp_message *msg)
+{
+    uint32_t id;
+    struct kdp_instrument *item;
+    struct kdp_trade *rec;
+
+    if (!kdp_trade_set_add(plant->trades, msg->trade.trade_id, plant->now_ns)) {
+        plant_count(plant, COUNT_TRADE_REPEATS, 1);
+        return;
+    }
+    id = market_of(plant, msg->market_ticker);
+    if (id == 0)
+        return;
+    item = kdp_instruments_at(plant->instruments, id);
+    item->messages++;
+    item->trades++;
+    item->volume_e2 += msg->trade.count_e2;
+    item->last_price_e4 = msg->trade.price_e4;
+    touch(item, msg);
+    rec = emit_start(plant, KDP_TEMPLATE_TRADE, id, msg);
+    if (rec == NULL)
+        return;
+    rec->head.flags |= KDP_FLAGS_LAST;
+    memcpy(rec->trade_id, msg->trade.trade_id, sizeof rec->trade_id);
+    rec->price_e4 = msg->trade.price_e4;
+    rec->taker_side = msg->trade.taker_side;
+    rec->block = msg->trade.block;
+    rec->count_e2 = msg->trade.count_e2;
+    emit_end(plant, rec, sizeof *rec);
+    plant_count(plant, COUNT_TRADES, 1);
+}
+
+void
+market_ticker(struct kdp_plant *plant, const struct kdp_message *msg)
+{
+    uint32_t id = market_of(plant, msg->market_ticker);
+    struct kdp_instrument *item;
+    struct kdp_ticker *rec;
+
+    if (id == 0)
+        return;
+    item = kdp_instruments_at(plant->instruments, id);
+    item->messages++;
+    touch(item, msg);
+    rec = emit_start(plant, KDP_TEMPLATE_TICKER, id, msg);
+    if (rec == NULL)
+        return;
+    rec->head.flags |= KDP_FLAGS_LAST;
+    rec->price_e4 = msg->ticker.price_e4;
+    rec->bid_e4 = msg->ticker.bid_e4;
+    rec->ask_e4 = msg->ticker.ask_e4;
+    rec->bid_size_e2 = msg->ticker.bid_size_e2;
+    rec->ask_size_e2 = msg->ticker.ask_size_e2;
+    rec->last_size_e2 = msg->ticker.last_size_e2;
+    rec->volume_e2 = msg->ticker.volume_e2;
+    rec->open_interest_e2 = msg->ticker.open_interest_e2;
+    rec->dollar_volume = msg->ticker.dollar_volume;
+    rec->dollar_open_interest = msg->ticker.dollar_open_interest;
+    emit_end(plant, rec, sizeof *rec);
+    plant_count(plant, COUNT_TICKERS, 1);
+}
+
+void
+market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg)
+{
+    uint32_t id = kdp_instruments_intern(plant->instruments, msg->market_ticker);
+    struct kdp_instrument *item;
+    struct kdp_lifecycle *rec;
+
+    if (id == 0) {
+        plant_count(plant, COUNT_POOL_FULL, 1);
+        return;
+    }
+    item = kdp_instruments_at(plant->instruments, id);
+    item->messages++;
+    emit_definition(plant, id, msg); /* what it means comes before what happened to it */
+    item->day = plant->day;
+    rec = emit_start(plant, KDP_TEMPLATE_LIFECYCLE, id, msg);
+    if (rec == NULL)
+        return;
+    rec->head.flags |= KDP_FLAGS_LAST;
+    rec->kind = msg->lifecycle.kind;
+    rec->result = msg->lifecycle.result;
+    rec->open_ns = msg->lifecycle.open_ns;
+    rec->close_ns = msg->lifecycle.close_ns;
+    rec->at_ns = msg->lifecycle.at_ns;
+    rec->settlement_value_e6 = msg->lifecycle.settlement_value_e6;
+    emit_end(plant, rec, sizeof *rec);
+    if (msg->lifecycle.range_count > 0 && item->book != NULL) {
+        struct kdp_tick_range grid[16];
+
+        for (uint32_t i = 0; i < msg->lifecycle.range_count; i++)
+            grid[i] = (struct kdp_tick_range){msg->lifecycle.ranges[i].start_e4, msg->lifecycle.ranges[i].end_e4,
+                                              msg->lifecycle.ranges[i].step_e4};
+        if (kdp_book_set_grid(item->book, grid, msg->lifecycle.range_count) == KDP_BOOK_NO_MEMORY)
+            stale(plant, id, KDP_REASON_POOL_FULL, NULL, msg);
+    }
+    if (msg->lifecycle.kind == KDP_LIFECYCLE_KIND_DETERMINED || msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED) {
+        item->closed_for_good = true;
+        market_state(plant, id, KDP_BOOK_STATE_CLOSED,
+                     msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED ? KDP_REASON_SETTLED : KDP_REASON_CLOSE, NULL, 0, 0);
+    }
+    touch(item, msg);
+}
+
+void
+market_event(struct kdp_plant *plant, const struct kdp_message *msg)
+{
+    uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
+    const struct kdp_text texts[6] = {msg->event.event_ticker, msg->event.series_ticker, msg->event.title,
+                                      msg->event.sub_title,    msg->event.collateral,    msg->event.fee_type};
+    struct kdp_event *rec = emit_start(plant, KDP_TEMPLATE_EVENT, 0, msg), *out;
+    struct kdp_builder b;
+    size_t size;
+
+    if (rec == NULL)
+        return;
+    out = kdpi_build_start(&b, mem, KDP_TEMPLATE_EVENT);
+    out->head = rec->head;
+    out->head.flags |= KDP_FLAGS_LAST;
+    out->kind = msg->event.kind;
+    out->exchange_index = msg->event.exchange_index > 0 ? (uint8_t)msg->event.exchange_index : 0;
+    out->fee_multiplier_e6 = msg->event.fee_multiplier_e6;
+    for (unsigned i = 0; i < 6; i++)
+        kdpi_build_text(&b, texts[i]);
+    size = kdpi_build_finish(&b);
+    memcpy(rec, mem, size);
+    emit_end(plant, rec, size);
+}
