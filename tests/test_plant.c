@@ -1,0 +1,717 @@
+/* test_plant.c - frames in, records out: what each message does to books, states and the stream. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "kdp_test.h"
+#include "plant.h"
+#include "record.h"
+
+#define T0 (INT64_C(1795183387) * 1000000000)
+
+static struct kdp_ring *ring;
+static struct kdp_plant *plant;
+static struct kdp_ring_cursor cursor;
+static int64_t now = T0;
+static unsigned input_flags;
+
+static void
+input(enum kdp_input_kind kind, unsigned line, const void *bytes, size_t len)
+{
+    struct kdp_input_head *head = kdp_ring_input_claim(ring, len);
+
+    CHECK(head != NULL);
+    *head = (struct kdp_input_head){.length = (uint32_t)len, .kind = (uint8_t)kind, .flags = (uint8_t)input_flags, .line = (uint16_t)line, .recv_ns = now};
+    if (len > 0)
+        memcpy(head + 1, bytes, len);
+    kdp_ring_input_commit(ring, head);
+    CHECK_INT(kdp_plant_input(plant, head, head + 1), 0);
+    now += 1000;
+}
+
+static void
+begin(void)
+{
+    struct kdp_ring_config config = {.bytes = 1 << 22, .raw_bytes = 1 << 20, .start_seq = 1, .start_input = 1, .unreliable = true};
+    struct kdp_plant_config plant_config = {.max_markets = 1000, .hash = true};
+    struct kdp_input_start start = {.next_seq = 1, .next_instrument = 1, .flags = KDP_START_FRESH};
+
+    CHECK_INT(kdp_ring_create(&ring, &config), 0);
+    plant_config.ring = ring;
+    CHECK_INT(kdp_plant_open(&plant, &plant_config), 0);
+    CHECK_INT(kdp_ring_seek(&cursor, ring, 1), 0);
+    input(KDP_INPUT_START, 0, &start, sizeof start);
+}
+
+static void
+up(unsigned line)
+{
+    struct kdp_input_line what = {0};
+
+    input(KDP_INPUT_CONNECTED, line, &what, sizeof what);
+}
+
+__attribute__((format(printf, 2, 3))) static void
+frame(unsigned line, const char *fmt, ...)
+{
+    char text[8192];
+    va_list args;
+    int len;
+
+    va_start(args, fmt);
+    len = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    for (int i = 0; i < len; i++) /* single quotes read better in this file */
+        if (text[i] == '\'')
+            text[i] = '"';
+    input(KDP_INPUT_FRAME, line, text, (size_t)len);
+}
+
+static void
+snapshot(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *yes, const char *no)
+{
+    frame(line, "{'type':'orderbook_snapshot','sid':%u,'seq':%u,'msg':{'market_ticker':'%s','market_id':'x'%s%s%s%s}}", sid, seq, ticker,
+          yes[0] ? ",'yes_dollars_fp':" : "", yes, no[0] ? ",'no_dollars_fp':" : "", no);
+}
+
+static void
+delta(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *side, const char *price, const char *change)
+{
+    frame(line,
+          "{'type':'orderbook_delta','sid':%u,'seq':%u,'msg':{'market_ticker':'%s','market_id':'x','price_dollars':'%s','delta_fp':'%s',"
+          "'side':'%s','ts':'2026-11-20T14:03:07.412345Z','ts_ms':1795183387412}}",
+          sid, seq, ticker, price, change, side);
+}
+
+static void
+trade(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *id)
+{
+    frame(line,
+          "{'type':'trade','sid':%u,'seq':%u,'msg':{'trade_id':'%s','market_ticker':'%s','yes_price_dollars':'0.4350','no_price_dollars':'0.5650',"
+          "'count_fp':'12.50','taker_side':'yes','taker_outcome_side':'yes','taker_book_side':'bid','is_block_trade':false,'ts':1795183387,"
+          "'ts_ms':1795183387412}}",
+          sid, seq, id, ticker);
+}
+
+/* The next record of a template, others passed over; NULL at the head of the stream. */
+static const void *
+next(unsigned template_id)
+{
+    static uint64_t rec[KDP_RECORD_MAX / 8];
+    int size;
+
+    while ((size = kdp_ring_next(&cursor, rec)) > 0) {
+        CHECK_INT(kdpi_record_size(rec, (size_t)size), size);
+        if (template_id == 0 || ((const struct kdp_head *)(const void *)rec)->template_id == template_id)
+            return rec;
+    }
+    CHECK_INT(size, 0);
+    return NULL;
+}
+
+static unsigned
+count_left(unsigned template_id)
+{
+    unsigned n = 0;
+
+    while (next(template_id) != NULL)
+        n++;
+    return n;
+}
+
+static struct kdp_plant_market
+market(const char *ticker)
+{
+    struct kdp_plant_market m;
+
+    for (uint32_t i = 0; kdp_plant_market_at(plant, i, &m); i++)
+        if (m.ticker != NULL && strcmp(m.ticker, ticker) == 0)
+            return m;
+    kdp_test_fail(__FILE__, __LINE__, "no market %s", ticker);
+}
+
+static struct kdp_plant_totals
+totals(void)
+{
+    struct kdp_plant_totals t;
+
+    kdp_plant_totals(plant, &t);
+    return t;
+}
+
+static void
+state_is(const char *ticker, enum kdp_book_state state)
+{
+    CHECK_INT(market(ticker).state, state);
+}
+
+KDP_TEST(first_record_of_a_market_is_its_definition)
+{
+    const struct kdp_head *rec;
+
+    begin();
+    up(1);
+    while ((rec = next(0)) != NULL) /* the START's and the line's own */
+        ;
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.5600','5.00']]");
+    rec = next(0);
+    CHECK_INT(rec->template_id, KDP_TEMPLATE_DEFINITION);
+    CHECK_INT(rec->instrument, 1);
+    CHECK_INT(((const struct kdp_definition *)(const void *)rec)->provisional, 1);
+    CHECK_MEM(kdpi_record_text(rec, 0).data, "A", 1);
+    rec = next(0);
+    CHECK_INT(rec->template_id, KDP_TEMPLATE_STATE);
+    rec = next(0);
+    CHECK_INT(rec->template_id, KDP_TEMPLATE_BOOK_SNAPSHOT);
+    rec = next(0);
+    CHECK_INT(rec->template_id, KDP_TEMPLATE_BBO);
+    CHECK(next(0) == NULL);
+}
+
+KDP_TEST(sequence_has_no_hole_and_starts_at_1)
+{
+    const struct kdp_head *rec;
+    uint64_t seq = 1;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.4300", "1.00");
+    while ((rec = next(0)) != NULL)
+        CHECK_INT(rec->seq, seq++);
+    CHECK_INT(seq - 1, totals().records);
+}
+
+KDP_TEST(no_prices_stand_on_the_yes_scale)
+{
+    struct kdp_plant_market m;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.5600','5.00'],['0.0100','1.00']]");
+    m = market("A");
+    CHECK_INT(m.top.bid_e4, 4200);
+    CHECK_INT(m.top.ask_e4, 4400);
+    CHECK_INT(m.top.ask_size_e2, 500);
+    CHECK_INT(m.ask_levels, 2);
+    delta(1, 1, 2, "A", "no", "0.5700", "2.50");
+    CHECK_INT(market("A").top.ask_e4, 4300);
+    CHECK_INT(market("A").top.ask_size_e2, 250);
+}
+
+KDP_TEST(yes_leg_is_taken_from_the_command_and_flips_nothing_twice)
+{
+    begin();
+    up(1);
+    frame(1, "{'id':1,'cmd':'subscribe','params':{'channels':['orderbook_delta'],'market_tickers':['A'],'use_yes_price':true}}");
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.4400','5.00']]");
+    CHECK_INT(market("A").top.ask_e4, 4400);
+    delta(1, 1, 2, "A", "no", "0.4300", "1.00");
+    CHECK_INT(market("A").top.ask_e4, 4300);
+    up(2); /* another connection said nothing: NO leg */
+    snapshot(2, 1, 1, "B", "", "[['0.5600','5.00']]");
+    CHECK_INT(market("B").top.ask_e4, 4400);
+    input_flags = KDP_INPUT_LEG_YES;
+    up(3);
+    snapshot(3, 1, 1, "C", "", "[['0.4400','5.00']]");
+    CHECK_INT(market("C").top.ask_e4, 4400);
+}
+
+KDP_TEST(control_replies_use_up_sequence_numbers)
+{
+    begin();
+    up(1);
+    frame(1, "{'type':'subscribed','id':2,'msg':{'channel':'orderbook_delta','sid':1}}");
+    frame(1, "{'type':'ok','id':6,'sid':1,'seq':1,'msg':{'market_tickers':['A','B']}}");
+    snapshot(1, 1, 2, "A", "[['0.4200','10.00']]", "");
+    frame(1, "{'type':'ok','id':7,'sid':1,'seq':3,'msg':{'market_tickers':['A','B']}}");
+    snapshot(1, 1, 4, "B", "[['0.4200','10.00']]", "");
+    frame(1, "{'sid':1,'seq':5,'type':'error','msg':{'code':27,'msg':'too many'}}");
+    delta(1, 1, 6, "A", "yes", "0.4300", "1.00");
+    CHECK_INT(totals().gaps, 0);
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    state_is("B", KDP_BOOK_STATE_LIVE);
+}
+
+KDP_TEST(gap_makes_all_books_of_the_sid_stale_and_says_so_first)
+{
+    const struct kdp_state *state;
+    const struct kdp_gap *gap;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    snapshot(1, 2, 1, "C", "[['0.4200','10.00']]", "");
+    count_left(0);
+    delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
+    state = next(KDP_TEMPLATE_STATE);
+    CHECK(state != NULL && state->state == KDP_BOOK_STATE_STALE && state->reason == KDP_REASON_GAP);
+    CHECK_INT(state->from_seq, 3);
+    CHECK_INT(state->to_seq, 4);
+    CHECK(next(KDP_TEMPLATE_STATE) != NULL);
+    gap = next(KDP_TEMPLATE_GAP);
+    CHECK(gap != NULL && gap->status == KDP_GAP_STATUS_OPEN);
+    CHECK_INT(gap->expected, 3);
+    CHECK_INT(gap->seen, 5);
+    CHECK_INT(gap->markets, 2);
+    CHECK_INT(count_left(KDP_TEMPLATE_LEVEL), 0);
+    state_is("A", KDP_BOOK_STATE_STALE);
+    state_is("B", KDP_BOOK_STATE_STALE);
+    state_is("C", KDP_BOOK_STATE_LIVE);
+    CHECK_INT(totals().gaps, 1);
+    CHECK_INT(market("A").top.bid_e4, 4200); /* as after the last message applied */
+}
+
+KDP_TEST(stale_book_ignores_changes_until_its_snapshot_replaces_both_sides)
+{
+    const struct kdp_gap *gap;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.5600','5.00']]");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    delta(1, 1, 4, "A", "yes", "0.4300", "1.00");
+    delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
+    CHECK_INT(market("A").bid_levels, 1);
+    snapshot(1, 1, 6, "A", "[['0.4000','1.00']]", "");
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    CHECK_INT(market("A").top.bid_e4, 4000);
+    CHECK_INT(market("A").ask_levels, 0);
+    state_is("B", KDP_BOOK_STATE_STALE);
+    count_left(0);
+    snapshot(1, 1, 7, "B", "[['0.4000','1.00']]", "");
+    gap = next(KDP_TEMPLATE_GAP);
+    CHECK(gap != NULL && gap->status == KDP_GAP_STATUS_HEALED && gap->healed_by == KDP_HEALED_BY_SNAPSHOT);
+    CHECK_INT(gap->expected, 3);
+    CHECK_INT(totals().gaps, 1);
+}
+
+KDP_TEST(duplicate_change_is_not_applied_twice)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.4200", "5.00");
+    delta(1, 1, 2, "A", "yes", "0.4200", "5.00");
+    CHECK_INT(market("A").top.bid_size_e2, 1500);
+    CHECK_INT(totals().gaps, 0);
+    CHECK_INT(totals().duplicates, 1);
+    state_is("A", KDP_BOOK_STATE_LIVE);
+}
+
+KDP_TEST(first_number_of_a_connection_must_be_1)
+{
+    begin();
+    up(1);
+    delta(1, 1, 2, "A", "yes", "0.4200", "5.00"); /* its snapshot, number 1, was lost */
+    CHECK_INT(totals().gaps, 1);
+    state_is("A", KDP_BOOK_STATE_STALE);
+    CHECK_INT(market("A").bid_levels, 0);
+}
+
+KDP_TEST(reconnect_begins_sids_and_numbers_again_and_books_go_stale)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.4300", "1.00");
+    up(1);
+    state_is("A", KDP_BOOK_STATE_STALE);
+    delta(1, 1, 1, "A", "yes", "0.4300", "1.00"); /* the old book must not take it */
+    CHECK_INT(market("A").top.bid_size_e2, 100);
+    snapshot(1, 1, 2, "A", "[['0.1000','3.00']]", "");
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    CHECK_INT(market("A").bid_levels, 1); /* replaced, not merged */
+    CHECK_INT(market("A").top.bid_e4, 1000);
+    CHECK_INT(totals().gaps, 0);
+    CHECK_INT(totals().connections, 2);
+}
+
+KDP_TEST(same_sid_on_two_connections_is_two_subscriptions)
+{
+    begin();
+    up(1);
+    up(2);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(2, 1, 1, "B", "[['0.4300','10.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.4200", "1.00");
+    delta(2, 1, 2, "B", "yes", "0.4300", "1.00");
+    CHECK_INT(totals().gaps, 0);
+    CHECK_INT(totals().duplicates, 0);
+    CHECK_INT(market("A").top.bid_size_e2, 1100);
+    CHECK_INT(market("B").top.bid_size_e2, 1100);
+}
+
+KDP_TEST(second_subscribe_merges_into_the_sid)
+{
+    begin();
+    up(1);
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    frame(1, "{'id':2,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    delta(1, 1, 3, "A", "yes", "0.4200", "1.00");
+    CHECK_INT(totals().gaps, 0);
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    CHECK_INT(totals().connections, 1);
+}
+
+KDP_TEST(ownership_passes_at_the_snapshot_and_strangers_are_dropped)
+{
+    begin();
+    up(1);
+    up(2);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    delta(2, 1, 1, "A", "yes", "0.4200", "5.00");
+    CHECK_INT(market("A").top.bid_size_e2, 1000);
+    snapshot(2, 1, 2, "A", "[['0.4200','7.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.4200", "5.00");
+    CHECK_INT(market("A").top.bid_size_e2, 700);
+    delta(2, 1, 3, "A", "yes", "0.4200", "1.00");
+    CHECK_INT(market("A").top.bid_size_e2, 800);
+    delta(1, 1, 9, "A", "yes", "0.4200", "5.00"); /* a gap of the old owner is no gap of this book */
+    state_is("A", KDP_BOOK_STATE_LIVE);
+}
+
+KDP_TEST(absent_side_of_a_snapshot_is_empty)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.5600','5.00']]");
+    frame(1, "{'type':'orderbook_snapshot','sid':1,'seq':2,'id':9,'msg':{'market_ticker':'A','yes_dollars_fp':[['0.4100','1.00']]}}");
+    CHECK_INT(market("A").ask_levels, 0);
+    CHECK_INT(market("A").top.ask_e4, KDP_PRICE_NULL);
+    CHECK_INT(market("A").top.bid_e4, 4100);
+}
+
+KDP_TEST(subcent_prices_and_fractional_sizes_leave_no_ghosts)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.0010','0.01'],['0.9999','0.33']]", "");
+    delta(1, 1, 2, "A", "yes", "0.9999", "-0.33");
+    delta(1, 1, 3, "A", "yes", "0.0010", "0.32");
+    delta(1, 1, 4, "A", "yes", "0.0010", "-0.33");
+    CHECK_INT(market("A").bid_levels, 0);
+    CHECK_INT(market("A").bid_size_total_e2, 0);
+    state_is("A", KDP_BOOK_STATE_LIVE);
+}
+
+KDP_TEST(negative_level_makes_the_book_stale_never_wrong)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.4200", "-10.01");
+    state_is("A", KDP_BOOK_STATE_STALE);
+    CHECK_INT(market("A").top.bid_size_e2, 1000);
+    delta(1, 1, 3, "A", "yes", "0.4200", "1.00");
+    CHECK_INT(market("A").top.bid_size_e2, 1000);
+}
+
+KDP_TEST(value_too_fine_is_refused_and_only_its_book_goes_stale)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    delta(1, 1, 3, "A", "yes", "0.42001", "1.00");
+    CHECK_INT(totals().malformed, 1);
+    CHECK_INT(totals().gaps, 0);
+    state_is("A", KDP_BOOK_STATE_STALE);
+    state_is("B", KDP_BOOK_STATE_LIVE);
+    delta(1, 1, 4, "B", "yes", "0.4200", "1.00");
+    CHECK_INT(totals().gaps, 0);
+}
+
+KDP_TEST(frame_that_is_not_json_is_revealed_by_the_next_number)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    frame(1, "{'type':'orderbook_delta','sid':1,'seq':2,'msg':{'market_ticker':'A','price_doll");
+    CHECK_INT(totals().malformed, 1);
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    delta(1, 1, 3, "A", "yes", "0.4200", "1.00");
+    CHECK_INT(totals().gaps, 1);
+    state_is("A", KDP_BOOK_STATE_STALE);
+}
+
+KDP_TEST(unknown_types_and_members_are_tolerated_and_use_up_numbers)
+{
+    uint64_t n = 0;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    frame(1, "{'type':'shiny_new','sid':1,'seq':2,'msg':{'market_ticker':'A','x':[1,{'y':null}]},'zz':true}");
+    delta(1, 1, 3, "A", "yes", "0.4200", "1.00");
+    CHECK_INT(totals().gaps, 0);
+    CHECK_INT(totals().unknown_types, 1);
+    for (unsigned i = 0; kdp_plant_type_at(plant, i, &n) != NULL; i++)
+        if (strcmp(kdp_plant_type_at(plant, i, &n), "shiny_new") == 0)
+            break;
+    CHECK_INT(n, 1);
+}
+
+KDP_TEST(bbo_is_written_when_one_of_four_numbers_changes)
+{
+    const struct kdp_bbo *bbo;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "", "");
+    CHECK_INT(market("A").bbo_changes, 0);
+    delta(1, 1, 2, "A", "yes", "0.4200", "1.00"); /* the first non-empty counts */
+    CHECK_INT(market("A").bbo_changes, 1);
+    delta(1, 1, 3, "A", "yes", "0.4100", "1.00"); /* deeper */
+    CHECK_INT(market("A").bbo_changes, 1);
+    delta(1, 1, 4, "A", "yes", "0.4200", "1.00"); /* size */
+    CHECK_INT(market("A").bbo_changes, 2);
+    snapshot(1, 1, 5, "A", "[['0.4200','2.00'],['0.0100','9.00']]", ""); /* same best */
+    CHECK_INT(market("A").bbo_changes, 2);
+    delta(1, 1, 6, "A", "yes", "0.4200", "-2.00");
+    CHECK_INT(market("A").bbo_changes, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        bbo = next(KDP_TEMPLATE_BBO);
+        CHECK(bbo != NULL && bbo->book_state == KDP_BOOK_STATE_LIVE);
+    }
+    CHECK_INT(bbo->bid_e4, 100);
+    CHECK_INT(bbo->ask_e4, KDP_PRICE_NULL);
+    CHECK_INT(bbo->ask_size_e2, KDP_INT64_NULL);
+    CHECK(next(KDP_TEMPLATE_BBO) == NULL);
+}
+
+KDP_TEST(trade_stands_in_the_stream_once)
+{
+    begin();
+    up(1);
+    trade(1, 2, 1, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    trade(1, 2, 2, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    trade(1, 2, 3, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d11"); /* same time, price and size: another trade */
+    CHECK_INT(market("A").trades, 2);
+    CHECK_INT(count_left(KDP_TEMPLATE_TRADE), 2);
+    CHECK_INT(totals().gaps, 0);
+}
+
+KDP_TEST(snapshot_without_levels_at_the_close_closes)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "A", "", "");
+    state_is("A", KDP_BOOK_STATE_CLOSED);
+    snapshot(1, 1, 3, "A", "", "");
+    state_is("A", KDP_BOOK_STATE_CLOSED);
+    up(1);
+    state_is("A", KDP_BOOK_STATE_CLOSED); /* a lost connection takes nothing from a closed market */
+    snapshot(1, 1, 1, "B", "", "");
+    state_is("B", KDP_BOOK_STATE_LIVE); /* an empty book is not a closed one */
+}
+
+KDP_TEST(lifecycle_defines_changes_ticks_and_closes)
+{
+    const struct kdp_definition *def;
+    const struct kdp_lifecycle *life;
+    uint32_t count;
+
+    begin();
+    up(1);
+    count_left(0);
+    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':1,'msg':{'market_ticker':'A','event_type':'created','exchange_index':0,'open_ts':1795176000,"
+             "'close_ts':1796155200,'price_level_structure':'linear_cent','price_ranges':[{'start':'0.0000','end':'1.0000','step':'0.0100'}],"
+             "'additional_metadata':{'name':'n','title':'Title','yes_sub_title':'above 3','no_sub_title':'n','rules_primary':'r','event_ticker':'E',"
+             "'strike_type':'greater','floor_strike':3}}}");
+    def = next(KDP_TEMPLATE_DEFINITION);
+    CHECK(def != NULL && def->provisional == 0);
+    CHECK_INT(def->floor_strike_e6, 3000000);
+    CHECK_INT(def->open_ns, INT64_C(1795176000000000000));
+    CHECK_MEM(kdpi_record_text(def, 1).data, "E", 1);
+    CHECK_MEM(kdpi_record_text(def, 3).data, "Title", 5);
+    life = next(KDP_TEMPLATE_LIFECYCLE);
+    CHECK(life != NULL && life->kind == KDP_LIFECYCLE_KIND_CREATED);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':2,'msg':{'market_ticker':'A','event_type':'price_level_structure_updated',"
+             "'price_level_structure':'deci_cent','price_ranges':[{'start':'0.0000','end':'1.0000','step':'0.0010'}]}}");
+    def = next(KDP_TEMPLATE_DEFINITION);
+    CHECK(def != NULL);
+    CHECK_INT(((const struct kdp_definition_ranges *)kdpi_record_group(def, &count))->step_e4, 10);
+    CHECK_MEM(kdpi_record_text(def, 3).data, "Title", 5); /* what was said before still holds */
+    CHECK_INT(market("A").top.bid_size_e2, 1000);
+    delta(1, 1, 2, "A", "yes", "0.4210", "1.00");
+    CHECK_INT(market("A").top.bid_e4, 4210);
+    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':3,'msg':{'market_ticker':'A','event_type':'determined','determination_ts':1796155300,"
+             "'result':'yes','settlement_value':'1.0000'}}");
+    state_is("A", KDP_BOOK_STATE_CLOSED);
+    delta(1, 1, 3, "A", "yes", "0.4210", "-1.00"); /* orders are cancelled after the close */
+    state_is("A", KDP_BOOK_STATE_CLOSED);
+    CHECK_INT(market("A").top.bid_e4, 4200);
+}
+
+KDP_TEST(terminal_errors_and_unsubscribed_end_the_subscription)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    frame(1, "{'sid':1,'seq':2,'type':'error','msg':{'code':25,'msg':'Subscription buffer overflow'}}");
+    state_is("A", KDP_BOOK_STATE_STALE);
+    snapshot(1, 2, 1, "A", "[['0.4200','10.00']]", "");
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    frame(1, "{'id':6,'sid':2,'seq':2,'type':'unsubscribed'}");
+    state_is("A", KDP_BOOK_STATE_STALE);
+}
+
+KDP_TEST(market_deleted_from_a_subscription_is_not_called_live)
+{
+    begin();
+    up(1);
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    frame(1, "{'id':4,'sid':1,'seq':3,'type':'ok','msg':{'market_tickers':['A']}}");
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    state_is("B", KDP_BOOK_STATE_STALE);
+    delta(1, 1, 4, "B", "yes", "0.4200", "1.00"); /* late: its number counts, its content does not */
+    CHECK_INT(market("B").top.bid_size_e2, 1000);
+    CHECK_INT(totals().gaps, 0);
+}
+
+KDP_TEST(recording_without_marks_that_starts_again_is_a_new_connection)
+{
+    begin();
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.4200", "1.00");
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    snapshot(1, 1, 1, "A", "[['0.1000','3.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.1000", "1.00");
+    CHECK_INT(market("A").bid_levels, 1);
+    CHECK_INT(market("A").top.bid_size_e2, 400);
+    CHECK_INT(totals().connections, 2);
+    CHECK_INT(totals().gaps, 0);
+    CHECK_INT(totals().duplicates, 0);
+}
+
+KDP_TEST(new_day_writes_every_open_book_down)
+{
+    const struct kdp_book_snapshot *snap;
+
+    begin();
+    up(1);
+    for (unsigned i = 0; i < 20; i++) {
+        char ticker[8];
+
+        snprintf(ticker, sizeof ticker, "M%u", i);
+        snapshot(1, 1, i + 1, ticker, "[['0.4200','10.00']]", "");
+    }
+    count_left(0);
+    now += KDP_NS_PER_DAY;
+    delta(1, 1, 21, "M19", "yes", "0.4200", "1.00"); /* M19's turn would come later: its book comes before its change */
+    for (unsigned i = 0; i < 9; i++) {
+        snap = next(KDP_TEMPLATE_BOOK_SNAPSHOT);
+        CHECK(snap != NULL && snap->reason == KDP_REASON_DAY);
+    }
+    CHECK_INT(snap->head.instrument, 20);
+    CHECK(next(KDP_TEMPLATE_LEVEL) != NULL);
+    delta(1, 1, 22, "M0", "yes", "0.4200", "1.00");
+    delta(1, 1, 23, "M0", "yes", "0.4200", "1.00");
+    delta(1, 1, 24, "M0", "yes", "0.4200", "1.00");
+    CHECK_INT(count_left(KDP_TEMPLATE_BOOK_SNAPSHOT), 11); /* paced, each once */
+}
+
+KDP_TEST(clock_that_jumps_back_harms_nothing)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.5800','1.00']]");
+    now -= 5 * KDP_NS_PER_S;
+    delta(1, 1, 2, "A", "yes", "0.4300", "1.00");
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    CHECK_INT(market("A").top.bid_e4, 4300);
+}
+
+KDP_TEST(restart_makes_books_stale_and_a_lost_ring_names_its_hole)
+{
+    struct kdp_input_start start = {.next_seq = 1000, .unused_from = 500, .next_instrument = 70, .flags = KDP_START_RING_LOST};
+    const struct kdp_gap *gap;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    count_left(0);
+    {
+        struct kdp_input_start plain = {.next_seq = kdp_ring_next_seq(ring)};
+
+        input(KDP_INPUT_START, 0, &plain, sizeof plain);
+    }
+    state_is("A", KDP_BOOK_STATE_STALE);
+    CHECK_INT(count_left(KDP_TEMPLATE_GAP), 0);
+    /* a fresh process: the ring begins behind the hole */
+    kdp_plant_close(plant);
+    kdp_ring_close(ring);
+    {
+        struct kdp_ring_config config = {.bytes = 1 << 20, .raw_bytes = 1 << 20, .start_seq = 1000, .start_input = 9, .unreliable = true};
+        struct kdp_plant_config plant_config = {.max_markets = 1000};
+
+        CHECK_INT(kdp_ring_create(&ring, &config), 0);
+        plant_config.ring = ring;
+        CHECK_INT(kdp_plant_open(&plant, &plant_config), 0);
+        CHECK_INT(kdp_ring_seek(&cursor, ring, 1000), 0);
+    }
+    input(KDP_INPUT_START, 0, &start, sizeof start);
+    gap = next(0);
+    CHECK(gap != NULL && gap->head.template_id == KDP_TEMPLATE_GAP && gap->kind == KDP_GAP_KIND_UNUSED_RANGE);
+    CHECK_INT(gap->head.seq, 1000);
+    CHECK_INT(gap->expected, 500);
+    CHECK_INT(gap->seen, 1000);
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    CHECK_INT(market("A").instrument, 70); /* ids are not reused either */
+}
+
+KDP_TEST(exchange_time_is_kept_to_the_microsecond)
+{
+    const struct kdp_level *level;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    delta(1, 1, 2, "A", "yes", "0.4200", "1.00");
+    level = next(KDP_TEMPLATE_LEVEL);
+    CHECK(level != NULL);
+    CHECK_INT(level->head.exch_ns, INT64_C(1795183387412345000));
+    CHECK_INT(level->delta_e2, 100);
+    CHECK_INT(level->size_e2, 1100);
+    CHECK_INT(level->head.src_seq, 2);
+    CHECK_INT(market("A").last_ts_ms, INT64_C(1795183387412));
+}
+
+KDP_TEST(large_snapshot_is_a_run_of_parts_that_each_fit_a_packet)
+{
+    const struct kdp_book_snapshot *snap;
+    char yes[8000];
+    size_t at = 0;
+    uint32_t levels = 0, count;
+
+    begin();
+    up(1);
+    for (unsigned i = 1; i <= 200; i++)
+        at += (size_t)snprintf(yes + at, sizeof yes - at, "%s['0.%04u','1.00']", i > 1 ? "," : "[", i * 10);
+    snprintf(yes + at, sizeof yes - at, "]");
+    snapshot(1, 1, 1, "A", yes, "");
+    CHECK_INT(market("A").bid_levels, 200);
+    for (unsigned part = 0; (snap = next(KDP_TEMPLATE_BOOK_SNAPSHOT)) != NULL; part++) {
+        kdpi_record_group(snap, &count);
+        levels += count;
+        CHECK_INT(snap->part, part);
+        CHECK_INT(snap->levels_total, 200);
+        CHECK_INT((snap->head.flags & KDP_FLAGS_LAST) != 0, part + 1 == snap->parts);
+        if (part + 1 == snap->parts)
+            break;
+    }
+    CHECK_INT(levels, 200);
+}
