@@ -23,7 +23,11 @@ input(enum kdp_input_kind kind, unsigned line, const void *bytes, size_t len)
     struct kdp_input_head *head = kdp_ring_input_claim(ring, len);
 
     CHECK(head != NULL);
-    *head = (struct kdp_input_head){.length = (uint32_t)len, .kind = (uint8_t)kind, .flags = (uint8_t)input_flags, .line = (uint16_t)line, .recv_ns = now};
+    *head = (struct kdp_input_head){.length = (uint32_t)len,
+                                    .kind = (uint8_t)kind,
+                                    .flags = (uint8_t)input_flags,
+                                    .line = (uint16_t)line,
+                                    .recv_ns = now};
     if (len > 0)
         memcpy(head + 1, bytes, len);
     kdp_ring_input_commit(ring, head);
@@ -34,7 +38,8 @@ input(enum kdp_input_kind kind, unsigned line, const void *bytes, size_t len)
 static void
 begin(void)
 {
-    struct kdp_ring_config config = {.bytes = 1 << 22, .raw_bytes = 1 << 20, .start_seq = 1, .start_input = 1, .unreliable = true};
+    struct kdp_ring_config config = {
+        .bytes = 1 << 22, .raw_bytes = 1 << 20, .start_seq = 1, .start_input = 1, .unreliable = true};
     struct kdp_plant_config plant_config = {.max_markets = 1000, .hash = true};
     struct kdp_input_start start = {.next_seq = 1, .next_instrument = 1, .flags = KDP_START_FRESH};
 
@@ -72,15 +77,19 @@ frame(unsigned line, const char *fmt, ...)
 static void
 snapshot(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *yes, const char *no)
 {
-    frame(line, "{'type':'orderbook_snapshot','sid':%u,'seq':%u,'msg':{'market_ticker':'%s','market_id':'x'%s%s%s%s}}", sid, seq, ticker,
-          yes[0] ? ",'yes_dollars_fp':" : "", yes, no[0] ? ",'no_dollars_fp':" : "", no);
+    frame(line,
+          "{'type':'orderbook_snapshot','sid':%u,'seq':%u,'msg':{'market_ticker':'%s','market_id':'x'%s%s%s%"
+          "s}}",
+          sid, seq, ticker, yes[0] ? ",'yes_dollars_fp':" : "", yes, no[0] ? ",'no_dollars_fp':" : "", no);
 }
 
 static void
-delta(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *side, const char *price, const char *change)
+delta(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *side, const char *price,
+      const char *change)
 {
     frame(line,
-          "{'type':'orderbook_delta','sid':%u,'seq':%u,'msg':{'market_ticker':'%s','market_id':'x','price_dollars':'%s','delta_fp':'%s',"
+          "{'type':'orderbook_delta','sid':%u,'seq':%u,'msg':{'market_ticker':'%s','market_id':'x','price_"
+          "dollars':'%s','delta_fp':'%s',"
           "'side':'%s','ts':'2026-11-20T14:03:07.412345Z','ts_ms':1795183387412}}",
           sid, seq, ticker, price, change, side);
 }
@@ -89,8 +98,10 @@ static void
 trade(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *id)
 {
     frame(line,
-          "{'type':'trade','sid':%u,'seq':%u,'msg':{'trade_id':'%s','market_ticker':'%s','yes_price_dollars':'0.4350','no_price_dollars':'0.5650',"
-          "'count_fp':'12.50','taker_side':'yes','taker_outcome_side':'yes','taker_book_side':'bid','is_block_trade':false,'ts':1795183387,"
+          "{'type':'trade','sid':%u,'seq':%u,'msg':{'trade_id':'%s','market_ticker':'%s','yes_price_dollars':"
+          "'0.4350','no_price_dollars':'0.5650',"
+          "'count_fp':'12.50','taker_side':'yes','taker_outcome_side':'yes','taker_book_side':'bid','is_"
+          "block_trade':false,'ts':1795183387,"
           "'ts_ms':1795183387412}}",
           sid, seq, id, ticker);
 }
@@ -109,6 +120,17 @@ next(unsigned template_id)
     }
     CHECK_INT(size, 0);
     return NULL;
+}
+
+/* The same where there has to be one. */
+static const void *
+must(unsigned template_id)
+{
+    const void *rec = next(template_id);
+
+    if (rec == NULL)
+        kdp_test_fail(__FILE__, __LINE__, "no record of template %u is left", template_id);
+    return rec;
 }
 
 static unsigned
@@ -156,16 +178,16 @@ KDP_TEST(first_record_of_a_market_is_its_definition)
     while ((rec = next(0)) != NULL) /* the START's and the line's own */
         ;
     snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.5600','5.00']]");
-    rec = next(0);
+    rec = must(0);
     CHECK_INT(rec->template_id, KDP_TEMPLATE_DEFINITION);
     CHECK_INT(rec->instrument, 1);
     CHECK_INT(((const struct kdp_definition *)(const void *)rec)->provisional, 1);
     CHECK_MEM(kdpi_record_text(rec, 0).data, "A", 1);
-    rec = next(0);
+    rec = must(0);
     CHECK_INT(rec->template_id, KDP_TEMPLATE_STATE);
-    rec = next(0);
+    rec = must(0);
     CHECK_INT(rec->template_id, KDP_TEMPLATE_BOOK_SNAPSHOT);
-    rec = next(0);
+    rec = must(0);
     CHECK_INT(rec->template_id, KDP_TEMPLATE_BBO);
     CHECK(next(0) == NULL);
 }
@@ -205,7 +227,8 @@ KDP_TEST(yes_leg_is_taken_from_the_command_and_flips_nothing_twice)
 {
     begin();
     up(1);
-    frame(1, "{'id':1,'cmd':'subscribe','params':{'channels':['orderbook_delta'],'market_tickers':['A'],'use_yes_price':true}}");
+    frame(1, "{'id':1,'cmd':'subscribe','params':{'channels':['orderbook_delta'],'market_tickers':['A'],'use_"
+             "yes_price':true}}");
     frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
     snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.4400','5.00']]");
     CHECK_INT(market("A").top.ask_e4, 4400);
@@ -248,12 +271,12 @@ KDP_TEST(gap_makes_all_books_of_the_sid_stale_and_says_so_first)
     snapshot(1, 2, 1, "C", "[['0.4200','10.00']]", "");
     count_left(0);
     delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
-    state = next(KDP_TEMPLATE_STATE);
+    state = must(KDP_TEMPLATE_STATE);
     CHECK(state != NULL && state->state == KDP_BOOK_STATE_STALE && state->reason == KDP_REASON_GAP);
     CHECK_INT(state->from_seq, 3);
     CHECK_INT(state->to_seq, 4);
     CHECK(next(KDP_TEMPLATE_STATE) != NULL);
-    gap = next(KDP_TEMPLATE_GAP);
+    gap = must(KDP_TEMPLATE_GAP);
     CHECK(gap != NULL && gap->status == KDP_GAP_STATUS_OPEN);
     CHECK_INT(gap->expected, 3);
     CHECK_INT(gap->seen, 5);
@@ -284,7 +307,7 @@ KDP_TEST(stale_book_ignores_changes_until_its_snapshot_replaces_both_sides)
     state_is("B", KDP_BOOK_STATE_STALE);
     count_left(0);
     snapshot(1, 1, 7, "B", "[['0.4000','1.00']]", "");
-    gap = next(KDP_TEMPLATE_GAP);
+    gap = must(KDP_TEMPLATE_GAP);
     CHECK(gap != NULL && gap->status == KDP_GAP_STATUS_HEALED && gap->healed_by == KDP_HEALED_BY_SNAPSHOT);
     CHECK_INT(gap->expected, 3);
     CHECK_INT(totals().gaps, 1);
@@ -382,7 +405,8 @@ KDP_TEST(absent_side_of_a_snapshot_is_empty)
     begin();
     up(1);
     snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.5600','5.00']]");
-    frame(1, "{'type':'orderbook_snapshot','sid':1,'seq':2,'id':9,'msg':{'market_ticker':'A','yes_dollars_fp':[['0.4100','1.00']]}}");
+    frame(1, "{'type':'orderbook_snapshot','sid':1,'seq':2,'id':9,'msg':{'market_ticker':'A','yes_dollars_fp'"
+             ":[['0.4100','1.00']]}}");
     CHECK_INT(market("A").ask_levels, 0);
     CHECK_INT(market("A").top.ask_e4, KDP_PRICE_NULL);
     CHECK_INT(market("A").top.bid_e4, 4100);
@@ -477,7 +501,7 @@ KDP_TEST(bbo_is_written_when_one_of_four_numbers_changes)
     delta(1, 1, 6, "A", "yes", "0.4200", "-2.00");
     CHECK_INT(market("A").bbo_changes, 3);
     for (unsigned i = 0; i < 3; i++) {
-        bbo = next(KDP_TEMPLATE_BBO);
+        bbo = must(KDP_TEMPLATE_BBO);
         CHECK(bbo != NULL && bbo->book_state == KDP_BOOK_STATE_LIVE);
     }
     CHECK_INT(bbo->bid_e4, 100);
@@ -492,7 +516,8 @@ KDP_TEST(trade_stands_in_the_stream_once)
     up(1);
     trade(1, 2, 1, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
     trade(1, 2, 2, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
-    trade(1, 2, 3, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d11"); /* same time, price and size: another trade */
+    trade(1, 2, 3, "A",
+          "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d11"); /* same time, price and size: another trade */
     CHECK_INT(market("A").trades, 2);
     CHECK_INT(count_left(KDP_TEMPLATE_TRADE), 2);
     CHECK_INT(totals().gaps, 0);
@@ -522,29 +547,35 @@ KDP_TEST(lifecycle_defines_changes_ticks_and_closes)
     begin();
     up(1);
     count_left(0);
-    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':1,'msg':{'market_ticker':'A','event_type':'created','exchange_index':0,'open_ts':1795176000,"
-             "'close_ts':1796155200,'price_level_structure':'linear_cent','price_ranges':[{'start':'0.0000','end':'1.0000','step':'0.0100'}],"
-             "'additional_metadata':{'name':'n','title':'Title','yes_sub_title':'above 3','no_sub_title':'n','rules_primary':'r','event_ticker':'E',"
+    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':1,'msg':{'market_ticker':'A','event_type':'created'"
+             ",'exchange_index':0,'open_ts':1795176000,"
+             "'close_ts':1796155200,'price_level_structure':'linear_cent','price_ranges':[{'start':'0.0000','"
+             "end':'1.0000','step':'0.0100'}],"
+             "'additional_metadata':{'name':'n','title':'Title','yes_sub_title':'above "
+             "3','no_sub_title':'n','rules_primary':'r','event_ticker':'E',"
              "'strike_type':'greater','floor_strike':3}}}");
-    def = next(KDP_TEMPLATE_DEFINITION);
+    def = must(KDP_TEMPLATE_DEFINITION);
     CHECK(def != NULL && def->provisional == 0);
     CHECK_INT(def->floor_strike_e6, 3000000);
     CHECK_INT(def->open_ns, INT64_C(1795176000000000000));
     CHECK_MEM(kdpi_record_text(def, 1).data, "E", 1);
     CHECK_MEM(kdpi_record_text(def, 3).data, "Title", 5);
-    life = next(KDP_TEMPLATE_LIFECYCLE);
+    life = must(KDP_TEMPLATE_LIFECYCLE);
     CHECK(life != NULL && life->kind == KDP_LIFECYCLE_KIND_CREATED);
     snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':2,'msg':{'market_ticker':'A','event_type':'price_level_structure_updated',"
-             "'price_level_structure':'deci_cent','price_ranges':[{'start':'0.0000','end':'1.0000','step':'0.0010'}]}}");
-    def = next(KDP_TEMPLATE_DEFINITION);
+    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':2,'msg':{'market_ticker':'A','event_type':'price_"
+             "level_structure_updated',"
+             "'price_level_structure':'deci_cent','price_ranges':[{'start':'0.0000','end':'1.0000','step':'0."
+             "0010'}]}}");
+    def = must(KDP_TEMPLATE_DEFINITION);
     CHECK(def != NULL);
     CHECK_INT(((const struct kdp_definition_ranges *)kdpi_record_group(def, &count))->step_e4, 10);
     CHECK_MEM(kdpi_record_text(def, 3).data, "Title", 5); /* what was said before still holds */
     CHECK_INT(market("A").top.bid_size_e2, 1000);
     delta(1, 1, 2, "A", "yes", "0.4210", "1.00");
     CHECK_INT(market("A").top.bid_e4, 4210);
-    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':3,'msg':{'market_ticker':'A','event_type':'determined','determination_ts':1796155300,"
+    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':3,'msg':{'market_ticker':'A','event_type':'"
+             "determined','determination_ts':1796155300,"
              "'result':'yes','settlement_value':'1.0000'}}");
     state_is("A", KDP_BOOK_STATE_CLOSED);
     delta(1, 1, 3, "A", "yes", "0.4210", "-1.00"); /* orders are cancelled after the close */
@@ -610,9 +641,10 @@ KDP_TEST(new_day_writes_every_open_book_down)
     }
     count_left(0);
     now += KDP_NS_PER_DAY;
-    delta(1, 1, 21, "M19", "yes", "0.4200", "1.00"); /* M19's turn would come later: its book comes before its change */
+    delta(1, 1, 21, "M19", "yes", "0.4200",
+          "1.00"); /* M19's turn would come later: its book comes before its change */
     for (unsigned i = 0; i < 9; i++) {
-        snap = next(KDP_TEMPLATE_BOOK_SNAPSHOT);
+        snap = must(KDP_TEMPLATE_BOOK_SNAPSHOT);
         CHECK(snap != NULL && snap->reason == KDP_REASON_DAY);
     }
     CHECK_INT(snap->head.instrument, 20);
@@ -636,7 +668,8 @@ KDP_TEST(clock_that_jumps_back_harms_nothing)
 
 KDP_TEST(restart_makes_books_stale_and_a_lost_ring_names_its_hole)
 {
-    struct kdp_input_start start = {.next_seq = 1000, .unused_from = 500, .next_instrument = 70, .flags = KDP_START_RING_LOST};
+    struct kdp_input_start start = {
+        .next_seq = 1000, .unused_from = 500, .next_instrument = 70, .flags = KDP_START_RING_LOST};
     const struct kdp_gap *gap;
 
     begin();
@@ -654,7 +687,8 @@ KDP_TEST(restart_makes_books_stale_and_a_lost_ring_names_its_hole)
     kdp_plant_close(plant);
     kdp_ring_close(ring);
     {
-        struct kdp_ring_config config = {.bytes = 1 << 20, .raw_bytes = 1 << 20, .start_seq = 1000, .start_input = 9, .unreliable = true};
+        struct kdp_ring_config config = {
+            .bytes = 1 << 20, .raw_bytes = 1 << 20, .start_seq = 1000, .start_input = 9, .unreliable = true};
         struct kdp_plant_config plant_config = {.max_markets = 1000};
 
         CHECK_INT(kdp_ring_create(&ring, &config), 0);
@@ -663,7 +697,7 @@ KDP_TEST(restart_makes_books_stale_and_a_lost_ring_names_its_hole)
         CHECK_INT(kdp_ring_seek(&cursor, ring, 1000), 0);
     }
     input(KDP_INPUT_START, 0, &start, sizeof start);
-    gap = next(0);
+    gap = must(0);
     CHECK(gap != NULL && gap->head.template_id == KDP_TEMPLATE_GAP && gap->kind == KDP_GAP_KIND_UNUSED_RANGE);
     CHECK_INT(gap->head.seq, 1000);
     CHECK_INT(gap->expected, 500);
@@ -681,7 +715,7 @@ KDP_TEST(exchange_time_is_kept_to_the_microsecond)
     up(1);
     snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
     delta(1, 1, 2, "A", "yes", "0.4200", "1.00");
-    level = next(KDP_TEMPLATE_LEVEL);
+    level = must(KDP_TEMPLATE_LEVEL);
     CHECK(level != NULL);
     CHECK_INT(level->head.exch_ns, INT64_C(1795183387412345000));
     CHECK_INT(level->delta_e2, 100);

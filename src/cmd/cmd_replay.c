@@ -1,7 +1,9 @@
-/* cmd_replay.c - kdp replay: recorded sessions through the plant, at any speed, with the same stream as the live line gave.
+/* cmd_replay.c - kdp replay: recorded sessions through the plant, at any speed, with the same stream as the
+ * live line gave.
  *
- * The source here does what sockets do in a live run: it hands inputs to the topology, one after the other.  What it decides
- * itself (times where a recording has none, the ends of files) depends on the recordings alone, so that the stream does too. */
+ * The source here does what sockets do in a live run: it hands inputs to the topology, one after the other.
+ * What it decides itself (times where a recording has none, the ends of files) depends on the recordings
+ * alone, so that the stream does too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -43,7 +45,8 @@ struct replay {
     bool holding;
 };
 
-/* ---- what was refused is kept ------------------------------------------------------------------------------------- */
+/* ---- what was refused is kept
+ * ------------------------------------------------------------------------------------- */
 
 static FILE *
 rejects(struct replay *replay)
@@ -77,7 +80,8 @@ json_bytes(FILE *out, const char *text, size_t len)
 }
 
 static void
-reject(struct replay *replay, uint64_t line_number, size_t position, const char *member, const char *why, const char *text, size_t len)
+reject(struct replay *replay, uint64_t line_number, size_t position, const char *member, const char *why,
+       const char *text, size_t len)
 {
     FILE *out = rejects(replay);
 
@@ -85,27 +89,32 @@ reject(struct replay *replay, uint64_t line_number, size_t position, const char 
     if (out != NULL) {
         fprintf(out, "{\"file\":");
         json_bytes(out, replay->result.file, strlen(replay->result.file));
-        fprintf(out, ",\"line\":%llu,\"position\":%zu,\"member\":\"%s\",\"reason\":\"%s\",\"text\":", (unsigned long long)line_number,
-                position, member, why);
+        fprintf(out, ",\"line\":%llu,\"position\":%zu,\"member\":\"%s\",\"reason\":\"%s\",\"text\":",
+                (unsigned long long)line_number, position, member, why);
         json_bytes(out, text, len);
         fputs("}\n", out);
     }
     if (replay->result.rejected <= 10)
-        kdp_cli_warning(replay->cli, NULL, "%s line %llu, column %zu: %s%s%s", replay->result.file, (unsigned long long)line_number,
-                        position + 1, member, member[0] != '\0' ? ": " : "", why);
+        kdp_cli_warning(replay->cli, NULL, "%s line %llu, column %zu: %s%s%s", replay->result.file,
+                        (unsigned long long)line_number, position + 1, member, member[0] != '\0' ? ": " : "",
+                        why);
     if (replay->result.rejected == 10)
-        kdp_cli_warning(replay->cli, NULL, "10 refused lines named, the rest is counted; all are kept in %s", replay->rejects_path);
+        kdp_cli_warning(replay->cli, NULL, "10 refused lines named, the rest is counted; all are kept in %s",
+                        replay->rejects_path);
 }
 
 static void
-frame_rejected(void *arg, const struct kdp_input_head *input, const char *frame, const struct kdp_message *msg)
+frame_rejected(void *arg, const struct kdp_input_head *input, const char *frame,
+               const struct kdp_message *msg)
 {
     struct replay *replay = arg;
 
-    reject(replay, replay->result.line, msg->position, msg->member, kdpi_refusal_text(msg->refusal), frame, input->length);
+    reject(replay, replay->result.line, msg->position, msg->member, kdpi_refusal_text(msg->refusal), frame,
+           input->length);
 }
 
-/* ---- feeding ------------------------------------------------------------------------------------------------------ */
+/* ---- feeding
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* The first input of every run; its time is that of the first thing recorded, not of the replay. */
 static int
@@ -120,8 +129,8 @@ start(struct replay *replay, int64_t recv_ns)
 }
 
 static int
-feed(struct replay *replay, enum kdp_input_kind kind, unsigned flags, unsigned line, int64_t recv_ns, const void *fixed, size_t fixed_len,
-     const void *rest, size_t rest_len)
+feed(struct replay *replay, enum kdp_input_kind kind, unsigned flags, unsigned line, int64_t recv_ns,
+     const void *fixed, size_t fixed_len, const void *rest, size_t rest_len)
 {
     int rc = replay->started ? 0 : start(replay, recv_ns);
 
@@ -140,7 +149,8 @@ take_down(struct replay *replay)
 
     for (unsigned line = 0; line < LINES_MAX && rc == 0; line++)
         if ((replay->up[line / 8] & (1u << line % 8)) != 0)
-            rc = feed(replay, KDP_INPUT_DISCONNECTED, 0, line, replay->last_ns, &what, sizeof what, words, sizeof words - 1);
+            rc = feed(replay, KDP_INPUT_DISCONNECTED, 0, line, replay->last_ns, &what, sizeof what, words,
+                      sizeof words - 1);
     memset(replay->up, 0, sizeof replay->up);
     return rc;
 }
@@ -197,28 +207,34 @@ play_one(struct replay *replay, const struct kdp_recorded *in)
         replay->up[in->line / 8] |= (uint8_t)(1u << in->line % 8);
         break;
     case KDP_INPUT_DISCONNECTED:
-        replay->up[in->line / 8] &= (uint8_t)~(1u << in->line % 8);
+        replay->up[in->line / 8] &= (uint8_t) ~(1u << in->line % 8);
         break;
     default:
         break;
     }
     if (in->len > replay->topology.input_max) {
         replay->result.unwrapped++;
-        reject(replay, in->number, 0, "", "longer than half the input ring (--raw-ring-size)", in->text, in->len < 4096 ? in->len : 4096);
+        reject(replay, in->number, 0, "", "longer than half the input ring (--raw-ring-size)", in->text,
+               in->len < 4096 ? in->len : 4096);
         return 0;
     }
     if (in->kind == KDP_INPUT_FRAME || in->kind == KDP_INPUT_COMMAND)
-        return feed(replay, in->kind, in->flags | replay->leg_flags, in->line, in->recv_ns, NULL, 0, in->text, in->len);
+        return feed(replay, in->kind, in->flags | replay->leg_flags, in->line, in->recv_ns, NULL, 0, in->text,
+                    in->len);
     if (in->head != NULL)
         return feed(replay, in->kind, in->flags, in->line, in->recv_ns, NULL, 0, in->text, in->len);
     {
-        struct kdp_input_line what = {.epoch = 0, .reason = in->kind == KDP_INPUT_CONNECTED ? KDP_REASON_CONNECTED : KDP_REASON_DISCONNECTED};
+        struct kdp_input_line what = {.epoch = 0,
+                                      .reason = in->kind == KDP_INPUT_CONNECTED ? KDP_REASON_CONNECTED
+                                                                                : KDP_REASON_DISCONNECTED};
 
-        return feed(replay, in->kind, in->flags, in->line, in->recv_ns, &what, sizeof what, in->text, in->len);
+        return feed(replay, in->kind, in->flags, in->line, in->recv_ns, &what, sizeof what, in->text,
+                    in->len);
     }
 }
 
-/* Inputs of a raw tape go through here one step late: those that a killed run had logged but not applied are left out. */
+/* Inputs of a raw tape go through here one step late: those that a killed run had logged but not applied are
+ * left out. */
 static int
 play(struct replay *replay, const struct kdp_recorded *in)
 {
@@ -265,7 +281,8 @@ show_progress(struct replay *replay, struct kdp_recording *recording, int64_t st
         return;
     kdp_plant_totals(replay->topology.plant, &totals);
     kdp_recording_progress(recording, &done, &all);
-    kdp_progress_update(&replay->progress, (double)done, (double)all, "%llu frames  %.0f/s", (unsigned long long)totals.frames,
+    kdp_progress_update(&replay->progress, (double)done, (double)all, "%llu frames  %.0f/s",
+                        (unsigned long long)totals.frames,
                         seconds > 0 ? (double)totals.frames / seconds : 0.0);
 }
 
@@ -332,7 +349,10 @@ int
 kdp_cmd_replay(struct kdp_cli *cli)
 {
     static struct replay replay; /* large, and a command runs once */
-    struct kdp_topology_config config = {.lake = kdp_cli_switch(cli, "lake"), .hash = true, .rejected = frame_rejected, .rejected_arg = &replay};
+    struct kdp_topology_config config = {.lake = kdp_cli_switch(cli, "lake"),
+                                         .hash = true,
+                                         .rejected = frame_rejected,
+                                         .rejected_arg = &replay};
     const char *const *inputs, *leg = kdp_cli_text(cli, "leg");
     unsigned count = kdp_cli_list(cli, "input", &inputs);
     int rc, closed, exit_code;
@@ -353,7 +373,8 @@ kdp_cmd_replay(struct kdp_cli *cli)
         return kdp_cli_error(cli, rc);
     replay.result.taken_over = kdp_stream_taken_over(replay.topology.stream);
     if (replay.result.taken_over > 0)
-        kdp_cli_notice(cli, NULL, "last run was killed; %llu records taken over from the ring", (unsigned long long)replay.result.taken_over);
+        kdp_cli_notice(cli, NULL, "last run was killed; %llu records taken over from the ring",
+                       (unsigned long long)replay.result.taken_over);
     kdp_progress_start(&replay.progress, cli, "replay");
     for (unsigned i = 0; i < count && rc == 0; i++) {
         if (i > 0)
@@ -373,7 +394,7 @@ kdp_cmd_replay(struct kdp_cli *cli)
         if (rc == 0) {
             rc = stop;
         } else if (stop == 0) {
-            kdpi_fail((enum kdp_error)-rc, "%s", kept);
+            kdpi_fail((enum kdp_error) - rc, "%s", kept);
             if (hint[0] != '\0')
                 kdpi_hint("%s", hint);
         }

@@ -20,7 +20,8 @@ by_ticker(const void *a, const void *b)
 static int
 by_busyness(const void *a, const void *b)
 {
-    const struct kdp_plant_market *x = *(const struct kdp_plant_market *const *)a, *y = *(const struct kdp_plant_market *const *)b;
+    const struct kdp_plant_market *x = *(const struct kdp_plant_market *const *)a,
+                                  *y = *(const struct kdp_plant_market *const *)b;
 
     return x->messages != y->messages ? (x->messages < y->messages ? 1 : -1) : strcmp(x->ticker, y->ticker);
 }
@@ -83,7 +84,8 @@ kdp_replay_release(struct kdp_replay_result *result)
     free(result->tickers);
 }
 
-/* live, stale or closed: to a script a book that waits for its snapshot is stale like one that never had one. */
+/* live, stale or closed: to a script a book that waits for its snapshot is stale like one that never had one.
+ */
 static const char *
 state_word(enum kdp_book_state state)
 {
@@ -125,8 +127,11 @@ print_json(const struct kdp_replay_result *result, FILE *out)
         kdp_cli_json_text(out, result->types[i].name, strlen(result->types[i].name));
         fprintf(out, ":%" PRIu64, result->types[i].count);
     }
-    fprintf(out, "},\"malformed\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"connections\":%" PRIu64 ",\"records\":%" PRIu64 ",\"stream_hash\":",
-            result->totals.malformed + result->unwrapped, result->totals.gaps, result->totals.connections, result->totals.records);
+    fprintf(out,
+            "},\"malformed\":%" PRIu64 ",\"gaps\":%" PRIu64 ",\"connections\":%" PRIu64
+            ",\"records\":%" PRIu64 ",\"stream_hash\":",
+            result->totals.malformed + result->unwrapped, result->totals.gaps, result->totals.connections,
+            result->totals.records);
     if (result->fresh)
         fprintf(out, "\"%s\"", result->hash);
     else
@@ -145,7 +150,9 @@ print_json(const struct kdp_replay_result *result, FILE *out)
         fprintf(out, ",\"bid_levels\":%u,\"ask_levels\":%u", market->bid_levels, market->ask_levels);
         json_size(out, "bid_size_total", false, market->bid_size_total_e2);
         json_size(out, "ask_size_total", false, market->ask_size_total_e2);
-        fprintf(out, ",\"bbo_changes\":%" PRIu64 ",\"trades\":%" PRIu64 ",\"last_ts_ms\":", market->bbo_changes, market->trades);
+        fprintf(out,
+                ",\"bbo_changes\":%" PRIu64 ",\"trades\":%" PRIu64 ",\"last_ts_ms\":", market->bbo_changes,
+                market->trades);
         if (market->last_ts_ms == KDP_INT64_NULL)
             fputs("null}", out);
         else
@@ -191,14 +198,15 @@ print_table(const struct kdp_replay_result *result, const struct kdp_cli *cli, F
         fprintf(out, "\nrecords    %s   stream hash %s (the input alone decides it)\n", a, result->hash);
     else
         fprintf(out, "\nrecords    %s   no stream hash: the data folder was not empty\n", a);
-    fprintf(out, "%-*s  STATE   %12s  %6s  %6s  %12s  %11s  %11s  %8s\n", (int)width, "MARKET", "BID SIZE", "BID", "ASK", "ASK SIZE", "LEVELS",
-            "BBO CHANGES", "TRADES");
+    fprintf(out, "%-*s  STATE   %12s  %6s  %6s  %12s  %11s  %11s  %8s\n", (int)width, "MARKET", "BID SIZE",
+            "BID", "ASK", "ASK SIZE", "LEVELS", "BBO CHANGES", "TRADES");
     for (uint32_t i = 0; i < shown; i++) {
         const struct kdp_plant_market *m = order[i];
         const char *state = state_word(m->state);
         bool prices = m->state == KDP_BOOK_STATE_LIVE; /* a stale book shows no prices */
 
-        if (m->state == KDP_BOOK_STATE_STALE || m->state == KDP_BOOK_STATE_NONE || m->state == KDP_BOOK_STATE_RECOVERING)
+        if (m->state == KDP_BOOK_STATE_STALE || m->state == KDP_BOOK_STATE_NONE ||
+            m->state == KDP_BOOK_STATE_RECOVERING)
             state = "STALE";
         strcpy(a, "-");
         strcpy(b, "-");
@@ -212,13 +220,15 @@ print_table(const struct kdp_replay_result *result, const struct kdp_cli *cli, F
             kdpi_screen_price(c, m->top.ask_e4);
             kdpi_screen_size(d, m->top.ask_size_e2);
         }
-        fprintf(out, "%-*s  %-6s  %12s  %-6s  %-6s  %12s  %5u/%5u", (int)width, m->ticker, state, a, b, c, d, m->bid_levels, m->ask_levels);
+        fprintf(out, "%-*s  %-6s  %12s  %-6s  %-6s  %12s  %5u/%5u", (int)width, m->ticker, state, a, b, c, d,
+                m->bid_levels, m->ask_levels);
         kdpi_screen_count(e, m->bbo_changes);
         kdpi_screen_count(f, m->trades);
         fprintf(out, "  %11s  %8s\n", e, f);
     }
     if (result->market_count > shown)
-        kdp_cli_say(cli, "%u of %u markets, busiest first; --summary json has all", shown, result->market_count);
+        kdp_cli_say(cli, "%u of %u markets, busiest first; --summary json has all", shown,
+                    result->market_count);
     free(order);
 }
 

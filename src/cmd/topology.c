@@ -35,8 +35,9 @@ wait_for_tape(void *arg)
         return rc;
     if (blocked != NULL && !topology->told_blocked) {
         topology->told_blocked = true;
-        kdp_cli_warning(topology->cli, "Free space: it goes on by itself", "%s: capture waits; the tape ends whole at sequence %llu",
-                        blocked, (unsigned long long)kdp_ring_durable_seq(topology->ring));
+        kdp_cli_warning(topology->cli, "Free space: it goes on by itself",
+                        "%s: capture waits; the tape ends whole at sequence %llu", blocked,
+                        (unsigned long long)kdp_ring_durable_seq(topology->ring));
     }
     if (kdp_cli_interrupted() != 0 && blocked != NULL)
         return kdpi_fail(KDP_ESTOPPED, "stopped while the tape could not be written: %s", blocked);
@@ -76,7 +77,8 @@ start_sealer(struct kdp_topology *topology, const char *dir)
 }
 
 int
-kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli, const struct kdp_topology_config *config)
+kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
+                  const struct kdp_topology_config *config)
 {
     struct kdp_stream_config stream = {.dir = config->dir,
                                        .ring_bytes = (size_t)kdp_cli_count(cli, "ring-size"),
@@ -117,8 +119,8 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli, cons
 }
 
 int
-kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags, unsigned line, int64_t recv_ns, const void *fixed,
-                  size_t fixed_len, const void *rest, size_t rest_len)
+kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags, unsigned line,
+                  int64_t recv_ns, const void *fixed, size_t fixed_len, const void *rest, size_t rest_len)
 {
     size_t length = fixed_len + rest_len;
     struct kdp_input_head *head;
@@ -157,7 +159,8 @@ end_sealer(struct kdp_topology *topology)
     topology->sealer = 0;
     if (got > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    kdpi_fail(KDP_EINCOMPLETE, "the lake was not sealed: the sealer ended with %s %d", WIFSIGNALED(status) ? "signal" : "code",
+    kdpi_fail(KDP_EINCOMPLETE, "the lake was not sealed: the sealer ended with %s %d",
+              WIFSIGNALED(status) ? "signal" : "code",
               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     kdpi_hint("Nothing is lost, the tape has it: kdp seal --data DIR seals what is missing");
     return -KDP_EINCOMPLETE;

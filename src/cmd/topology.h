@@ -1,11 +1,12 @@
 /* topology.h - every thread, process and ring of a run on one page.
  *
- *   agent            runs in                   reads                      writes                      when it is slow
- *   source           main thread               recording (or sockets)     raw ring                    waits for the tape agent
- *   plant            main thread               its own inputs             ring, counters              waits for the tape agent
- *   tape agent       own thread                raw ring, ring             DIR/raw, DIR/tape           reliable: source and plant wait
- *   sealer           child process             ring and tape (reader)     DIR/<table>/date=...        falls behind on the tape; nobody waits
- *   screens, tap     other processes           ring and tape (reader)     -                           overrun, goes on from the tape
+ *   agent            runs in                   reads                      writes                      when it
+ * is slow source           main thread               recording (or sockets)     raw ring waits for the tape
+ * agent plant            main thread               its own inputs             ring, counters waits for the
+ * tape agent tape agent       own thread                raw ring, ring             DIR/raw, DIR/tape
+ * reliable: source and plant wait sealer           child process             ring and tape (reader)
+ * DIR/<table>/date=...        falls behind on the tape; nobody waits screens, tap     other processes ring
+ * and tape (reader)     -                           overrun, goes on from the tape
  *
  *   ring             depth                     what it carries                            reliable reader
  *   raw ring         --raw-ring-size           struct kdp_input_head + payload            tape agent
@@ -29,26 +30,30 @@ struct kdp_topology {
     struct kdp_input_start start; /* how the run begins */
     pid_t sealer;                 /* 0: none */
     int sealer_stdin;
-    bool fresh;                   /* the data directory was empty: the stream hash counts */
+    bool fresh; /* the data directory was empty: the stream hash counts */
     bool told_blocked;
     int64_t waited_ns;
-    size_t input_max;             /* bytes of the largest input the raw ring takes */
+    size_t input_max; /* bytes of the largest input the raw ring takes */
 };
 
 struct kdp_topology_config {
     const char *dir;
     bool refuse_existing, lake, hash;
-    void (*rejected)(void *arg, const struct kdp_input_head *input, const char *frame, const struct kdp_message *msg);
+    void (*rejected)(void *arg, const struct kdp_input_head *input, const char *frame,
+                     const struct kdp_message *msg);
     void *rejected_arg;
 };
 
-/* kdp_topology_open opens the data directory, starts the tape agent and the sealer, and makes the plant ready for its START
- * input, which the caller feeds (its time is the caller's to say). */
-int kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli, const struct kdp_topology_config *config);
+/* kdp_topology_open opens the data directory, starts the tape agent and the sealer, and makes the plant ready
+ * for its START input, which the caller feeds (its time is the caller's to say). */
+int kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
+                      const struct kdp_topology_config *config);
 /* kdp_topology_feed logs one input (head of fixed bytes, then the rest) and lets the plant consume it. */
-int kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags, unsigned line, int64_t recv_ns, const void *fixed,
-                      size_t fixed_len, const void *rest, size_t rest_len);
-/* kdp_topology_close drains to the tape, ends the sealer and waits for it, closes everything; returns the first error. */
+int kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags, unsigned line,
+                      int64_t recv_ns, const void *fixed, size_t fixed_len, const void *rest,
+                      size_t rest_len);
+/* kdp_topology_close drains to the tape, ends the sealer and waits for it, closes everything; returns the
+ * first error. */
 int kdp_topology_close(struct kdp_topology *topology);
 
 #endif

@@ -142,7 +142,8 @@ kdp_sub_free(struct kdp_lines *lines, struct kdp_sub *sub)
 }
 
 enum kdp_seq_verdict
-kdp_sub_track(const struct kdp_line *line, struct kdp_sub *sub, uint64_t seq, bool snapshot, uint64_t *expectedp)
+kdp_sub_track(const struct kdp_line *line, struct kdp_sub *sub, uint64_t seq, bool snapshot,
+              uint64_t *expectedp)
 {
     enum kdp_seq_verdict verdict;
     bool announced = sub->announced;

@@ -1,8 +1,9 @@
 /* sequence.h - connections, their subscriptions, and one sequence counter for each.
  *
- * seq counts per (connection, sid) over all markets of the subscription and its control replies (kalshi-api.md 4.4); a new
- * connection starts sids and seqs again, so a subscription belongs to one (line, epoch) and dies with it.  Pure memory, one
- * thread, no allocation after open.  What a gap means for books is the plant's business. */
+ * seq counts per (connection, sid) over all markets of the subscription and its control replies
+ * (kalshi-api.md 4.4); a new connection starts sids and seqs again, so a subscription belongs to one (line,
+ * epoch) and dies with it.  Pure memory, one thread, no allocation after open.  What a gap means for books is
+ * the plant's business. */
 #ifndef KDPI_SEQUENCE_H
 #define KDPI_SEQUENCE_H
 
@@ -41,8 +42,8 @@ struct kdp_sub { /* one subscription; the fields below the line belong to the pl
     uint32_t hash_next;
     uint32_t line_next, line_prev; /* subscriptions of one line, index + 1 */
     /* ---- */
-    uint8_t channel; /* enum kdp_channel */
-    bool leg_yes;    /* NO prices come on the YES scale */
+    uint8_t channel;           /* enum kdp_channel */
+    bool leg_yes;              /* NO prices come on the YES scale */
     uint32_t first_instrument; /* books it owns: head of a list of instrument ids */
     uint32_t books;
     uint32_t gaps_open; /* gaps whose books are not all healed */
@@ -70,18 +71,19 @@ struct kdp_lines *kdp_lines_open(void);
 void kdp_lines_close(struct kdp_lines *lines);
 struct kdp_line *kdp_lines_at(struct kdp_lines *lines, uint16_t line);
 
-/* kdp_sub_find gives the subscription of a line's present epoch, made when it is new (data may overtake its subscribed
- * reply); NULL when the table is full. */
+/* kdp_sub_find gives the subscription of a line's present epoch, made when it is new (data may overtake its
+ * subscribed reply); NULL when the table is full. */
 struct kdp_sub *kdp_sub_find(struct kdp_lines *lines, uint16_t line, uint32_t sid);
 struct kdp_sub *kdp_sub_at(struct kdp_lines *lines, uint32_t index); /* index as kdp_sub_index gives it */
 uint32_t kdp_sub_index(const struct kdp_lines *lines, const struct kdp_sub *sub);
 void kdp_sub_free(struct kdp_lines *lines, struct kdp_sub *sub);
 
-/* kdp_sub_track takes the seq of the next message; snapshot says that it is a book snapshot.  After GAP and RESTART the
- * subscription stands at seq.  The first number of a subscription must be 1 when its birth was seen (connection mark or
- * subscribed reply); the tail of a recording may begin anywhere.  *expectedp gets the number expected. */
-enum kdp_seq_verdict kdp_sub_track(const struct kdp_line *line, struct kdp_sub *sub, uint64_t seq, bool snapshot,
-                                   uint64_t *expectedp);
+/* kdp_sub_track takes the seq of the next message; snapshot says that it is a book snapshot.  After GAP and
+ * RESTART the subscription stands at seq.  The first number of a subscription must be 1 when its birth was
+ * seen (connection mark or subscribed reply); the tail of a recording may begin anywhere.  *expectedp gets
+ * the number expected. */
+enum kdp_seq_verdict kdp_sub_track(const struct kdp_line *line, struct kdp_sub *sub, uint64_t seq,
+                                   bool snapshot, uint64_t *expectedp);
 
 /* The leg of NO prices: a subscribe command is remembered by id until its reply names the sid. */
 void kdp_line_command(struct kdp_line *line, int64_t id, bool leg_yes);

@@ -5,10 +5,12 @@
 #include "error.h"
 #include "plant_private.h"
 
-#define SNAPSHOT_LEVELS ((KDP_RECORD_MAX - sizeof(struct kdp_book_snapshot) - sizeof(struct kdp_group_size)) / sizeof(struct kdp_book_snapshot_levels))
+#define SNAPSHOT_LEVELS                                                                    \
+    ((KDP_RECORD_MAX - sizeof(struct kdp_book_snapshot) - sizeof(struct kdp_group_size)) / \
+     sizeof(struct kdp_book_snapshot_levels))
 
-/* Gives room in the ring, waiting while the tape is behind.  What is complete must be visible to the tape agent first, or
- * nobody would make room. */
+/* Gives room in the ring, waiting while the tape is behind.  What is complete must be visible to the tape
+ * agent first, or nobody would make room. */
 static void *
 claim(struct kdp_plant *plant)
 {
@@ -50,7 +52,9 @@ emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument, co
     head->src_seq = msg != NULL && msg->has_seq ? (uint32_t)msg->seq : 0;
     head->line = input->line;
     head->flags = plant->flags;
-    head->origin = input->kind == KDP_INPUT_FRAME ? KDP_ORIGIN_WS : input->kind == KDP_INPUT_TIMER ? KDP_ORIGIN_TIMER : KDP_ORIGIN_NONE;
+    head->origin = input->kind == KDP_INPUT_FRAME   ? KDP_ORIGIN_WS
+                   : input->kind == KDP_INPUT_TIMER ? KDP_ORIGIN_TIMER
+                                                    : KDP_ORIGIN_NONE;
     if (plant->config.now_ns != NULL) {
         int64_t delay = plant->config.now_ns() - input->recv_ns;
 
@@ -82,7 +86,8 @@ emit_end(struct kdp_plant *plant, void *rec, size_t size)
     kdp_ring_commit(plant->ring, size);
 }
 
-/* Copies a text that may be too long for its record; the builder cuts the rest, this bounds one member's share. */
+/* Copies a text that may be too long for its record; the builder cuts the rest, this bounds one member's
+ * share. */
 static struct kdp_text
 bounded(struct kdp_text text, size_t max)
 {
@@ -94,15 +99,16 @@ bounded(struct kdp_text text, size_t max)
     return text;
 }
 
-/* A definition is kept as the bytes of its record, so that the day's repetition and a new message's changes start from what
- * was said last. */
+/* A definition is kept as the bytes of its record, so that the day's repetition and a new message's changes
+ * start from what was said last. */
 void
 emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *msg)
 {
     struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
     uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
     const struct kdp_definition *was = (const struct kdp_definition *)(const void *)item->definition;
-    struct kdp_text texts[6] = {{item->ticker, item->ticker_len}, {"", 0}, {"", 0}, {"", 0}, {"", 0}, {"", 0}};
+    struct kdp_text texts[6] = {
+        {item->ticker, item->ticker_len}, {"", 0}, {"", 0}, {"", 0}, {"", 0}, {"", 0}};
     struct kdp_definition_ranges ranges[16];
     uint32_t range_count = 0;
     struct kdp_builder b;
@@ -199,8 +205,9 @@ emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *
 }
 
 void
-emit_state(struct kdp_plant *plant, enum kdp_subject subject, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
-           const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq, struct kdp_text detail)
+emit_state(struct kdp_plant *plant, enum kdp_subject subject, uint32_t id, enum kdp_book_state state,
+           enum kdp_reason reason, const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq,
+           struct kdp_text detail)
 {
     struct kdp_state *rec = emit_start(plant, KDP_TEMPLATE_STATE, id, NULL);
     uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
@@ -231,12 +238,14 @@ emit_state(struct kdp_plant *plant, enum kdp_subject subject, uint32_t id, enum 
 
 /* Writes the levels of one side from item on into the part; returns how many. */
 static uint32_t
-put_side(struct kdp_plant *plant, const struct kdp_book *book, uint8_t side, struct kdp_book_snapshot_levels *all)
+put_side(struct kdp_plant *plant, const struct kdp_book *book, uint8_t side,
+         struct kdp_book_snapshot_levels *all)
 {
     uint32_t count = kdp_book_depth(book, side, plant->depth, KDPI_LEVELS_MAX);
 
     for (uint32_t i = 0; i < count; i++)
-        all[i] = (struct kdp_book_snapshot_levels){.price_e4 = plant->depth[i].price_e4, .side = side, .size_e2 = plant->depth[i].size_e2};
+        all[i] = (struct kdp_book_snapshot_levels){
+            .price_e4 = plant->depth[i].price_e4, .side = side, .size_e2 = plant->depth[i].size_e2};
     return count;
 }
 
@@ -295,8 +304,8 @@ emit_bbo(struct kdp_plant *plant, uint32_t id, const struct kdp_top *top, const 
 }
 
 void
-emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_status status, enum kdp_healed_by by, uint32_t markets,
-         uint64_t expected, uint64_t seen, int64_t opened_ns)
+emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_status status,
+         enum kdp_healed_by by, uint32_t markets, uint64_t expected, uint64_t seen, int64_t opened_ns)
 {
     uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
     struct kdp_gap *rec = emit_start(plant, KDP_TEMPLATE_GAP, 0, NULL), *out;

@@ -92,7 +92,8 @@ probe(const struct kdp_instruments *table, struct kdp_text ticker, uint32_t *tag
     for (; table->index[at].id != 0; at = (at + 1) & table->mask) {
         const struct kdp_instrument *item = &table->items[table->index[at].id];
 
-        if (table->index[at].tag == tag && item->ticker_len == ticker.len && memcmp(item->ticker, ticker.data, ticker.len) == 0)
+        if (table->index[at].tag == tag && item->ticker_len == ticker.len &&
+            memcmp(item->ticker, ticker.data, ticker.len) == 0)
             break;
     }
     return &table->index[at];
@@ -116,8 +117,11 @@ add(struct kdp_instruments *table, struct entry *entry, uint32_t tag, uint32_t i
         return 0;
     memcpy(copy, ticker.data, ticker.len);
     copy[ticker.len] = '\0';
-    *item = (struct kdp_instrument){.ticker = copy, .ticker_len = (uint16_t)ticker.len, .last_price_e4 = KDP_PRICE_NULL,
-                                    .last_ts_ms = KDP_INT64_NULL, .day = INT32_MIN};
+    *item = (struct kdp_instrument){.ticker = copy,
+                                    .ticker_len = (uint16_t)ticker.len,
+                                    .last_price_e4 = KDP_PRICE_NULL,
+                                    .last_ts_ms = KDP_INT64_NULL,
+                                    .day = INT32_MIN};
     entry->tag = tag;
     entry->id = id;
     return id;
@@ -146,10 +150,12 @@ kdp_instruments_restore(struct kdp_instruments *table, uint32_t id, struct kdp_t
     uint32_t tag;
 
     if (id == 0 || id > table->max || ticker.len == 0 || ticker.len > KDPI_TICKER_MAX)
-        return kdpi_fail(KDP_ERANGE, "instrument %u \"%.*s\" does not fit (at most %u)", id, (int)ticker.len, ticker.data, table->max);
+        return kdpi_fail(KDP_ERANGE, "instrument %u \"%.*s\" does not fit (at most %u)", id, (int)ticker.len,
+                         ticker.data, table->max);
     entry = probe(table, ticker, &tag);
     if (entry->id != 0 || table->items[id].ticker != NULL)
-        return kdpi_fail(KDP_EFORMAT, "instrument %u \"%.*s\" is named twice", id, (int)ticker.len, ticker.data);
+        return kdpi_fail(KDP_EFORMAT, "instrument %u \"%.*s\" is named twice", id, (int)ticker.len,
+                         ticker.data);
     if (add(table, entry, tag, id, ticker) == 0)
         return kdpi_fail(KDP_ENOMEM, "no room for instrument %u", id);
     if (id >= table->next)

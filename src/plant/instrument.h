@@ -1,7 +1,7 @@
 /* instrument.h - the markets the plant knows: ticker to id, and what the plant keeps of each.
  *
- * Ids run from 1 in order of first appearance and are never reused.  All memory is address space reserved at open and
- * touched as it is used; nothing is freed before close. */
+ * Ids run from 1 in order of first appearance and are never reused.  All memory is address space reserved at
+ * open and touched as it is used; nothing is freed before close. */
 #ifndef KDPI_INSTRUMENT_H
 #define KDPI_INSTRUMENT_H
 
@@ -13,19 +13,19 @@
 #include "message.h"
 
 struct kdp_instrument {
-    const char *ticker; /* NUL-terminated; NULL: id not used */
+    const char *ticker;    /* NUL-terminated; NULL: id not used */
     struct kdp_book *book; /* NULL: no book yet, or the pool was full */
     uint8_t *definition;   /* the last Definition record, as written */
     uint16_t ticker_len;
     uint16_t definition_room;
-    uint8_t state;         /* enum kdp_book_state as told to readers; NONE before the first */
-    bool closed_for_good;  /* by its lifecycle: changes still apply, the state stays */
-    bool announced;        /* its Definition is in this run's stream */
-    bool heals_gap;        /* stale because of a gap that is still open */
-    bool pool_full;        /* told once */
-    uint32_t sub;          /* owner: subscription index + 1, 0: none */
-    uint32_t prev, next;   /* books of one subscription */
-    int32_t day;           /* UTC day of its last day snapshot */
+    uint8_t state;        /* enum kdp_book_state as told to readers; NONE before the first */
+    bool closed_for_good; /* by its lifecycle: changes still apply, the state stays */
+    bool announced;       /* its Definition is in this run's stream */
+    bool heals_gap;       /* stale because of a gap that is still open */
+    bool pool_full;       /* told once */
+    uint32_t sub;         /* owner: subscription index + 1, 0: none */
+    uint32_t prev, next;  /* books of one subscription */
+    int32_t day;          /* UTC day of its last day snapshot */
     int32_t last_price_e4;
     int64_t last_ts_ms;
     int64_t volume_e2;
@@ -35,8 +35,8 @@ struct kdp_instrument {
 struct kdp_instruments;
 struct kdp_instruments *kdp_instruments_open(uint32_t max);
 void kdp_instruments_close(struct kdp_instruments *table);
-/* kdp_instruments_intern gives the id of a ticker, a new one when it was never seen; 0 when the table is full or the
- * ticker is empty or longer than KDPI_TICKER_MAX. */
+/* kdp_instruments_intern gives the id of a ticker, a new one when it was never seen; 0 when the table is full
+ * or the ticker is empty or longer than KDPI_TICKER_MAX. */
 uint32_t kdp_instruments_intern(struct kdp_instruments *table, struct kdp_text ticker);
 uint32_t kdp_instruments_find(const struct kdp_instruments *table, struct kdp_text ticker);
 /* kdp_instruments_restore gives an id of an earlier run its ticker; ids ascend. */

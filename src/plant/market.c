@@ -23,7 +23,8 @@ market_of(struct kdp_plant *plant, struct kdp_text ticker)
     return id;
 }
 
-/* ---- ownership ---------------------------------------------------------------------------------------------------- */
+/* ---- ownership
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void
 disown(struct kdp_plant *plant, uint32_t id)
@@ -69,7 +70,8 @@ market_disown_all(struct kdp_plant *plant, struct kdp_sub *sub)
         disown(plant, sub->first_instrument);
 }
 
-/* ---- states ------------------------------------------------------------------------------------------------------- */
+/* ---- states
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* One book fewer keeps the subscription's gaps open; the last one heals them. */
 static void
@@ -80,14 +82,15 @@ gap_progress(struct kdp_plant *plant, struct kdp_instrument *item, struct kdp_su
     item->heals_gap = false;
     if (sub == NULL || sub->gap_left == 0 || --sub->gap_left > 0)
         return;
-    emit_gap(plant, sub, KDP_GAP_STATUS_HEALED, by, sub->books, sub->gap_expected, sub->gap_seen, sub->gap_opened_ns);
+    emit_gap(plant, sub, KDP_GAP_STATUS_HEALED, by, sub->books, sub->gap_expected, sub->gap_seen,
+             sub->gap_opened_ns);
     plant_count(plant, COUNT_GAPS_HEALED, sub->gaps_open);
     sub->gaps_open = 0;
 }
 
 static void
-set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason, const struct kdp_sub *sub,
-          uint64_t from_seq, uint64_t to_seq)
+set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
+          const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
 {
     struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
 
@@ -96,12 +99,13 @@ set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum 
     if (item->state == state)
         return;
     item->state = (uint8_t)state;
-    emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, state, reason, sub, from_seq, to_seq, (struct kdp_text){"", 0});
+    emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, state, reason, sub, from_seq, to_seq,
+               (struct kdp_text){"", 0});
 }
 
 void
-market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason, const struct kdp_sub *sub,
-             uint64_t from_seq, uint64_t to_seq)
+market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
+             const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
 {
     struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
 
@@ -111,7 +115,8 @@ market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, en
 }
 
 uint32_t
-market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason, uint64_t from_seq, uint64_t to_seq, bool heals_gap)
+market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason, uint64_t from_seq,
+                 uint64_t to_seq, bool heals_gap)
 {
     uint32_t hit = 0;
 
@@ -133,13 +138,16 @@ market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason r
 
 /* Makes one book stale for a fault of its own; the rest of its subscription is not touched. */
 static void
-stale(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, const struct kdp_sub *sub, const struct kdp_message *msg)
+stale(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, const struct kdp_sub *sub,
+      const struct kdp_message *msg)
 {
     if (kdp_instruments_at(plant->instruments, id)->state != KDP_BOOK_STATE_CLOSED)
-        set_state(plant, id, KDP_BOOK_STATE_STALE, reason, sub, msg->has_seq ? msg->seq : 0, msg->has_seq ? msg->seq : 0);
+        set_state(plant, id, KDP_BOOK_STATE_STALE, reason, sub, msg->has_seq ? msg->seq : 0,
+                  msg->has_seq ? msg->seq : 0);
 }
 
-/* ---- books -------------------------------------------------------------------------------------------------------- */
+/* ---- books
+ * -------------------------------------------------------------------------------------------------------- */
 
 static bool
 have_book(struct kdp_plant *plant, uint32_t id)
@@ -155,8 +163,8 @@ have_book(struct kdp_plant *plant, uint32_t id)
     if (item->book == NULL) {
         plant_count(plant, COUNT_POOL_FULL, 1);
         if (!item->pool_full)
-            emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, KDP_BOOK_STATE_STALE, KDP_REASON_POOL_FULL, NULL, 0, 0,
-                       (struct kdp_text){"", 0});
+            emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, KDP_BOOK_STATE_STALE, KDP_REASON_POOL_FULL, NULL, 0,
+                       0, (struct kdp_text){"", 0});
         item->pool_full = true;
         return false;
     }
@@ -217,10 +225,13 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
         reason = KDP_REASON_RECOVERY;
     else if (msg->snapshot.count == 0 && (was == KDP_BOOK_STATE_CLOSED || was == KDP_BOOK_STATE_LIVE) &&
              item->sub == kdp_sub_index(plant->lines, sub) + 1 &&
-             (was == KDP_BOOK_STATE_CLOSED || kdp_book_level_count(item->book, KDP_SIDE_YES) + kdp_book_level_count(item->book, KDP_SIDE_NO) > 0))
+             (was == KDP_BOOK_STATE_CLOSED ||
+              kdp_book_level_count(item->book, KDP_SIDE_YES) + kdp_book_level_count(item->book, KDP_SIDE_NO) >
+                  0))
         reason = KDP_REASON_CLOSE;
     if (item->sub != kdp_sub_index(plant->lines, sub) + 1) {
-        if (item->sub != 0) /* its gap, if any, is not healed by another subscription's snapshot but by losing the book */
+        if (item->sub !=
+            0) /* its gap, if any, is not healed by another subscription's snapshot but by losing the book */
             gap_progress(plant, item, kdp_sub_at(plant->lines, item->sub - 1), KDP_HEALED_BY_RESUBSCRIBE);
         own(plant, id, sub);
     }
@@ -228,7 +239,8 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
     for (uint32_t i = 0; i < msg->snapshot.count; i++) {
         const struct kdp_message_level *level = &msg->snapshot.levels[i];
 
-        verdict = kdp_book_put(item->book, level->side, yes_scale(plant, sub, level->side, level->price_e4), level->size_e2);
+        verdict = kdp_book_put(item->book, level->side, yes_scale(plant, sub, level->side, level->price_e4),
+                               level->size_e2);
         plant_count(plant, COUNT_OFF_GRID, verdict == KDP_BOOK_OFF_GRID);
     }
     verdict = kdp_book_commit(item->book);
@@ -236,7 +248,8 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
         plant->totals.malformed++;
         plant_count(plant, COUNT_MALFORMED, 1);
         item->state = was == KDP_BOOK_STATE_CLOSED ? KDP_BOOK_STATE_STALE : item->state;
-        stale(plant, id, verdict == KDP_BOOK_NO_MEMORY ? KDP_REASON_POOL_FULL : KDP_REASON_MALFORMED, sub, msg);
+        stale(plant, id, verdict == KDP_BOOK_NO_MEMORY ? KDP_REASON_POOL_FULL : KDP_REASON_MALFORMED, sub,
+              msg);
         kdp_book_set_state(item->book, KDP_BOOK_STATE_STALE);
         return;
     }
@@ -334,10 +347,12 @@ market_day(struct kdp_plant *plant, uint32_t id)
     if (item->state == KDP_BOOK_STATE_LIVE)
         emit_snapshot(plant, id, KDP_REASON_DAY, NULL);
     else
-        emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, item->state, KDP_REASON_DAY, NULL, 0, 0, (struct kdp_text){"", 0});
+        emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, item->state, KDP_REASON_DAY, NULL, 0, 0,
+                   (struct kdp_text){"", 0});
 }
 
-/* ---- trades, tickers, lifecycle ----------------------------------------------------------------------------------- */
+/* ---- trades, tickers, lifecycle
+ * ----------------------------------------------------------------------------------- */
 
 void
 market_trade(struct kdp_plant *plant, const struct kdp_message *msg)
@@ -432,15 +447,19 @@ market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg)
         struct kdp_tick_range grid[16];
 
         for (uint32_t i = 0; i < msg->lifecycle.range_count; i++)
-            grid[i] = (struct kdp_tick_range){msg->lifecycle.ranges[i].start_e4, msg->lifecycle.ranges[i].end_e4,
-                                              msg->lifecycle.ranges[i].step_e4};
+            grid[i] =
+                (struct kdp_tick_range){msg->lifecycle.ranges[i].start_e4, msg->lifecycle.ranges[i].end_e4,
+                                        msg->lifecycle.ranges[i].step_e4};
         if (kdp_book_set_grid(item->book, grid, msg->lifecycle.range_count) == KDP_BOOK_NO_MEMORY)
             stale(plant, id, KDP_REASON_POOL_FULL, NULL, msg);
     }
-    if (msg->lifecycle.kind == KDP_LIFECYCLE_KIND_DETERMINED || msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED) {
+    if (msg->lifecycle.kind == KDP_LIFECYCLE_KIND_DETERMINED ||
+        msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED) {
         item->closed_for_good = true;
         market_state(plant, id, KDP_BOOK_STATE_CLOSED,
-                     msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED ? KDP_REASON_SETTLED : KDP_REASON_CLOSE, NULL, 0, 0);
+                     msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED ? KDP_REASON_SETTLED
+                                                                       : KDP_REASON_CLOSE,
+                     NULL, 0, 0);
     }
     touch(item, msg);
 }

@@ -1,9 +1,10 @@
 /* plant.c - one input after the other: connections, sequence numbers, and which message goes to which market.
  *
- * Order of work for a frame: decode, count its type, track its sequence number (a gap makes the subscription's books stale
- * and says so before anything else of the frame is looked at), apply, publish once.  A frame that is not whole JSON is
- * counted and changes nothing, so that the next number reveals what it took with it; a frame that is whole but holds a value
- * that cannot be represented uses up its number and makes the book it speaks of stale. */
+ * Order of work for a frame: decode, count its type, track its sequence number (a gap makes the
+ * subscription's books stale and says so before anything else of the frame is looked at), apply, publish
+ * once.  A frame that is not whole JSON is counted and changes nothing, so that the next number reveals what
+ * it took with it; a frame that is whole but holds a value that cannot be represented uses up its number and
+ * makes the book it speaks of stale. */
 #include "plant.h"
 
 #include <stdio.h>
@@ -16,7 +17,8 @@
 
 #define MARKETS_DEFAULT 262144u
 #define TRADES_PER_GENERATION (1u << 21)
-#define DAY_PER_INPUT 8u /* books written down for a new day with each input: paced, and the same at any speed */
+#define DAY_PER_INPUT \
+    8u /* books written down for a new day with each input: paced, and the same at any speed */
 
 static const char *const counter_names[COUNTS] = {
     [COUNT_FRAMES] = "kalshi_frames_total",
@@ -111,7 +113,8 @@ kdp_plant_restore(struct kdp_plant *plant, const struct kdp_stream_instrument *i
     return 0;
 }
 
-/* ---- connections -------------------------------------------------------------------------------------------------- */
+/* ---- connections
+ * -------------------------------------------------------------------------------------------------- */
 
 static void
 line_down(struct kdp_plant *plant, uint16_t number, enum kdp_reason reason)
@@ -146,7 +149,8 @@ line_up(struct kdp_plant *plant, uint16_t number, bool marked, uint32_t epoch, s
     emit_state(plant, KDP_SUBJECT_LINE, 0, KDP_BOOK_STATE_LIVE, KDP_REASON_CONNECTED, NULL, 0, 0, url);
 }
 
-/* ---- one frame ---------------------------------------------------------------------------------------------------- */
+/* ---- one frame
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void
 count_type(struct kdp_plant *plant, struct kdp_text type)
@@ -174,7 +178,8 @@ count_type(struct kdp_plant *plant, struct kdp_text type)
         }
     }
     plant->types[i].count++;
-    if (i > 0 && plant->types[i].count > plant->types[i - 1].count) { /* busiest first: the search above stays short */
+    if (i > 0 &&
+        plant->types[i].count > plant->types[i - 1].count) { /* busiest first: the search above stays short */
         __typeof__(plant->types[0]) swap = plant->types[i];
 
         plant->types[i] = plant->types[i - 1];
@@ -288,7 +293,8 @@ on_refused(struct kdp_plant *plant, const char *frame, const struct kdp_message 
         market_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_MALFORMED, sub, msg->seq, msg->seq);
 }
 
-/* The list of an ok reply is the whole set after the change: what is not in it any more gets no changes from now on. */
+/* The list of an ok reply is the whole set after the change: what is not in it any more gets no changes from
+ * now on. */
 struct still_in {
     struct kdp_plant *plant;
     uint32_t sub; /* index + 1 */
@@ -319,7 +325,8 @@ is_listed(void *arg, struct kdp_text ticker)
 }
 
 static void
-on_ok(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg, const char *frame, size_t len)
+on_ok(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg, const char *frame,
+      size_t len)
 {
     struct still_in in = {plant, 0, 0};
 
@@ -410,7 +417,8 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
         break;
     case KDP_MESSAGE_ERROR: /* 25 and 10 end the subscription, kalshi-api.md 4.3 */
         if (sub != NULL && (msg.error.code == 25 || msg.error.code == 10))
-            sub_ends(plant, sub, msg.error.code == 25 ? KDP_REASON_OVERFLOW : KDP_REASON_CHANNEL_ERROR, msg.seq);
+            sub_ends(plant, sub, msg.error.code == 25 ? KDP_REASON_OVERFLOW : KDP_REASON_CHANNEL_ERROR,
+                     msg.seq);
         break;
     case KDP_MESSAGE_COMMAND:
         if (msg.command.use_yes_price >= 0)
@@ -426,7 +434,8 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
     }
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------------------------- */
+/* ---- inputs
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void
 on_start(struct kdp_plant *plant, const struct kdp_input_start *start)
@@ -438,8 +447,10 @@ on_start(struct kdp_plant *plant, const struct kdp_input_start *start)
         kdp_ring_skip_to(plant->ring, start->next_seq);
     kdp_instruments_skip_to(plant->instruments, start->next_instrument);
     if (start->unused_from != 0)
-        emit_gap(plant, NULL, KDP_GAP_STATUS_LOST, KDP_HEALED_BY_NONE, 0, start->unused_from, start->next_seq, plant->input->recv_ns);
-    emit_state(plant, KDP_SUBJECT_PLANT, 0, KDP_BOOK_STATE_LIVE, KDP_REASON_RESTART, NULL, 0, 0, (struct kdp_text){"", 0});
+        emit_gap(plant, NULL, KDP_GAP_STATUS_LOST, KDP_HEALED_BY_NONE, 0, start->unused_from, start->next_seq,
+                 plant->input->recv_ns);
+    emit_state(plant, KDP_SUBJECT_PLANT, 0, KDP_BOOK_STATE_LIVE, KDP_REASON_RESTART, NULL, 0, 0,
+               (struct kdp_text){"", 0});
 }
 
 /* With the first input of a new UTC day every open book is written down again, a few with each input. */
@@ -509,7 +520,8 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
 
         if (input->length < sizeof *what || !line->connected)
             break;
-        line_down(plant, input->line, what->reason != 0 ? (enum kdp_reason)what->reason : KDP_REASON_DISCONNECTED);
+        line_down(plant, input->line,
+                  what->reason != 0 ? (enum kdp_reason)what->reason : KDP_REASON_DISCONNECTED);
         emit_state(plant, KDP_SUBJECT_LINE, 0, KDP_BOOK_STATE_CLOSED, KDP_REASON_DISCONNECTED, NULL, 0, 0,
                    (struct kdp_text){(const char *)(what + 1), input->length - sizeof *what});
         break;
@@ -526,7 +538,8 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
     return plant->wait_error;
 }
 
-/* ---- what came of it ---------------------------------------------------------------------------------------------- */
+/* ---- what came of it
+ * ---------------------------------------------------------------------------------------------- */
 
 void
 kdp_plant_totals(const struct kdp_plant *plant, struct kdp_plant_totals *totals)

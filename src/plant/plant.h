@@ -1,7 +1,8 @@
-/* plant.h - from inputs to records: the same code for recorded and live input, a function of its inputs alone.
+/* plant.h - from inputs to records: the same code for recorded and live input, a function of its inputs
+ * alone.
  *
- * It reads no clock, file or setting but through kdp_plant_input.  One thread; no allocation after open except through
- * the book pool's reserved memory. */
+ * It reads no clock, file or setting but through kdp_plant_input.  One thread; no allocation after open
+ * except through the book pool's reserved memory. */
 #ifndef KDPI_PLANT_H
 #define KDPI_PLANT_H
 
@@ -19,14 +20,15 @@ struct kdp_plant;
 
 struct kdp_plant_config {
     struct kdp_ring *ring;
-    uint32_t max_markets;  /* 0: 262,144 */
-    bool hash;             /* keep the stream hash */
-    /* wait is called when the ring is full (the tape is behind); it returns 0 to try again or an error to give up.
-     * NULL: a full ring is a bug. */
+    uint32_t max_markets; /* 0: 262,144 */
+    bool hash;            /* keep the stream hash */
+    /* wait is called when the ring is full (the tape is behind); it returns 0 to try again or an error to
+     * give up. NULL: a full ring is a bug. */
     int (*wait)(void *arg);
     void *wait_arg;
     /* rejected is told of every frame refused, with its words; may be NULL */
-    void (*rejected)(void *arg, const struct kdp_input_head *input, const char *frame, const struct kdp_message *msg);
+    void (*rejected)(void *arg, const struct kdp_input_head *input, const char *frame,
+                     const struct kdp_message *msg);
     void *rejected_arg;
     int64_t (*now_ns)(void); /* for pub_delay_ns only; NULL: delay is 0 (replay) */
 };
@@ -36,7 +38,8 @@ void kdp_plant_close(struct kdp_plant *plant);
 /* kdp_plant_restore gives the plant the ids of earlier runs before its first input. */
 int kdp_plant_restore(struct kdp_plant *plant, const struct kdp_stream_instrument *instruments, size_t count);
 
-/* kdp_plant_input consumes one input that is already in the raw ring: decodes, applies, writes and publishes records. */
+/* kdp_plant_input consumes one input that is already in the raw ring: decodes, applies, writes and publishes
+ * records. */
 int kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, const void *payload);
 
 struct kdp_plant_market { /* what replay's summary says of a market */

@@ -1,6 +1,7 @@
 /* plant_private.h - what the files of src/plant share; nobody else includes it.
  *
- * plant.c takes inputs apart and keeps the totals, market.c changes books and their states, emit.c writes records. */
+ * plant.c takes inputs apart and keeps the totals, market.c changes books and their states, emit.c writes
+ * records. */
 #ifndef KDPI_PLANT_PRIVATE_H
 #define KDPI_PLANT_PRIVATE_H
 
@@ -15,30 +16,31 @@
 #define TYPES_MAX 64
 
 enum plant_counter { /* names in plant.c */
-    COUNT_FRAMES,
-    COUNT_TRADES,
-    COUNT_BBO,
-    COUNT_DELTAS,
-    COUNT_SNAPSHOTS,
-    COUNT_TICKERS,
-    COUNT_GAPS,
-    COUNT_GAPS_HEALED,
-    COUNT_MISSED,
-    COUNT_MALFORMED,
-    COUNT_DUPLICATES,
-    COUNT_TRADE_REPEATS,
-    COUNT_NOT_OWNER,
-    COUNT_NOT_LIVE,
-    COUNT_OFF_GRID,
-    COUNT_NEGATIVE,
-    COUNT_UNKNOWN_TYPES,
-    COUNT_UNKNOWN_MEMBERS,
-    COUNT_POOL_FULL,
-    COUNT_RING_WAITS,
-    COUNT_INPUTS_IGNORED,
-    COUNT_LATENCY_SUM, /* ns, receipt to publication; with its count the mean of the blueprint's histogram */
-    COUNT_LATENCY_COUNT,
-    COUNTS
+                     COUNT_FRAMES,
+                     COUNT_TRADES,
+                     COUNT_BBO,
+                     COUNT_DELTAS,
+                     COUNT_SNAPSHOTS,
+                     COUNT_TICKERS,
+                     COUNT_GAPS,
+                     COUNT_GAPS_HEALED,
+                     COUNT_MISSED,
+                     COUNT_MALFORMED,
+                     COUNT_DUPLICATES,
+                     COUNT_TRADE_REPEATS,
+                     COUNT_NOT_OWNER,
+                     COUNT_NOT_LIVE,
+                     COUNT_OFF_GRID,
+                     COUNT_NEGATIVE,
+                     COUNT_UNKNOWN_TYPES,
+                     COUNT_UNKNOWN_MEMBERS,
+                     COUNT_POOL_FULL,
+                     COUNT_RING_WAITS,
+                     COUNT_INPUTS_IGNORED,
+                     COUNT_LATENCY_SUM, /* ns, receipt to publication; with its count the mean of the
+                                           blueprint's histogram */
+                     COUNT_LATENCY_COUNT,
+                     COUNTS
 };
 
 struct kdp_plant {
@@ -76,27 +78,32 @@ plant_count(struct kdp_plant *plant, enum plant_counter which, uint64_t n)
     plant->counts[which] += n;
 }
 
-/* ---- emit.c ------------------------------------------------------------------------------------------------------ */
-/* emit_start gives a zeroed record of a template in the ring with its head filled from the input; emit_end publishes
- * nothing yet.  NULL when the ring stays full and waiting was given up (plant->wait_error). */
-void *emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument, const struct kdp_message *msg);
+/* ---- emit.c
+ * ------------------------------------------------------------------------------------------------------ */
+/* emit_start gives a zeroed record of a template in the ring with its head filled from the input; emit_end
+ * publishes nothing yet.  NULL when the ring stays full and waiting was given up (plant->wait_error). */
+void *emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument,
+                 const struct kdp_message *msg);
 void emit_end(struct kdp_plant *plant, void *rec, size_t size);
 void emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *msg);
-void emit_state(struct kdp_plant *plant, enum kdp_subject subject, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
-                const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq, struct kdp_text detail);
-void emit_snapshot(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, const struct kdp_message *msg);
+void emit_state(struct kdp_plant *plant, enum kdp_subject subject, uint32_t id, enum kdp_book_state state,
+                enum kdp_reason reason, const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq,
+                struct kdp_text detail);
+void emit_snapshot(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason,
+                   const struct kdp_message *msg);
 void emit_bbo(struct kdp_plant *plant, uint32_t id, const struct kdp_top *top, const struct kdp_message *msg);
-void emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_status status, enum kdp_healed_by by, uint32_t markets,
-              uint64_t expected, uint64_t seen, int64_t opened_ns);
+void emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_status status,
+              enum kdp_healed_by by, uint32_t markets, uint64_t expected, uint64_t seen, int64_t opened_ns);
 
-/* ---- market.c ---------------------------------------------------------------------------------------------------- */
+/* ---- market.c
+ * ---------------------------------------------------------------------------------------------------- */
 /* market_of interns a ticker and writes its first Definition; 0 when it cannot be. */
 uint32_t market_of(struct kdp_plant *plant, struct kdp_text ticker);
-void market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason, const struct kdp_sub *sub,
-                  uint64_t from_seq, uint64_t to_seq);
+void market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
+                  const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq);
 /* market_all_stale makes every book of a subscription stale and returns how many were not already. */
-uint32_t market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason, uint64_t from_seq, uint64_t to_seq,
-                          bool heals_gap);
+uint32_t market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason,
+                          uint64_t from_seq, uint64_t to_seq, bool heals_gap);
 void market_disown_all(struct kdp_plant *plant, struct kdp_sub *sub);
 void market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg);
 void market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg);

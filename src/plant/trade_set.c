@@ -42,7 +42,8 @@ kdp_trade_set_open(uint32_t capacity)
     set->capacity = size;
     set->mask = size * 2 - 1; /* at most half full */
     for (int i = 0; i < 2; i++) {
-        void *mem = mmap(NULL, table_bytes(set), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void *mem = mmap(NULL, table_bytes(set), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
         if (mem == MAP_FAILED) {
             kdp_trade_set_close(set);
@@ -70,7 +71,8 @@ probe(const struct kdp_trade_set *set, const struct generation *gen, uint64_t lo
 {
     uint32_t at = (uint32_t)(((lo ^ (hi << 31 | hi >> 33)) * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & set->mask;
 
-    while ((gen->slots[at].lo | gen->slots[at].hi) != 0 && (gen->slots[at].lo != lo || gen->slots[at].hi != hi))
+    while ((gen->slots[at].lo | gen->slots[at].hi) != 0 &&
+           (gen->slots[at].lo != lo || gen->slots[at].hi != hi))
         at = (at + 1) & set->mask;
     return &gen->slots[at];
 }
@@ -82,7 +84,8 @@ turn(struct kdp_trade_set *set, int64_t recv_ns)
 
     set->young ^= 1;
     if (gen->count > 0)
-        madvise(gen->slots, table_bytes(set), MADV_DONTNEED); /* reads as zeros again, and gives the pages back */
+        madvise(gen->slots, table_bytes(set),
+                MADV_DONTNEED); /* reads as zeros again, and gives the pages back */
     gen->count = 0;
     gen->has_nil = false;
     gen->since_ns = recv_ns;

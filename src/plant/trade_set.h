@@ -1,8 +1,9 @@
-/* trade_set.h - which trades stand in the stream already: a fixed-size set of trade ids over at least the last 2 hours.
+/* trade_set.h - which trades stand in the stream already: a fixed-size set of trade ids over at least the
+ * last 2 hours.
  *
- * Two generations: ids go into the young one; when it is full or spans 2 hours it becomes the old one and the oldest ids
- * are forgotten, so memory is bounded and an id is remembered for 2 to 4 hours (less only past 1.5 M trades an hour, which
- * the evictions counter tells).  Times are those of the inputs. */
+ * Two generations: ids go into the young one; when it is full or spans 2 hours it becomes the old one and the
+ * oldest ids are forgotten, so memory is bounded and an id is remembered for 2 to 4 hours (less only past 1.5
+ * M trades an hour, which the evictions counter tells).  Times are those of the inputs. */
 #ifndef KDPI_TRADE_SET_H
 #define KDPI_TRADE_SET_H
 
@@ -12,7 +13,8 @@
 #define KDP_TRADE_SET_SPAN_NS (INT64_C(7200) * 1000000000)
 
 struct kdp_trade_set;
-/* capacity: ids per generation, rounded up to a power of two; NULL when the system refuses the address space. */
+/* capacity: ids per generation, rounded up to a power of two; NULL when the system refuses the address space.
+ */
 struct kdp_trade_set *kdp_trade_set_open(uint32_t capacity);
 void kdp_trade_set_close(struct kdp_trade_set *set);
 /* kdp_trade_set_add returns true when the id is new. */
