@@ -25,3 +25,7 @@ if(KDP_SANITIZE)
     add_compile_options(-Wno-null-dereference -Wno-maybe-uninitialized)
   endif()
 endif()
+if(KDP_FUZZ)
+  # what the fuzzers' feedback comes from; only the targets of fuzz/ link the fuzzer itself
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
