@@ -2,7 +2,7 @@
 add_compile_options(
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion -Wformat=2
   -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings
-  -Wimplicit-fallthrough -Wnull-dereference)
+  -Wimplicit-fallthrough -Wnull-dereference -Wno-format-zero-length)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   # snprintf cuts words for people on purpose; what must not be cut checks its return value
   add_compile_options(-Wlogical-op -Wduplicated-cond -Wno-format-truncation)

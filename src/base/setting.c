@@ -186,13 +186,17 @@ value_add(struct value *value, const char *text, size_t len)
     return 0;
 }
 
-/* Lists grow while the source stays the same; anything else, and a stronger source, replaces. */
+/* Lists grow while the source stays the same; a stronger source replaces; a weaker one, read later, is only noted. */
 static int
 value_set(struct value *value, const struct kdp_setting *setting, const char *text,
           enum kdp_setting_source source)
 {
     bool list = setting->type == KDP_SETTING_LIST || setting->type == KDP_SETTING_FILES;
 
+    if (source < value->source) {
+        value->over = source > value->over && source > KDP_SOURCE_DEFAULT ? source : value->over;
+        return 0;
+    }
     if (source != value->source) {
         enum kdp_setting_source over = value->source > KDP_SOURCE_DEFAULT ? value->source : KDP_SOURCE_NONE;
 

@@ -1,6 +1,7 @@
 /* cmd_config.c - kdp config: effective settings and their sources, the table of defaults, env.example. */
 #include "cli_private.h"
 #include "commands.h"
+#include "envfile.h"
 #include "error.h"
 #include "table.h"
 
@@ -146,11 +147,36 @@ env_example(void)
     return KDP_EXIT_DONE;
 }
 
+struct slips {
+    const struct kdp_cli *cli;
+    const char *file;
+};
+
+/* A variable that is none of ours may be another program's, unless it is a slip away from one of ours. */
+static int
+look_for_slip(void *arg, const char *key, const char *value, unsigned line)
+{
+    const struct slips *slips = arg;
+    const char *near = kdpi_setting_nearest_env(key);
+    char hint[128];
+
+    (void)value;
+    if (near == NULL || strcmp(near, key) == 0)
+        return 0;
+    snprintf(hint, sizeof hint, "Did you mean %s?", near);
+    kdp_cli_warning(slips->cli, hint, "%s line %u: no setting %s", slips->file, line, key);
+    return 0;
+}
+
 static int
 check(const struct kdp_cli *cli)
 {
+    struct slips slips = {cli, kdp_cli_text(cli, "env-file")};
     unsigned given = 0, total = 0;
     const struct kdp_setting *setting;
+
+    /* the file has been read once without an error; that it may be absent is no error here either */
+    (void)kdpi_envfile_read(slips.file, look_for_slip, &slips);
 
     /* a value that does not fit has ended the process already: kdp config takes, and so checks, every setting
      */
