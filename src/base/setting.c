@@ -24,8 +24,7 @@ struct kdp_settings {
     struct value values[]; /* by index of the table */
 };
 
-/* ---- readers of single values
- * --------------------------------------------------------------------------------------- */
+/* ---- readers of single values ------------------------------------------------------------------- */
 
 int
 kdpi_parse_count(const char *text, int64_t *outp)
@@ -156,8 +155,7 @@ kdpi_choice_index(const char *choices, const char *text)
     return -1;
 }
 
-/* ---- the values
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the values --------------------------------------------------------------------------------- */
 
 static void
 value_clear(struct value *value)
@@ -356,9 +354,7 @@ kdpi_settings_flag(struct kdp_settings *settings, const struct kdp_setting *sett
     return value_set(slot(settings, setting), setting, value, KDP_SOURCE_FLAG);
 }
 
-/* ---- checks
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- checks ------------------------------------------------------------------------------------- */
 
 static int
 parse_number(const struct kdp_setting *setting, const char *text, int64_t *outp)
@@ -519,8 +515,7 @@ kdpi_settings_check(const struct kdp_settings *settings, const struct kdp_settin
     return check_one(settings, setting, value->text);
 }
 
-/* ---- getters
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- getters ------------------------------------------------------------------------------------ */
 
 const char *
 kdpi_settings_text(const struct kdp_settings *settings, const struct kdp_setting *setting)

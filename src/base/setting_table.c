@@ -142,6 +142,10 @@ static const struct kdp_setting table[] = {
     {"frames", NULL, KDP_SETTING_COUNT, "N", NULL, 1, INT64_MAX, NULL, "number of frames",
      KDP_SECTION_COMMAND},
 
+    /* kdp schema */
+    {"records", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "the records of the stream",
+     KDP_SECTION_COMMAND},
+
     /* kdp config */
     {"all", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "those at their defaults too",
      KDP_SECTION_COMMAND},

@@ -66,8 +66,7 @@ kdp_command_takes(const struct kdp_command *command, const struct kdp_setting *s
     return setting->env != NULL && strcmp(command->name, "config") == 0;
 }
 
-/* ---- words that are not options
- * ------------------------------------------------------------------------------------- */
+/* ---- words that are not options ----------------------------------------------------------------- */
 
 /* What other tools call it; looked up before the distance, since "symbol" is far from "ticker". */
 static const struct {
@@ -158,8 +157,7 @@ unknown_option(const struct kdp_cli *cli, const char *typed, size_t len)
     return kdp_cli_error(cli, rc);
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------ */
 
 static int
 take_option(struct kdp_cli *cli, char **argv, int argc, int *ip)

@@ -14,9 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* ---- values
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- values ------------------------------------------------------------------------------------- */
 
 static const struct kdp_setting *
 row(const struct kdp_cli *cli, const char *name)
@@ -116,8 +114,7 @@ kdp_cli_quiet(const struct kdp_cli *cli)
     return cli->settings != NULL && kdpi_settings_switch(cli->settings, kdpi_setting_find("quiet"));
 }
 
-/* ---- terminal
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- terminal ----------------------------------------------------------------------------------- */
 
 bool
 kdp_cli_utf8(void)
@@ -164,8 +161,7 @@ kdp_cli_paint(const struct kdp_cli *cli, FILE *stream, enum kdp_paint paint)
     return kdp_cli_color(cli, stream) ? codes[paint] : "";
 }
 
-/* ---- words on stderr
- * ------------------------------------------------------------------------------------------------ */
+/* ---- words on stderr ---------------------------------------------------------------------------- */
 
 static void
 put_words(const char *kind, const char *text, const char *hint)
@@ -246,8 +242,7 @@ kdp_cli_say(const struct kdp_cli *cli, const char *fmt, ...)
     fputc('\n', stderr);
 }
 
-/* ---- signals
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- signals ------------------------------------------------------------------------------------ */
 
 static volatile sig_atomic_t caught;
 volatile int kdp_bar_drawn;
@@ -293,8 +288,7 @@ kdp_cli_stopped(const struct kdp_cli *cli)
     return caught != 0 ? 128 + caught : KDP_EXIT_FAILED;
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------------ */
 
 static int output_errno;
 

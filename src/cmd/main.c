@@ -18,6 +18,12 @@ static const struct kdp_command commands[] = {
      "kdp config --all\n"
      "kdp config --log-level debug --format json",
      0, 0, kdp_cmd_config},
+    {"schema", "tend", "tables and their columns", "schema [TABLE] [--records] [options]",
+     "Lists the tables of the lake, the columns of one, or the records of the stream.",
+     "what: records|output: format", NULL,
+     "kdp schema trades\n"
+     "kdp schema --records --format csv",
+     0, 1, kdp_cmd_schema},
     {"completion", "tend", "for bash, zsh or fish", "completion bash|zsh|fish",
      "Prints a script that lets the shell complete commands, options and values.\n"
      "bash: eval \"$(kdp completion bash)\"    fish: kdp completion fish | source",

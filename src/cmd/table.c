@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define COLUMNS_MAX 256
+#define PROSE_MOST 100u /* columns of a terminal that prose uses */
+#define PROSE_LEAST 24u /* in less than this it is not wrapped */
 #define TICKER_LEAST 12 /* a ticker is not cut below this */
 
 struct column {
@@ -181,8 +183,7 @@ kdp_table_cell(struct kdp_table *table, const char *shown, const char *plain)
     }
 }
 
-/* ---- printing
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- printing ----------------------------------------------------------------------------------- */
 
 /* Narrows ticker columns, the widest first, until the line fits; numbers are never cut. */
 static void
@@ -258,9 +259,39 @@ put_text(FILE *out, const struct column *column, const char *text, bool heading,
     spaces(out, last ? 0 : after + 2);
 }
 
+/* Prose in the last column goes on under its own beginning. */
+static void
+put_prose(struct kdp_table *table, const char *text)
+{
+    size_t at = 0, column, limit = table->width > PROSE_MOST ? PROSE_MOST : (size_t)table->width;
+
+    for (unsigned i = 0; i + 1 < table->count; i++)
+        at += table->columns[i].width + 2;
+    column = at;
+    while (*text != '\0') {
+        size_t len = strcspn(text, " ");
+        char word[256];
+
+        snprintf(word, sizeof word, "%.*s", (int)len, text);
+        if (column > at && limit >= at + PROSE_LEAST && column + 1 + kdp_text_columns(word) > limit) {
+            fputc('\n', table->out);
+            spaces(table->out, at);
+            column = at;
+        } else if (column > at) {
+            fputc(' ', table->out);
+            column++;
+        }
+        fwrite(text, 1, len, table->out);
+        column += kdp_text_columns(word);
+        text += len + strspn(text + len, " ");
+    }
+}
+
 static void
 print(struct kdp_table *table)
 {
+    bool prose =
+        table->width > 0 && table->count > 1 && table->columns[table->count - 1].kind == KDP_COLUMN_TEXT;
     const char *cell = table->cells;
 
     fit(table);
@@ -274,7 +305,10 @@ print(struct kdp_table *table)
     }
     for (uint64_t row = 0; row < table->rows; row++) {
         for (unsigned i = 0; i < table->count; i++) {
-            put_text(table->out, &table->columns[i], cell, false, i + 1 == table->count);
+            if (prose && i + 1 == table->count)
+                put_prose(table, cell);
+            else
+                put_text(table->out, &table->columns[i], cell, false, i + 1 == table->count);
             cell += strlen(cell) + 1;
         }
         fputc('\n', table->out);
@@ -302,8 +336,7 @@ kdp_table_end(struct kdp_table *table)
     return failed ? kdpi_fail(KDP_ENOMEM, "out of memory: the table is too large; use --format csv") : 0;
 }
 
-/* ---- numbers
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------------ */
 
 char *
 kdp_show_count(char *buf, uint64_t value)
