@@ -400,9 +400,11 @@ read_types(struct gen_schema *schema, const struct xml_node *node)
 /* ---- messages
  * ---------------------------------------------------------------------------------------------------- */
 
-/* Columns that every table has from the head; a record may not have another of that name. */
-static const char *const head_columns[] = {"ticker", "timestamp", "recv_ts", "sequence",
-                                           "line",   "origin",    "seq"};
+/* Columns that every record has from the head, or in its rendering; a record may not have another of that
+ * name. */
+static const char *const head_columns[] = {"ticker",     "timestamp",    "recv_ts", "sequence", "line",
+                                           "origin",     "seq",          "type",    "flags",    "exch_ts",
+                                           "instrument", "pub_delay_ns", "what"};
 
 static void
 check_names(const struct gen_field *list, const struct gen_field *field, const char *where)
