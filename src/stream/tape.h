@@ -42,7 +42,8 @@ struct kdp_tape_config {
 /* kdp_tape_writer_open continues after the last segment of dir: an unsealed one is cut at its last good block (what was cut
  * is counted in *cutp, bytes) and sealed; a new segment begins with first_seq. */
 int kdp_tape_writer_open(struct kdp_tape_writer **writerp, const struct kdp_tape_config *config, uint64_t first_seq, uint64_t *cutp);
-/* kdp_tape_append writes whole records as blocks; not durable before kdp_tape_sync.  -KDP_EFULL: nothing of this call is on
+/* kdp_tape_append writes whole records as blocks; not durable before kdp_tape_sync.  Each call costs a block's head (192
+ * bytes), an index entry and a write: give it what has come since the last sync, not record by record.  -KDP_EFULL: nothing of this call is on
  * the tape and it may be repeated when there is space. */
 int kdp_tape_append(struct kdp_tape_writer *writer, const void *records, size_t bytes, uint64_t input_index);
 int kdp_tape_sync(struct kdp_tape_writer *writer);
@@ -56,6 +57,16 @@ void kdp_tape_close(struct kdp_tape *tape);
 /* kdp_tape_refresh looks for blocks and segments written since; returns 1 when there is more, 0, or an error. */
 int kdp_tape_refresh(struct kdp_tape *tape);
 uint64_t kdp_tape_first_seq(const struct kdp_tape *tape); /* 0: empty */
+/* kdp_tape_segment_at lists the segments, oldest first: false past the end.  path is valid until refresh or close. */
+struct kdp_tape_segment {
+    const char *path;
+    uint64_t number, session, first_seq, last_seq; /* last_seq 0: nothing yet */
+    uint64_t bytes;
+    int64_t created_ns, recv_running_max_ns;
+    size_t blocks;
+    bool sealed;
+};
+bool kdp_tape_segment_at(const struct kdp_tape *tape, size_t index, struct kdp_tape_segment *segment);
 uint64_t kdp_tape_last_seq(const struct kdp_tape *tape);
 /* kdp_tape_block_count and _at give the record blocks in order of sequence, over all segments. */
 size_t kdp_tape_block_count(const struct kdp_tape *tape);
@@ -66,8 +77,14 @@ size_t kdp_tape_find(const struct kdp_tape *tape, uint64_t seq);
 size_t kdp_tape_find_time(const struct kdp_tape *tape, int64_t ns);
 /* kdp_tape_load gives a block's payload after checking its CRC and the framing of every record: a pointer into a mapping
  * or a buffer of the tape, valid until the next load, refresh or close on it.  Damage is -KDP_ECHECKSUM with words that name
- * file, byte and sequences, and the hint to kdp tape repair. */
+ * file, byte and sequences, and the hint to kdp tape repair.  When sequences between the block loaded before and this one
+ * are lost (a damaged or missing segment), that is said once in the same way, and asking again gives the block.
+ * -KDP_EOVERRUN: the unsealed end was written anew; refresh and find again. */
 int kdp_tape_load(struct kdp_tape *tape, size_t index, const void **recordsp);
+/* kdp_tape_gap says what lies directly before a block: nothing, numbers that were never given out (the Gap record that
+ * begins the block names them), a loss noted by kdp tape repair, or an unexplained loss.  firstp and lastp get the range. */
+enum kdp_tape_gap { KDP_TAPE_GAP_NONE, KDP_TAPE_GAP_UNUSED, KDP_TAPE_GAP_NOTED, KDP_TAPE_GAP_LOST };
+enum kdp_tape_gap kdp_tape_gap(const struct kdp_tape *tape, size_t index, uint64_t *firstp, uint64_t *lastp);
 /* kdp_tape_dictionary calls each for every instrument the tape's segments name (ticker as of the last segment naming it). */
 struct kdp_tape_instrument {
     uint32_t id;
