@@ -478,13 +478,14 @@ day(struct kdp_plant *plant)
 static void
 flush_counters(struct kdp_plant *plant)
 {
-    for (unsigned i = 0; i < COUNTS; i++) {
-        if (plant->counts[i] == 0)
-            continue;
+    for (uint32_t left = plant->dirty; left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+
         if (plant->counters[i] != NULL)
             kdp_counter_add(plant->counters[i], plant->counts[i]);
         plant->counts[i] = 0;
     }
+    plant->dirty = 0;
 }
 
 int

@@ -42,6 +42,7 @@ enum plant_counter { /* names in plant.c */
                      COUNT_LATENCY_COUNT,
                      COUNTS
 };
+static_assert(COUNTS <= 32, "one bit each");
 
 struct kdp_plant {
     struct kdp_plant_config config;
@@ -54,7 +55,8 @@ struct kdp_plant {
     XXH3_state_t *hash;
     struct kdp_book_level *depth; /* KDPI_LEVELS_MAX, for snapshots */
     struct kdp_counter *counters[COUNTS];
-    uint64_t counts[COUNTS];
+    uint64_t counts[COUNTS]; /* since the last input; those of the dirty bits are not 0 */
+    uint32_t dirty;
     struct kdp_plant_totals totals;
     struct {
         char name[64];
@@ -76,6 +78,7 @@ static inline void
 plant_count(struct kdp_plant *plant, enum plant_counter which, uint64_t n)
 {
     plant->counts[which] += n;
+    plant->dirty |= (uint32_t)(n != 0) << which;
 }
 
 /* ---- emit.c
