@@ -10,6 +10,7 @@
 #define WIDTH 80
 #define LABEL 9 /* columns of the label at the left */
 #define NAME_WIDTH 11
+#define SECOND 46 /* where the second command of a line begins */
 #define FLAG_WIDTH 20
 
 static const char *const groups[] = {"look", "capture", "ask", "history", "tend"};
@@ -54,28 +55,26 @@ kdp_help_main(FILE *out)
     spaces(out, WIDTH - strlen(title) - strlen("usage: kdp COMMAND [options]"));
     fputs("usage: kdp COMMAND [options]\n", out);
     for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
-        size_t column = 0;
+        size_t column = 0; /* 0: nothing of this group printed yet */
 
         for (size_t i = 0; (command = kdp_command_at(i)) != NULL; i++) {
             size_t need = NAME_WIDTH + strlen(command->summary);
 
             if (command->group == NULL || strcmp(command->group, groups[g]) != 0)
                 continue;
-            /* two cells a line: the second begins in the middle when both fit */
-            if (column > 0 && (column > LABEL + 35 || LABEL + 35 + need > WIDTH)) {
-                fputc('\n', out);
-                column = 0;
-                spaces(out, LABEL);
-            } else if (column > 0) {
-                spaces(out, LABEL + 35 - column);
-                column = LABEL + 35;
-            } else {
+            if (column == 0) {
                 fprintf(out, "%-*s", LABEL, groups[g]);
+            } else if (column < SECOND && SECOND + need <= WIDTH) { /* the second of two on a line */
+                spaces(out, SECOND - column);
+                fprintf(out, "%-*s%s", NAME_WIDTH, command->name, command->summary);
+                column = WIDTH;
+                continue;
+            } else {
+                fputc('\n', out);
+                spaces(out, LABEL);
             }
-            if (column == 0)
-                column = LABEL;
             fprintf(out, "%-*s%s", NAME_WIDTH, command->name, command->summary);
-            column += need;
+            column = LABEL + need;
         }
         if (column > 0)
             fputc('\n', out);

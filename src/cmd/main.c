@@ -10,7 +10,7 @@
 
 /* A row stands here from the day its command works (command.h says what belongs to it). */
 static const struct kdp_command commands[] = {
-    {"config", "tend", "effective settings, and where from",
+    {"config", "tend", "settings, and where from",
      "config [--all|--defaults|--check|--env-example] [options]",
      "Shows the settings that are not at their defaults and where each came from.\n"
      "Any setting that has a variable can be given as an option, to see its effect.",
@@ -18,13 +18,13 @@ static const struct kdp_command commands[] = {
      "kdp config --all\n"
      "kdp config --log-level debug --format json",
      0, 0, kdp_cmd_config},
-    {"schema", "tend", "tables and their columns", "schema [TABLE] [--records] [options]",
+    {"schema", "tend", "tables, columns", "schema [TABLE] [--records] [options]",
      "Lists the tables of the lake, the columns of one, or the records of the stream.",
      "what: records|output: format", NULL,
      "kdp schema trades\n"
      "kdp schema --records --format csv",
      0, 1, kdp_cmd_schema},
-    {"completion", "tend", "for bash, zsh or fish", "completion bash|zsh|fish",
+    {"completion", "tend", "bash, zsh, fish", "completion bash|zsh|fish",
      "Prints a script that lets the shell complete commands, options and values.\n"
      "bash: eval \"$(kdp completion bash)\"    fish: kdp completion fish | source",
      "", NULL,

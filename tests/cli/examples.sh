@@ -1,0 +1,35 @@
+#!/bin/bash
+# The examples at the end of every help page are run, in a folder with a recording; those that read also find a data folder.
+. "$(dirname "$0")/lib.sh"
+
+has() { "$KDP" __complete '' | grep -qx "$1"; }
+mkdir -p "$work/bin" with without
+ln -s "$KDP" "$work/bin/kdp"
+export PATH=$work/bin:$PATH
+if has gen && has replay; then
+    "$KDP" gen --markets 40 --frames 6000 --seed 7 --output without/session.jsonl 2>gen.err || { cat gen.err; exit 1; }
+    cp without/session.jsonl with/
+    (cd with && "$KDP" replay --input session.jsonl >replay.out 2>&1) || { cat with/replay.out; exit 1; }
+fi
+group_of() { # COMMAND: the label of its line in kdp -h
+    "$KDP" -h | awk -v c="$1" '/^[a-z]/ { g = $1 } { for (i = 1; i <= NF; i++) if ($i == c && !(i == 1 && /^[a-z]/)) { print g; exit } }'
+}
+count=0
+run_examples() { # FOLDER, then lines of commands
+    local folder=$1 line
+    while IFS= read -r line; do
+        [ -n "$line" ] || continue
+        count=$((count + 1)) code=0 last=$line
+        (cd "$folder" && timeout 100 bash -o pipefail -c "$line") >"$work/.out" 2>"$work/.err" </dev/null || code=$?
+        [ "$code" = 0 ] || wrong "an example of the help fails in $folder/"
+        [ -s "$work/.out" ] || wrong 'an example of the help answers nothing'
+    done
+}
+run_examples with < <("$KDP" -h | sed -n 's/^  \([^ ]\)/\1/p')
+for command in $("$KDP" __complete '' | grep -vx help); do
+    folder=with
+    [ "$(group_of "$command")" != capture ] || folder=without
+    run_examples "$folder" < <("$KDP" "$command" -h | sed -n 's/^  \([^ ]\)/\1/p')
+done
+[ $count -ge 10 ] || wrong "only $count examples were run"
+done_testing
