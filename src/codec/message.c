@@ -252,7 +252,14 @@ refuse_whole(struct kdp_message *msg, enum kdp_refusal refusal, size_t position)
 enum kdp_refusal
 kdpi_decode(struct kdp_decoder *decoder, const char *frame, size_t len, struct kdp_message *msg)
 {
-    struct kdp_decoder *d = decoder;
+    if (kdpi_decode_fast(decoder, frame, len, msg))
+        return KDP_REFUSAL_NONE;
+    return kdpi_decode_general(decoder, frame, len, msg);
+}
+
+enum kdp_refusal
+kdpi_decode_general(struct kdp_decoder *d, const char *frame, size_t len, struct kdp_message *msg)
+{
     struct kdp_json *json = &d->json;
     struct envelope e = {SIZE_MAX, SIZE_MAX, false, false, {"", 0}, -1};
     struct kdp_text key;

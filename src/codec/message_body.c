@@ -48,6 +48,8 @@ kdpi_body_clear(struct kdp_decoder *d)
         break;
     case KDP_MESSAGE_EVENT:
         memset(&msg->event, 0, sizeof msg->event);
+        msg->event.kind = kdpi_text_is(msg->type, "event_fee_update") ? KDP_EVENT_KIND_FEE_OVERRIDE
+                                                                      : KDP_EVENT_KIND_CREATED;
         msg->event.exchange_index = -1;
         msg->event.fee_multiplier_e6 = KDP_INT64_NULL;
         msg->event.event_ticker = msg->event.series_ticker = msg->event.title = kdpi_no_text;
@@ -291,9 +293,8 @@ ticker_member(struct kdp_decoder *d, enum kdp_member member)
     }
 }
 
-/* The 16 bytes of "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10"; false for another text. */
-static bool
-parse_uuid(struct kdp_text text, uint8_t out[16])
+bool
+kdpi_uuid_parse(struct kdp_text text, uint8_t out[16])
 {
     unsigned nibbles = 0, value = 0;
 
@@ -328,7 +329,7 @@ take_trade_id(struct kdp_decoder *d)
 
     if (!kdpi_take_text(d, KDP_MEMBER_TRADE_ID, WORD_MAX, &text))
         return;
-    if (parse_uuid(text, msg->trade.trade_id))
+    if (kdpi_uuid_parse(text, msg->trade.trade_id))
         return;
     XXH128_canonicalFromHash(&hash, XXH3_128bits(text.data, text.len));
     memcpy(msg->trade.trade_id, &hash, sizeof msg->trade.trade_id);

@@ -146,6 +146,14 @@ void kdpi_body_finish(struct kdp_decoder *d, size_t at);
 /* kdpi_tickers_count takes a list of tickers and counts it; what is no list of texts is refused. */
 uint32_t kdpi_tickers_count(struct kdp_decoder *d, enum kdp_member member);
 
+/* kdpi_decode_fast decodes a frequent frame that needs no care; false, and nothing said, for any other. */
+bool kdpi_decode_fast(struct kdp_decoder *d, const char *frame, size_t len, struct kdp_message *msg);
+/* kdpi_decode_general is kdpi_decode without the fast way, for the tests that compare them. */
+enum kdp_refusal kdpi_decode_general(struct kdp_decoder *d, const char *frame, size_t len,
+                                     struct kdp_message *msg);
+/* kdpi_uuid_parse gives the 16 bytes of "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10"; false for another text. */
+bool kdpi_uuid_parse(struct kdp_text text, uint8_t out[16]);
+
 /* The members of single kinds; false for a member that the kind does not have. */
 bool kdpi_lifecycle_member(struct kdp_decoder *d, enum kdp_member member);
 void kdpi_lifecycle_clear(struct kdp_message *msg);
