@@ -92,6 +92,13 @@ KDP_TEST(times_print_back)
     kdpi_time_format(buf, INT64_C(1794834000123456789), 0);
     CHECK_STR(buf, "2026-11-16T13:00:00Z");
     CHECK_INT(kdpi_time_format(buf, INT64_MIN, 9), 0);
+    /* the earliest and the latest there are: nothing overflows on the way */
+    kdpi_time_format(buf, INT64_MIN + 1, 9);
+    CHECK_STR(buf, "1677-09-21T00:12:43.145224193Z");
+    kdpi_time_format(buf, INT64_MAX, 9);
+    CHECK_STR(buf, "2262-04-11T23:47:16.854775807Z");
+    kdpi_time_format(buf, -1, 9);
+    CHECK_STR(buf, "1969-12-31T23:59:59.999999999Z");
     for (int i = 0; i < 10000; i++) {
         int64_t ns = (int64_t)(kdp_test_random(&seed) % (UINT64_C(9183110400) * 1000000000u)), back = 0;
 

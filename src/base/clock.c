@@ -202,7 +202,9 @@ kdpi_time_format(char *buf, int64_t ns, int ndigits)
         return 0;
     }
     day = kdpi_day_of(ns);
-    rest = ns - (int64_t)day * KDP_NS_PER_DAY;
+    rest = ns % KDP_NS_PER_DAY; /* not ns - day * ...: the first day's start lies below INT64_MIN */
+    if (rest < 0)
+        rest += KDP_NS_PER_DAY;
     s = (unsigned)(rest / KDP_NS_PER_S);
     fraction_ns = (unsigned)(rest % KDP_NS_PER_S);
     len = kdpi_day_format(buf, day);

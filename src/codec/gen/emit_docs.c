@@ -1,6 +1,7 @@
 /* emit_docs.c - writes the generated sections of docs/design/records.md. */
 #include "gen.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static const char *const sbe_types[GEN_PRIMITIVES] = {"uint8",  "uint16", "uint32",
@@ -15,6 +16,15 @@ put_text(FILE *out, const char *text)
             fputc('\\', out);
         fputc(*text == '\n' ? ' ' : *text, out);
     }
+}
+
+/* The same as the start of a sentence. */
+static void
+put_sentence(FILE *out, const char *text)
+{
+    if (*text != '\0')
+        fputc(toupper((unsigned char)*text), out);
+    put_text(out, *text != '\0' ? text + 1 : text);
 }
 
 static void
@@ -62,7 +72,7 @@ static void
 put_record(FILE *out, const struct gen_message *message, unsigned head_size)
 {
     fprintf(out, "\n### %u %s\n\n", message->id, message->cname);
-    put_text(out, message->about);
+    put_sentence(out, message->about);
     fprintf(out, ". `struct kdp_%s`, %u bytes", message->cname, message->size);
     if (message->group != NULL || message->texts != NULL)
         fputs(" and what follows", out);
@@ -107,7 +117,7 @@ put_words(FILE *out, const struct gen_type *type)
 {
     fprintf(out, "\n### %s\n\n", type->cname);
     if (type->about[0] != '\0') {
-        put_text(out, type->about);
+        put_sentence(out, type->about);
         fputs(".\n\n", out);
     }
     fprintf(out, "| %s | word | meaning |\n|---|---|---|\n", type->kind == GEN_SET ? "bit (value)" : "value");

@@ -426,7 +426,8 @@ check_columns(const struct gen_field *list, const struct gen_field *field, const
 }
 
 static struct gen_field *
-read_field(const struct gen_schema *schema, const struct xml_node *node, const struct gen_message *message)
+read_field(const struct gen_schema *schema, const struct xml_node *node, const struct gen_message *message,
+           const struct gen_field *block)
 {
     struct gen_field *field = gen_alloc(sizeof *field);
 
@@ -437,6 +438,7 @@ read_field(const struct gen_schema *schema, const struct xml_node *node, const s
     field->line = node->line;
     field->name = need_name(node);
     field->cname = snake(field->name);
+    check_names(block, field, message->name);
     number(node, "id", need(node, "id"), 65535);
     field->about = about_of(node);
     field->type = need_type(schema, node);
@@ -519,10 +521,9 @@ read_group(const struct gen_schema *schema, const struct xml_node *node, const s
 
         if (strcmp(child->name, "field") != 0)
             gen_fail(child->line, "<%s> in <group>: only <field> stands there", child->name);
-        field = read_field(schema, child, message);
+        field = read_field(schema, child, message, message->group_fields);
         check_ids(node, child, parent);
         check_fixed(field);
-        check_names(message->group_fields, field, message->group);
         place(&last, field, &message->item_size);
     }
     if (message->item_size == 0)
@@ -535,7 +536,7 @@ read_group(const struct gen_schema *schema, const struct xml_node *node, const s
 static void
 read_text(const struct gen_schema *schema, const struct xml_node *node, struct gen_message *message)
 {
-    struct gen_field *field = read_field(schema, node, message);
+    struct gen_field *field = read_field(schema, node, message, message->texts);
     struct gen_field **last = &message->texts;
     unsigned index = 0;
 
@@ -544,7 +545,6 @@ read_text(const struct gen_schema *schema, const struct xml_node *node, struct g
     if (field->reserved)
         gen_fail(node->line, "data cannot be reserved");
     check_names(message->fields, field, message->name);
-    check_names(message->texts, field, message->name);
     for (; *last != NULL; last = &(*last)->next)
         index++;
     field->offset = index;
@@ -594,8 +594,7 @@ read_message(struct gen_schema *schema, const struct xml_node *node)
                 head = true;
                 message->size += type_size(schema->head);
             } else {
-                field = read_field(schema, child, message);
-                check_names(message->fields, field, message->name);
+                field = read_field(schema, child, message, message->fields);
                 check_fixed(field);
                 place(&last, field, &message->size);
             }
