@@ -302,7 +302,7 @@ KDP_TEST(find_by_time_goes_by_the_running_maximum)
 KDP_TEST(a_reader_sees_blocks_and_segments_as_they_come)
 {
     struct tape_fixture *f = tape_fixture_new(300000, 1, 20);
-    struct kdp_tape_config config = {kdp_test_dir(), 77, 50000};
+    struct kdp_tape_config config = {.dir = kdp_test_dir(), .session = 77, .segment_bytes = 50000};
     struct kdp_tape_writer *writer;
     struct kdp_tape *tape;
     uint64_t cut, at = 0;
@@ -391,7 +391,7 @@ KDP_TEST(unused_numbers_between_runs_are_no_loss)
 KDP_TEST(a_sequence_never_goes_back)
 {
     struct tape_fixture *f = tape_fixture_new(50000, 1, 20);
-    struct kdp_tape_config config = {kdp_test_dir(), 77, 30000};
+    struct kdp_tape_config config = {.dir = kdp_test_dir(), .session = 77, .segment_bytes = 30000};
     struct kdp_tape_writer *writer;
     uint64_t cut;
 

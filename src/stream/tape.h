@@ -38,6 +38,9 @@ struct kdp_tape_config {
     const char *dir; /* data directory; DIR/tape is made */
     uint64_t session;
     uint64_t segment_bytes; /* a segment is sealed when it has passed this; default 256 MiB */
+    /* the ticker of an id that neither this run nor a segment still there has defined; NULL, or gives NULL: unknown */
+    const char *(*ticker)(void *arg, uint32_t id);
+    void *ticker_arg;
 };
 /* kdp_tape_writer_open continues after the last segment of dir: an unsealed one is cut at its last good block (what was cut
  * is counted in *cutp, bytes) and sealed; a new segment begins with first_seq. */

@@ -52,8 +52,8 @@ typedef int (*kdpi_dict_each)(void *arg, const struct kdp_tape_instrument *instr
 const char *kdpi_dict_decode(const void *payload, uint64_t bytes, uint32_t count, kdpi_dict_each each, void *arg);
 /* kdpi_dict_of_definition reads what a Definition record says; false when it is no whole Definition with a ticker. */
 bool kdpi_dict_of_definition(const void *record, size_t size, struct kdp_tape_instrument *instrument);
-/* kdpi_tape_dictionary adds what the tape's segment before number *belowp (counted from 0; SIZE_MAX to begin with the
- * newest) names and dict does not know yet, and lowers *belowp; 0, or an error.  At 0 all have been asked. */
-int kdpi_tape_dictionary(struct kdp_tape *tape, size_t *belowp, struct kdpi_dict *dict);
+/* kdpi_tape_dictionary adds what the newest segment with a number below *belowp (UINT64_MAX to begin) names and dict does
+ * not know yet, and sets *belowp to its number: 1, 0 when there is none below, or an error.  Leaves loaded payloads alone. */
+int kdpi_tape_dictionary(struct kdp_tape *tape, uint64_t *belowp, struct kdpi_dict *dict);
 
 #endif

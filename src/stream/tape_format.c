@@ -1,7 +1,6 @@
 /* tape_format.c - checks and small parts shared by writer, reader, check and repair. */
 #include "tape_format.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "crc32c.h"
 #include "error.h"
 #include "kdp/version.h"
+#include "numbered.h"
 #include "record.h"
 
 #define SEQ_MAX (UINT64_MAX / 2) /* beyond is no sequence number but damage; sums below cannot overflow */
@@ -100,7 +100,7 @@ kdpi_tape_trailer_fault(const struct kdpi_tape_trailer *trailer, uint64_t number
             room ||
         trailer->dictionary_bytes % 8 != 0 || trailer->dictionary_count > trailer->dictionary_bytes / 8)
         return "impossible lengths in the trailer";
-    if (trailer->last_seq > SEQ_MAX || (trailer->index_count == 0) != (trailer->records == 0))
+    if (trailer->repaired > 1 || trailer->last_seq > SEQ_MAX || (trailer->index_count == 0) != (trailer->records == 0))
         return "impossible sequence numbers in the trailer";
     return NULL;
 }
@@ -218,71 +218,6 @@ kdpi_tape_block_of(const struct kdpi_tape_block_head *head, struct kdp_tape_bloc
 /* ---- files
  * ------------------------------------------------------------------------------------------------------- */
 
-static bool
-number_of(const char *name, uint64_t *numberp)
-{
-    uint64_t number = 0;
-    size_t digits = strspn(name, "0123456789");
-
-    if (digits < 8 || digits > 18 || strcmp(name + digits, ".seg") != 0)
-        return false;
-    for (size_t i = 0; i < digits; i++)
-        number = number * 10 + (uint64_t)(name[i] - '0');
-    *numberp = number;
-    return number > 0;
-}
-
-static int
-by_number(const void *left, const void *right)
-{
-    uint64_t a, b;
-
-    memcpy(&a, left, sizeof a);
-    memcpy(&b, right, sizeof b);
-    return a < b ? -1 : a > b;
-}
-
-int
-kdpi_tape_list(const char *folder, uint64_t **numbersp, size_t *countp)
-{
-    uint64_t *numbers = NULL, number;
-    size_t count = 0, room = 0;
-    struct dirent *entry;
-    DIR *stream;
-
-    *numbersp = NULL;
-    *countp = 0;
-    stream = opendir(folder);
-    if (stream == NULL) {
-        if (errno == ENOENT)
-            return 0;
-        return kdpi_fail_errno(errno, "cannot read the folder: %s", folder);
-    }
-    while ((entry = readdir(stream)) != NULL) {
-        if (!number_of(entry->d_name, &number))
-            continue;
-        if (count == room) {
-            uint64_t *grown;
-
-            room = room == 0 ? 64 : room * 2;
-            grown = realloc(numbers, room * sizeof *numbers);
-            if (grown == NULL) {
-                free(numbers);
-                closedir(stream);
-                return kdpi_fail(KDP_ENOMEM, "out of memory: list of %s", folder);
-            }
-            numbers = grown;
-        }
-        numbers[count++] = number;
-    }
-    closedir(stream);
-    if (count > 0)
-        qsort(numbers, count, sizeof *numbers, by_number);
-    *numbersp = numbers;
-    *countp = count;
-    return 0;
-}
-
 int
 kdpi_tape_folder(char *buf, size_t size, const char *dir)
 {
@@ -296,7 +231,7 @@ kdpi_tape_folder(char *buf, size_t size, const char *dir)
     if (stat(buf, &st) == 0)
         return S_ISDIR(st.st_mode) ? 0 : kdpi_fail(KDP_EFORMAT, "not a folder: %s", buf);
     /* "kdp tape verify data/tape" means what it says */
-    if (kdpi_tape_list(dir, &numbers, &count) == 0 && count > 0)
+    if (kdpi_numbered(dir, ".seg", &numbers, &count) == 0 && count > 0)
         snprintf(buf, size, "%s", dir);
     free(numbers);
     return 0;

@@ -106,7 +106,8 @@ struct kdpi_tape_trailer {       /* the last bytes of a sealed file */
     uint64_t session;            /* 80 */
     uint8_t hash[16];            /* 88: XXH3-128 of all bytes before the trailer, canonical (big-endian) form */
     uint32_t footer_crc;         /* 104: CRC-32C of index, holes and dictionary */
-    uint8_t reserved[16];        /* 108 */
+    uint32_t repaired;           /* 108: 1: written by kdp tape repair, the next header names the hash before that */
+    uint8_t reserved[12];        /* 112 */
     uint32_t crc;                /* 124: CRC-32C of the bytes before */
 };
 static_assert(sizeof(struct kdpi_tape_trailer) == KDPI_TAPE_TRAILER_BYTES, "trailer");
@@ -143,8 +144,6 @@ void kdpi_tape_block_of(const struct kdpi_tape_block_head *head, struct kdp_tape
 /* kdpi_tape_folder writes the folder of segments of dir: dir/tape, or dir itself when that holds segments. */
 int kdpi_tape_folder(char *buf, size_t size, const char *dir);
 int kdpi_tape_path(char *buf, size_t size, const char *folder, uint64_t number);
-/* kdpi_tape_list gives the numbers of the segment files in folder, ascending, in memory to free(); none without folder. */
-int kdpi_tape_list(const char *folder, uint64_t **numbersp, size_t *countp);
 /* kdpi_tape_pread reads exactly len bytes: 1, 0 when the file ends before, or an error. */
 int kdpi_tape_pread(int fd, void *buf, size_t len, uint64_t offset, const char *path);
 /* kdpi_tape_hint adds the hint that goes with damage in folder. */
@@ -156,5 +155,10 @@ bool kdpi_tape_header_torn(const void *bytes, uint64_t file_bytes);
 /* kdpi_tape_segment_dictionary calls each for the instruments that one segment names. */
 int kdpi_tape_segment_dictionary(const char *folder, uint64_t number,
                                  int (*each)(void *arg, const struct kdp_tape_instrument *instrument), void *arg);
+
+/* kdpi_tape_load_block is kdp_tape_load without a look at what lies between: for readers that ask kdp_tape_gap themselves,
+ * and kdpi_tape_lost keeps the words for what that found and returns the error. */
+int kdpi_tape_load_block(struct kdp_tape *tape, size_t index, const void **recordsp);
+int kdpi_tape_lost(const struct kdp_tape *tape, size_t index, uint64_t first, uint64_t last);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "numbered.h"
 #include "tape_dict.h"
 #include "tape_format.h"
 #include "tape_segment.h"
@@ -20,7 +21,7 @@ struct kdp_tape {
     size_t *starts;      /* index of each segment's first block; one more entry than segments */
     size_t loaded;       /* block loaded last, NONE: none */
     size_t loaded_where; /* its segment */
-    uint8_t *buffer;
+    uint8_t *buffer, *entries; /* for payloads, and for dictionary blocks */
 };
 
 /* ---- the list of segments
@@ -104,7 +105,7 @@ look_for_more(struct kdp_tape *tape)
 
     rc = kdpi_tape_folder(tape->folder, sizeof tape->folder, tape->dir);
     if (rc == 0)
-        rc = kdpi_tape_list(tape->folder, &numbers, &count);
+        rc = kdpi_numbered(tape->folder, ".seg", &numbers, &count);
     newest = tape->segment_count > 0 ? tape->segments[tape->segment_count - 1]->number : 0;
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         if (numbers[i] <= newest)
@@ -179,6 +180,7 @@ kdp_tape_close(struct kdp_tape *tape)
     free(tape->segments);
     free(tape->starts);
     free(tape->buffer);
+    free(tape->entries);
     free(tape);
 }
 
@@ -406,8 +408,8 @@ kdp_tape_gap(const struct kdp_tape *tape, size_t index, uint64_t *firstp, uint64
     return noted(tape, before, where, first, last) ? KDP_TAPE_GAP_NOTED : KDP_TAPE_GAP_LOST;
 }
 
-static int
-lost(const struct kdp_tape *tape, size_t index, uint64_t first, uint64_t last)
+int
+kdpi_tape_lost(const struct kdp_tape *tape, size_t index, uint64_t first, uint64_t last)
 {
     size_t where = segment_of(tape, index), before = segment_of(tape, index - 1);
     const struct kdpi_segment *segment = tape->segments[where], *previous = tape->segments[before];
@@ -440,7 +442,7 @@ check_passed(struct kdp_tape *tape, size_t from, size_t index)
 
         if (kdp_tape_gap(tape, i, &first, &last) == KDP_TAPE_GAP_LOST) {
             tape->loaded = i; /* said once */
-            return lost(tape, i, first, last);
+            return kdpi_tape_lost(tape, i, first, last);
         }
         if (kdpi_segment_contiguous(tape->segments[where])) {
             size_t end = tape->starts[where + 1] - 1;
@@ -452,24 +454,30 @@ check_passed(struct kdp_tape *tape, size_t from, size_t index)
 }
 
 int
-kdp_tape_load(struct kdp_tape *tape, size_t index, const void **recordsp)
+kdpi_tape_load_block(struct kdp_tape *tape, size_t index, const void **recordsp)
 {
-    size_t where;
-    int rc;
+    size_t where = segment_of(tape, index);
 
-    *recordsp = NULL;
     KDP_ASSERT(index < kdp_tape_block_count(tape));
-    if (tape->loaded != NONE && index > tape->loaded) {
-        rc = check_passed(tape, tape->loaded, index);
-        if (rc != 0)
-            return rc;
-    }
-    where = segment_of(tape, index);
     if (tape->loaded_where != NONE && tape->loaded_where != where)
         kdpi_segment_rest(tape->segments[tape->loaded_where]);
     tape->loaded = index;
     tape->loaded_where = where;
     return kdpi_segment_load(tape->segments[where], index - tape->starts[where], tape->buffer, recordsp);
+}
+
+int
+kdp_tape_load(struct kdp_tape *tape, size_t index, const void **recordsp)
+{
+    *recordsp = NULL;
+    KDP_ASSERT(index < kdp_tape_block_count(tape));
+    if (tape->loaded != NONE && index > tape->loaded) {
+        int rc = check_passed(tape, tape->loaded, index);
+
+        if (rc != 0)
+            return rc;
+    }
+    return kdpi_tape_load_block(tape, index, recordsp);
 }
 
 /* ---- dictionaries
@@ -488,30 +496,37 @@ put_newer(void *arg, const struct kdp_tape_instrument *instrument)
 }
 
 int
-kdpi_tape_dictionary(struct kdp_tape *tape, size_t *belowp, struct kdpi_dict *dict)
+kdpi_tape_dictionary(struct kdp_tape *tape, uint64_t *belowp, struct kdpi_dict *dict)
 {
-    if (*belowp > tape->segment_count)
-        *belowp = tape->segment_count;
-    if (*belowp == 0)
+    size_t where = tape->segment_count;
+    int rc;
+
+    while (where > 0 && tape->segments[where - 1]->number >= *belowp)
+        where--;
+    if (where == 0)
         return 0;
-    --*belowp;
+    /* not the buffer of payloads: whoever asks may be in the midst of a block */
+    if (tape->entries == NULL && (tape->entries = malloc(KDP_TAPE_BLOCK_MAX)) == NULL)
+        return kdpi_fail(KDP_ENOMEM, "out of memory: dictionary of %s", tape->folder);
+    *belowp = tape->segments[where - 1]->number;
     /* a growing segment may say the same id twice, and its later word counts */
-    if (!tape->segments[*belowp]->sealed && *belowp + 1 == tape->segment_count)
-        return kdpi_segment_dictionary(tape->segments[*belowp], tape->buffer, put_newer, dict);
-    return kdpi_segment_dictionary(tape->segments[*belowp], tape->buffer, put_older, dict);
+    rc = kdpi_segment_dictionary(tape->segments[where - 1], tape->entries,
+                                 where == tape->segment_count ? put_newer : put_older, dict);
+    return rc < 0 ? rc : 1;
 }
 
 int
 kdp_tape_dictionary(struct kdp_tape *tape,
                     void (*each)(void *arg, const struct kdp_tape_instrument *instrument), void *arg)
 {
-    size_t below = tape->segment_count;
+    uint64_t below = UINT64_MAX;
     struct kdpi_dict dict;
     int rc = 0;
 
     kdpi_dict_init(&dict);
-    while (rc == 0 && below > 0)
+    do {
         rc = kdpi_tape_dictionary(tape, &below, &dict);
+    } while (rc > 0);
     for (uint32_t page = 0; rc == 0 && page < dict.page_count; page++) {
         for (uint32_t i = 0; dict.pages[page] != NULL && i < KDPI_DICT_PAGE; i++) {
             const struct kdpi_dict_item *item = &dict.pages[page]->item[i];

@@ -10,6 +10,7 @@
 
 #include "crc32c.h"
 #include "error.h"
+#include "numbered.h"
 #include "tape_scan.h"
 
 int
@@ -97,6 +98,7 @@ kdpi_tape_seal(const struct kdpi_seal *seal, uint8_t hash[16])
     trailer.recv_running_max_ns = seal->recv_running_max_ns;
     trailer.number = seal->number;
     trailer.session = seal->session;
+    trailer.repaired = seal->repaired;
     trailer.footer_crc = kdpi_crc32c(0, footer, footer_bytes);
     kdpi_tape_trailer_finish(&trailer);
     memcpy(footer + footer_bytes, &trailer, sizeof trailer);
@@ -394,7 +396,7 @@ kdpi_tape_find_end(const char *folder, struct kdpi_tape_end *end, uint64_t *cutp
 
     memset(end, 0, sizeof *end);
     end->recv_running_max_ns = KDP_TIME_NULL;
-    rc = kdpi_tape_list(folder, &numbers, &count);
+    rc = kdpi_numbered(folder, ".seg", &numbers, &count);
     for (int found = 0; rc == 0 && found == 0 && count > 0; count--) {
         found = segment_end(folder, numbers[count - 1], end, cutp);
         if (found < 0)

@@ -24,6 +24,7 @@ struct kdpi_seal { /* everything a footer says */
     uint32_t id_count;
     uint64_t records, last_seq;
     int64_t recv_running_max_ns;
+    bool repaired;
     const XXH3_state_t *hash; /* over the bytes before end */
 };
 

@@ -32,6 +32,8 @@ struct plan { /* a block about to be written */
 struct kdp_tape_writer {
     char folder[KDPI_TAPE_PATH], path[KDPI_TAPE_PATH];
     uint64_t session, segment_bytes;
+    const char *(*ticker)(void *arg, uint32_t id);
+    void *ticker_arg;
     int fd;            /* of the open segment, -1: none yet */
     int failed;        /* an error after which nothing can be written for certain */
     uint64_t number;   /* of the open segment, or of the next one */
@@ -108,6 +110,8 @@ kdp_tape_writer_open(struct kdp_tape_writer **writerp, const struct kdp_tape_con
         goto err;
     }
     writer->session = config->session;
+    writer->ticker = config->ticker;
+    writer->ticker_arg = config->ticker_arg;
     writer->segment_bytes = config->segment_bytes != 0 ? config->segment_bytes : SEGMENT_BYTES_DEFAULT;
     writer->hash = XXH3_createState();
     if (writer->hash == NULL) {
@@ -267,6 +271,14 @@ seed(struct kdp_tape_writer *writer, uint32_t id)
         if (rc == -KDP_ENOENT) { /* retention has been here: nothing below either */
             writer->seed_below = 1;
             break;
+        }
+    }
+    if (kdpi_dict_find(&writer->dict, id) == NULL && writer->ticker != NULL) {
+        struct kdp_tape_instrument instrument = {.id = id, .ticker = writer->ticker(writer->ticker_arg, id)};
+
+        if (instrument.ticker != NULL) {
+            instrument.ticker_len = strlen(instrument.ticker);
+            return kdpi_dict_put(&writer->dict, &instrument, true) < 0 ? -KDP_ENOMEM : 0;
         }
     }
     return 0;

@@ -48,7 +48,7 @@ static void
 write_part(const struct tape_fixture *f, const char *dir, uint64_t segment_bytes, size_t call, uint64_t from,
            uint64_t to, bool sealed)
 {
-    struct kdp_tape_config config = {dir, f->session, segment_bytes};
+    struct kdp_tape_config config = {.dir = dir, .session = f->session, .segment_bytes = segment_bytes};
     struct kdp_tape_writer *writer;
     uint64_t cut;
 
