@@ -41,7 +41,9 @@ struct kdp_command {
      * are taken by every command and not named here. */
     const char *settings;
     const char *exits;    /* "0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C"; NULL: the first three */
-    const char *examples; /* two lines, each a command that works (in a folder with a data folder and session.jsonl) */
+    /* two lines, each a command that works in a folder with session.jsonl and, unless the group is capture, ./data of it;
+     * the test puts a ticker of the session in the place of any KX... ticker */
+    const char *examples;
     int positional_min, positional_max; /* arguments that are no options */
     int (*run)(struct kdp_cli *cli);
 };

@@ -80,7 +80,7 @@ run(struct kdp_cli *cli, int argc, char **argv)
 
     if (code != 0)
         return kdp_cli_error(cli, code);
-    code = strcmp(cli->command->name, "__complete") == 0 ? 0 : kdp_args_read(cli, argc, argv);
+    code = cli->command->run == kdp_cmd_complete ? 0 : kdp_args_read(cli, argc, argv);
     if (code != 0)
         return code;
     if (cli->help) {
