@@ -266,7 +266,7 @@ fill_fixed(const struct kdp_lake_fill *fill, const struct kdp_lake_column *colum
         break;
     }
     case KDP_FIELD_ENUM: {
-        bool none = column->words->words[0] != NULL && strcmp(column->words->words[0], "none") == 0;
+        bool none = nullable; /* the word of value 0 is "none" then */
 
         for (size_t i = 0; i < count; i++) {
             ((uint8_t *)data)[i] = (uint8_t)word_index(column->words, from[i][0]);

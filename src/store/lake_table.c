@@ -77,7 +77,8 @@ add(struct kdp_lake_table *table, const char *name, const char *about, enum kdp_
     column->about = about;
     column->source = (uint8_t)source;
     column->kind = (uint8_t)kind;
-    column->nullable = 1;
+    column->nullable = source != KDP_LAKE_TIMESTAMP && source != KDP_LAKE_RECV && source != KDP_LAKE_FLAGS &&
+                       source != KDP_LAKE_SEQ;
     type_of(column);
     return column;
 }
@@ -89,6 +90,14 @@ words_named(const char *name)
         if (strcasecmp(kdpi_words[i].name, name) == 0)
             return &kdpi_words[i];
     return NULL;
+}
+
+/* has_none: the first word means that there is no value; it is NULL in SQL. */
+static bool
+has_none(const struct kdp_enum_desc *words)
+{
+    return words != NULL && words->count > 0 && words->words[0] != NULL &&
+           strcmp(words->words[0], "none") == 0;
 }
 
 static void
@@ -105,7 +114,7 @@ add_field(struct kdp_lake_table *table, const struct kdp_field_desc *field, enum
         return;
     column = add(table, name, field->about, source, (enum kdp_field_kind)field->kind);
     column->scale = field->scale;
-    column->nullable = field->nullable;
+    column->nullable = field->nullable || source == KDP_LAKE_ITEM || has_none(field->words);
     column->offset = field->offset;
     column->words = field->words;
     type_of(column);

@@ -37,7 +37,7 @@ struct kdp_lake_column {
     uint8_t source;
     uint8_t kind; /* enum kdp_field_kind of FIELD and ITEM */
     uint8_t scale;
-    uint8_t nullable;
+    uint8_t nullable; /* may be NULL: also a word "none", and items of a record that has none */
     uint16_t offset;
     const struct kdp_enum_desc *words;
 };

@@ -1,0 +1,204 @@
+/* sql_views.c - see sql_views.h. */
+#include "sql_views.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "error.h"
+
+#define ATTEMPTS 5
+
+int
+kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq, struct kdp_reader *reader)
+{
+    const struct kdp_lake_table *tables;
+    unsigned count;
+
+    tables = kdp_lake_tables(&count);
+    memset(views, 0, sizeof *views);
+    views->dir = dir;
+    views->from_ns = INT64_MIN;
+    views->to_ns = INT64_MAX;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        uint64_t sealed_max = 0, floor = UINT64_MAX, head, oldest;
+
+        /* Manifests first: whatever is sealed by then is below the head read after them. */
+        for (unsigned i = 0; i < count; i++) {
+            int rc;
+
+            kdp_manifest_release(&views->manifests[i]);
+            rc = kdp_manifest_read(&views->manifests[i], dir, tables[i].name);
+            if (rc != 0)
+                return rc;
+            if (views->manifests[i].schema_version > KDP_LAKE_SCHEMA_VERSION) {
+                rc = kdpi_fail(KDP_EVERSION, "lake schema %u: %s/%s: this kdp reads up to %u",
+                               views->manifests[i].schema_version, dir, tables[i].name,
+                               KDP_LAKE_SCHEMA_VERSION);
+                kdpi_hint("Use a later kdp. Nothing was changed");
+                return rc;
+            }
+            if (views->manifests[i].sealed_seq > sealed_max)
+                sealed_max = views->manifests[i].sealed_seq;
+            if (views->manifests[i].sealed_seq < floor)
+                floor = views->manifests[i].sealed_seq;
+        }
+        head = kdp_reader_head(reader);
+        oldest = kdp_reader_oldest(reader);
+        if (head < sealed_max)
+            head = sealed_max; /* the tape is gone, the lake is not */
+        if (at_seq > head) {
+            int rc = kdpi_fail(KDP_ERANGE, "--at-seq %" PRIu64 ": %s: the stream ends at %" PRIu64, at_seq,
+                               dir, head);
+            kdpi_hint("Leave it out for all there is");
+            return rc;
+        }
+        views->cut = at_seq != 0 ? at_seq : head;
+        views->hole_from = views->hole_to = 0;
+        if (views->cut <= floor || (oldest != 0 && oldest <= floor + 1))
+            return 0;
+        views->hole_from = floor + 1;
+        views->hole_to = oldest == 0 ? views->cut : oldest - 1;
+        if (views->hole_to > views->cut)
+            views->hole_to = views->cut;
+        /* Did a sealer move on meanwhile and retention with it?  Then the new manifests tell. */
+    }
+    return 0;
+}
+
+void
+kdp_sql_views_release(struct kdp_sql_views *views)
+{
+    for (unsigned i = 0; i < KDP_LAKE_TABLES_MAX; i++)
+        kdp_manifest_release(&views->manifests[i]);
+}
+
+static void
+put_path(FILE *out, const struct kdp_sql_views *views, unsigned table, const struct kdp_manifest_file *file)
+{
+    putc('\'', out);
+    for (const char *at = views->dir; *at != '\0'; at++) {
+        if (*at == '\'')
+            putc('\'', out);
+        putc(*at, out);
+    }
+    fprintf(out, "/%s/%s'", kdp_lake_tables(NULL)[table].name, file->path);
+}
+
+static bool
+counts(const struct kdp_sql_views *views, const struct kdp_manifest_file *file)
+{
+    return file->from <= views->cut;
+}
+
+static bool
+outside(const struct kdp_sql_views *views, const struct kdp_manifest_file *file)
+{
+    return file->ns_max < views->from_ns || file->ns_min >= views->to_ns || file->to < views->from_seq;
+}
+
+static void
+put_view(FILE *out, const struct kdp_sql_views *views, unsigned index)
+{
+    const struct kdp_lake_table *table = &kdp_lake_tables(NULL)[index];
+    const struct kdp_manifest *manifest = &views->manifests[index];
+    unsigned written = 0;
+
+    fprintf(out, "CREATE OR REPLACE VIEW %s AS ", table->name);
+    /* files that end below the cut as they are, those beyond it (only with --at-seq) with a condition */
+    for (int beyond = 0; beyond < 2; beyond++) {
+        unsigned files = 0;
+
+        for (size_t i = 0; i < manifest->count; i++) {
+            const struct kdp_manifest_file *file = &manifest->files[i];
+
+            if (!counts(views, file) || (file->to > views->cut) != (beyond == 1) || outside(views, file))
+                continue;
+            if (files++ == 0)
+                fprintf(out, "%sSELECT * FROM read_parquet([", written++ > 0 ? " UNION ALL BY NAME " : "");
+            else
+                fprintf(out, ",");
+            put_path(out, views, index, file);
+        }
+        if (files > 0)
+            fprintf(out, "], hive_partitioning = false)");
+        if (files > 0 && beyond == 1)
+            fprintf(out, " WHERE seq <= %" PRIu64, views->cut);
+    }
+    if (written == 0 || manifest->sealed_seq < views->cut) {
+        fprintf(out, "%sSELECT ", written > 0 ? " UNION ALL BY NAME " : "");
+        for (unsigned i = 0; i < table->column_count; i++) {
+            const struct kdp_lake_column *column = &table->columns[i];
+            /* words are ENUM in the scan and VARCHAR in the files */
+            bool cast = column->kind == KDP_FIELD_ENUM;
+
+            fprintf(out, "%s\"%s\"%s", i > 0 ? ", " : "", column->name, cast ? "::VARCHAR AS " : "");
+            if (cast)
+                fprintf(out, "\"%s\"", column->name);
+        }
+        fprintf(out, " FROM kdp_tape(%u, %" PRIu64 ", %" PRIu64 ")", index, manifest->sealed_seq + 1,
+                views->cut);
+    }
+    fprintf(out, ";\n");
+}
+
+/* mentions looks for a word, letters of either case, whole or not. */
+static bool
+mentions(const char *text, const char *word)
+{
+    return strcasestr(text, word) != NULL;
+}
+
+char *
+kdp_sql_views_text(const struct kdp_sql_views *views, const char *text)
+{
+    const struct kdp_lake_table *tables;
+    unsigned count, wanted = 0;
+    bool all, live;
+    char *sql = NULL;
+    size_t size;
+    FILE *out = open_memstream(&sql, &size);
+
+    if (out == NULL)
+        return NULL;
+    tables = kdp_lake_tables(&count);
+    all = mentions(text, "duckdb_") || mentions(text, "information_schema") || mentions(text, "pg_") ||
+          mentions(text, "sqlite_") || mentions(text, "show ");
+    for (unsigned i = 0; i < count; i++)
+        wanted += mentions(text, tables[i].name) ? 1 : 0;
+    all = all || wanted == 0;
+    for (unsigned i = 0; i < count; i++)
+        if (all || mentions(text, tables[i].name))
+            put_view(out, views, i);
+    live = all || mentions(text, "bbo_live");
+    if (live)
+        fprintf(out, "CREATE OR REPLACE VIEW bbo_live AS SELECT * FROM bbo WHERE book_state = 'live';\n");
+    return fclose(out) == 0 ? sql : NULL;
+}
+
+char *
+kdp_sql_views_files(const struct kdp_sql_views *views)
+{
+    unsigned count, written = 0;
+    char *list = NULL;
+    size_t size;
+    FILE *out = open_memstream(&list, &size);
+
+    if (out == NULL)
+        return NULL;
+    kdp_lake_tables(&count);
+    putc('[', out);
+    for (unsigned i = 0; i < count; i++)
+        for (size_t f = 0; f < views->manifests[i].count; f++) {
+            if (!counts(views, &views->manifests[i].files[f]))
+                continue;
+            if (written++ > 0)
+                putc(',', out);
+            put_path(out, views, i, &views->manifests[i].files[f]);
+        }
+    putc(']', out);
+    return fclose(out) == 0 ? list : NULL;
+}
