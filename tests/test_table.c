@@ -83,7 +83,7 @@ KDP_TEST(numbers_for_people)
     CHECK_STR(kdp_show_price(buf, 10000), "1.00");
     CHECK_STR(kdp_show_bytes(buf, 999), "999 B");
     CHECK_STR(kdp_show_bytes(buf, 109300000), "109.3 MB");
-    CHECK_STR(kdp_show_bytes(buf, 999999), "1.0 MB");
+    CHECK_STR(kdp_show_bytes(buf, 999999), "1 MB");
     CHECK_STR(kdp_show_span(buf, INT64_C(90000000)), "0.09 s");
     CHECK_STR(kdp_show_span(buf, INT64_C(50160) * 1000000000), "13 h 56 min");
 }

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define KDPI_SCREEN_TEXT 40
+#define KDPI_SCREEN_TEXT 32
 
 char *kdpi_screen_price(char *buf,
                         int32_t price_e4); /* 0.43, 0.964, 0.8815: two decimals, the others where not zero */

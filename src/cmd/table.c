@@ -1,8 +1,8 @@
 /* table.c - cells kept as one growing text, printed when all widths are known. */
 #include "table.h"
 #include "clock.h"
-#include "decimal.h"
 #include "error.h"
+#include "screen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -336,69 +336,30 @@ kdp_table_end(struct kdp_table *table)
     return failed ? kdpi_fail(KDP_ENOMEM, "out of memory: the table is too large; use --format csv") : 0;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------ */
+/* ---- numbers: those of screen.h under the names that commands use ------------------------------------------------ */
 
 char *
 kdp_show_count(char *buf, uint64_t value)
 {
-    char digits[24];
-    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value), out = 0;
-
-    for (int i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0)
-            buf[out++] = ',';
-        buf[out++] = digits[i];
-    }
-    buf[out] = '\0';
-    return buf;
-}
-
-static uint64_t
-magnitude(int64_t value, char **bufp)
-{
-    if (value >= 0)
-        return (uint64_t)value;
-    *(*bufp)++ = '-';
-    return 0 - (uint64_t)value;
+    return kdpi_screen_count(buf, value);
 }
 
 char *
 kdp_show_size(char *buf, int64_t size_e2)
 {
-    char *p = buf;
-    uint64_t value = magnitude(size_e2, &p);
-
-    kdp_show_count(p, value / 100);
-    if (value % 100 != 0)
-        sprintf(p + strlen(p), ".%02u", (unsigned)(value % 100));
-    return buf;
+    return kdpi_screen_size(buf, size_e2);
 }
 
 char *
 kdp_show_price(char *buf, int64_t price_e4)
 {
-    size_t len = kdpi_decimal_format(buf, price_e4, 4);
-
-    for (int i = 0; i < 2 && buf[len - 1] == '0'; i++)
-        buf[--len] = '\0';
-    return buf;
+    return kdpi_screen_price(buf, (int32_t)price_e4);
 }
 
 char *
 kdp_show_bytes(char *buf, uint64_t bytes)
 {
-    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
-    double value = (double)bytes / 1000;
-    unsigned unit = 0;
-
-    if (bytes < 1000) {
-        sprintf(buf, "%u B", (unsigned)bytes);
-        return buf;
-    }
-    for (; value >= 999.95; unit++)
-        value /= 1000;
-    sprintf(buf, "%.1f %s", value, units[unit]);
-    return buf;
+    return kdpi_screen_bytes(buf, bytes);
 }
 
 char *
