@@ -142,6 +142,18 @@ static const struct kdp_setting table[] = {
     {"frames", NULL, KDP_SETTING_COUNT, "N", NULL, 1, INT64_MAX, NULL, "number of frames",
      KDP_SECTION_COMMAND},
 
+    {"connections", NULL, KDP_SETTING_COUNT, "N", NULL, 1, 16, NULL, "WebSocket connections; default 2, or 1 where lines name none",
+     KDP_SECTION_COMMAND},
+    {"form", NULL, KDP_SETTING_CHOICE, "F", "wrapped", 0, 0, "wrapped|bare|blueprint|recv_ms", "form of the lines",
+     KDP_SECTION_COMMAND},
+    {"created", NULL, KDP_SETTING_SWITCH, NULL, "yes", 0, 0, NULL, "begin with every market's created message",
+     KDP_SECTION_COMMAND},
+    {"commands", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "the client's commands too", KDP_SECTION_COMMAND},
+    {"faults", NULL, KDP_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, "gap, resync, dup, reconnect, malformed, negative...; gap=0.001",
+     KDP_SECTION_COMMAND},
+    {"books", NULL, KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL, "the books a client must have in the end, as JSON",
+     KDP_SECTION_COMMAND},
+
     /* kdp schema */
     {"records", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "the records of the stream",
      KDP_SECTION_COMMAND},

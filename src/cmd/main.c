@@ -18,6 +18,15 @@ static const struct kdp_command commands[] = {
      "kdp config --all\n"
      "kdp config --log-level debug --format json",
      0, 0, kdp_cmd_config},
+    {"gen", "capture", "a made-up session", "gen [--output FILE] [--frames N|--seconds N] [options]",
+     "Writes a made-up session of the exchange: the same seed, the same bytes.\n"
+     "Ends after 60 s of exchange time unless --frames or --seconds says otherwise.",
+     "size: frames seconds markets rate start seed|what: connections leg created commands faults|"
+     "output: output form books progress",
+     NULL,
+     "kdp gen --frames 100000 --output session.jsonl.zst\n"
+     "kdp gen --seconds 20 --faults gap,resync,dup --books books.json",
+     0, 0, kdp_cmd_gen},
     {"schema", "tend", "tables, columns", "schema [TABLE] [--records] [options]",
      "Lists the tables of the lake, the columns of one, or the records of the stream.",
      "what: records|output: format", NULL,

@@ -4,8 +4,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "error.h"
+#include "raw.h"
 #include "source.h"
 #include "unwrap.h"
 
@@ -15,6 +17,7 @@
 #define SHOWN_BYTES 4096u /* of a malformed line */
 
 struct kdp_recording {
+    struct kdp_raw_reader *raw; /* a raw tape: then nothing below is used but number */
     struct kdp_source *source;
     char *buffer;
     size_t capacity, begin, end; /* text not yet handed out: [begin, end) */
@@ -23,6 +26,7 @@ struct kdp_recording {
         wrappers; /* the last line understood was no bare frame: a line of no form is then a broken wrapper */
     int error;    /* the source's, kept until its text is used up */
     char error_text[512], error_hint[256];
+    struct kdp_unwrapper *unwrapper;
     char *scratch;
     size_t scratch_size;
     uint64_t number;
@@ -228,6 +232,30 @@ make_scratch(struct kdp_recording *recording, size_t len)
     return 0;
 }
 
+static int
+open_path(struct kdp_recording *recording, const char *path)
+{
+    struct stat st;
+    const void *head;
+    size_t len;
+    int rc;
+
+    if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return kdp_raw_reader_open(&recording->raw, path);
+    rc = kdp_source_open(&recording->source, path);
+    if (rc != 0)
+        return rc;
+    head = kdp_source_head(recording->source, &len);
+    if (!kdp_raw_is(head, len))
+        return 0;
+    if (strcmp(path, "-") == 0) {
+        rc = kdpi_fail(KDP_EUNSUPPORTED, "cannot read a raw tape from standard input");
+        kdpi_hint("Name the file or its data folder: --input FILE");
+        return rc;
+    }
+    return kdp_raw_reader_open(&recording->raw, path);
+}
+
 int
 kdp_recording_open(struct kdp_recording **recordingp, const char *path)
 {
@@ -243,11 +271,12 @@ kdp_recording_open(struct kdp_recording **recordingp, const char *path)
     recording->scratch_size = 4096;
     recording->buffer = malloc(recording->capacity + KDPI_UNWRAP_SLACK);
     recording->scratch = malloc(recording->scratch_size);
-    if (recording->buffer == NULL || recording->scratch == NULL) {
+    recording->unwrapper = kdpi_unwrapper_open();
+    if (recording->buffer == NULL || recording->scratch == NULL || recording->unwrapper == NULL) {
         rc = kdpi_fail(KDP_ENOMEM, "cannot open: %s: out of memory", path);
         goto err;
     }
-    rc = kdp_source_open(&recording->source, path);
+    rc = open_path(recording, path);
     if (rc != 0)
         goto err;
     *recordingp = recording;
@@ -262,7 +291,9 @@ kdp_recording_close(struct kdp_recording *recording)
 {
     if (recording == NULL)
         return;
+    kdp_raw_reader_close(recording->raw);
     kdp_source_close(recording->source);
+    kdpi_unwrapper_close(recording->unwrapper);
     free(recording->buffer);
     free(recording->scratch);
     free(recording);
@@ -271,6 +302,9 @@ kdp_recording_close(struct kdp_recording *recording)
 void
 kdp_recording_progress(const struct kdp_recording *recording, uint64_t *takenp, uint64_t *sizep)
 {
+    *takenp = *sizep = 0;
+    if (recording->raw != NULL) /* it says where it is in a file, not in how many */
+        return;
     *takenp = kdp_source_taken(recording->source);
     *sizep = kdp_source_size(recording->source);
 }
@@ -322,11 +356,11 @@ look_ahead(struct kdp_recording *recording)
         rc = make_scratch(recording, item.len);
         if (rc != 0)
             return rc;
-        if (kdpi_unwrap(recording->buffer + recording->begin + item.start, item.len, recording->scratch,
-                        &u) == KDP_REFUSAL_NONE) {
+        if (kdpi_unwrap(recording->unwrapper, recording->buffer + recording->begin + item.start, item.len,
+                        recording->scratch, &u) == KDP_REFUSAL_NONE) {
             recording->first_ns = u.recv_ns;
             if (u.recv_ns == KDP_TIME_NULL && u.form != KDP_LINE_MARK)
-                recording->first_ns = kdpi_frame_time(u.text, u.len);
+                recording->first_ns = kdpi_frame_time(recording->unwrapper, u.text, u.len);
             if (recording->first_ns != KDP_TIME_NULL)
                 return 0;
         }
@@ -362,7 +396,8 @@ set_time(struct kdp_recording *recording, const struct kdp_unwrapped *u, struct 
 
     if (ns == KDP_TIME_NULL) {
         out->flags |= KDP_INPUT_TS_DERIVED;
-        ns = u->form == KDP_LINE_MARK ? KDP_TIME_NULL : kdpi_frame_time(u->text, u->len);
+        ns =
+            u->form == KDP_LINE_MARK ? KDP_TIME_NULL : kdpi_frame_time(recording->unwrapper, u->text, u->len);
         if (ns == KDP_TIME_NULL || ns < recording->clock_ns)
             ns = recording->clock_ns != KDP_TIME_NULL ? recording->clock_ns : recording->first_ns;
     }
@@ -391,7 +426,8 @@ hand_out(struct kdp_recording *recording, const struct kdp_unwrapped *u, struct 
         if (u->len > KDPI_FRAME_MAX)
             return hand_malformed(recording, out, u->text, u->len, KDP_REFUSAL_TOO_LONG, KDPI_FRAME_MAX,
                                   "a frame longer than 64 MiB");
-        out->kind = kdpi_frame_is_command(u->text, u->len) ? KDP_INPUT_COMMAND : KDP_INPUT_FRAME;
+        out->kind = kdpi_frame_is_command(recording->unwrapper, u->text, u->len) ? KDP_INPUT_COMMAND
+                                                                                 : KDP_INPUT_FRAME;
         if ((*marked & bit) == 0)
             out->flags |= KDP_INPUT_BARE;
     }
@@ -399,10 +435,34 @@ hand_out(struct kdp_recording *recording, const struct kdp_unwrapped *u, struct 
     return 1;
 }
 
+static int
+next_raw(struct kdp_recording *recording, struct kdp_recorded *out)
+{
+    const struct kdp_input_head *head;
+    int rc = kdp_raw_next(recording->raw, &head);
+
+    if (rc != 1)
+        return rc;
+    *out = (struct kdp_recorded){.kind = head->kind,
+                                 .flags = head->flags,
+                                 .line = head->line,
+                                 .number = ++recording->number,
+                                 .recv_ns = head->recv_ns,
+                                 .text = (const char *)(head + 1),
+                                 .len = head->length,
+                                 .head = head,
+                                 .why = ""};
+    return 1;
+}
+
 int
 kdp_recording_next(struct kdp_recording *recording, struct kdp_recorded *out)
 {
-    int rc = recording->started ? 0 : start(recording);
+    int rc;
+
+    if (recording->raw != NULL)
+        return next_raw(recording, out);
+    rc = recording->started ? 0 : start(recording);
 
     if (rc == 0 && !recording->looked)
         rc = look_ahead(recording);
@@ -432,7 +492,7 @@ kdp_recording_next(struct kdp_recording *recording, struct kdp_recorded *out)
             return rc;
         line = recording->buffer + recording->begin + item.start;
         recording->begin += item.next;
-        kdpi_unwrap(line, item.len, recording->scratch, &u);
+        kdpi_unwrap(recording->unwrapper, line, item.len, recording->scratch, &u);
         if (u.form == KDP_LINE_BARE && recording->wrappers && line[0] != '{')
             return hand_malformed(recording, out, line, item.len, KDP_REFUSAL_NOT_OBJECT, 0,
                                   "not a JSON object");

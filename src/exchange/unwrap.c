@@ -1,12 +1,14 @@
 /* unwrap.c - see unwrap.h.
  *
- * A line is scanned once.  The texts "raw" and "message", nearly all of the bytes, are freed of their escapes
- * on the way: 64 bytes at a time become a bit mask of the places that need a look, and what lies between two
- * such places is copied 16 bytes at once.  In a recorded frame every eighth byte or so is an escaped quote,
- * so a scan that stops to look for each one anew spends its time waiting for its own last answer; the mask
- * gives eight answers at once. */
+ * Nearly every line of a large recording is {"recv_ns":N,"conn":N,"raw":"..."}, and nearly all of it is the
+ * frame in quotes, so that form has a way of its own: 64 bytes at a time become a bit mask of the places that
+ * need a look, and what lies between two such places is copied 16 bytes at once.  In a recorded frame every
+ * eighth byte or so is an escaped quote; a scan that stops to look for each one anew spends its time waiting
+ * for its own last answer.  Whatever else a line is, or where that way finds anything odd, the program's JSON
+ * reader takes it apart, and refuses it with its words. */
 #include "unwrap.h"
 
+#include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -14,32 +16,30 @@
 
 #include "clock.h"
 #include "decimal.h"
+#include "json.h"
 
-#define DEPTH_MAX 32 /* as the frame decoder */
-#define KEY_MAX 32   /* a longer key is none of ours */
-#define NAME_IS(name, literal) \
-    ((name).len == sizeof(literal) - 1 && memcmp((name).data, (literal), sizeof(literal) - 1) == 0)
+#define TEXTS_BYTES 8192u /* names and words with escapes */
 
-struct cursor {
-    const char *p, *end;
-    enum kdp_refusal refusal;
-    const char *why;
+struct kdp_unwrapper {
+    struct kdp_json json;
+    struct kdp_json_keys keys;
+    char texts[TEXTS_BYTES];
 };
 
-static bool
-refuse(struct cursor *c, const char *at, enum kdp_refusal refusal, const char *why)
+struct kdp_unwrapper *
+kdpi_unwrapper_open(void)
 {
-    c->p = at < c->end ? at : c->end;
-    c->refusal = at < c->end || refusal != KDP_REFUSAL_SYNTAX ? refusal : KDP_REFUSAL_TRUNCATED;
-    c->why = c->refusal == KDP_REFUSAL_TRUNCATED ? "the line ends too early" : why;
-    return false;
+    struct kdp_unwrapper *unwrapper = calloc(1, sizeof *unwrapper);
+
+    if (unwrapper != NULL)
+        kdpi_json_init(&unwrapper->json, &unwrapper->keys, unwrapper->texts, sizeof unwrapper->texts);
+    return unwrapper;
 }
 
-static void
-skip_space(struct cursor *c)
+void
+kdpi_unwrapper_close(struct kdp_unwrapper *unwrapper)
 {
-    while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\n' || *c->p == '\r'))
-        c->p++;
+    free(unwrapper);
 }
 
 /* special marks which of the 64 bytes from p on are a quote, a backslash or a control character. */
@@ -104,59 +104,46 @@ put_utf8(char *out, unsigned code)
     return out;
 }
 
-/* The escapes other than \" \\ \/; at is the backslash.  Returns the place after it, NULL when it is refused.
- */
+/* The escapes other than \" \\ \/; at is the backslash.  Returns the place after it, NULL when there is no
+ * such escape. */
 static const char *
-rare_escape(struct cursor *c, const char *at, char **outp)
+rare_escape(const char *at, const char *end, char **outp)
 {
     static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
     const char *which;
     int code, low;
 
-    if (at + 1 >= c->end) {
-        refuse(c, c->end, KDP_REFUSAL_SYNTAX, "");
+    if (end - at < 2 || at[1] == '\0')
         return NULL;
-    }
-    which = at[1] != '\0' ? strchr(from, at[1]) : NULL;
+    which = strchr(from, at[1]);
     if (which != NULL) {
         *(*outp)++ = to[which - from];
         return at + 2;
     }
-    if (at[1] != 'u') {
-        refuse(c, at, KDP_REFUSAL_ESCAPE, "no such escape");
+    code = at[1] == 'u' && end - at >= 6 ? hex4(at + 2) : -1;
+    if (code < 0 || (code >= 0xdc00 && code < 0xe000))
         return NULL;
+    if (code < 0xd800 || code >= 0xe000) {
+        *outp = put_utf8(*outp, (unsigned)code);
+        return at + 6;
     }
-    if (c->end - at < 6) {
-        refuse(c, c->end, KDP_REFUSAL_SYNTAX, "");
+    low = end - at >= 12 && at[6] == '\\' && at[7] == 'u' ? hex4(at + 8) : -1;
+    if (low < 0xdc00 || low >= 0xe000)
         return NULL;
-    }
-    code = hex4(at + 2);
-    if (code >= 0xd800 && code < 0xdc00) {
-        low = c->end - at >= 12 && at[6] == '\\' && at[7] == 'u' ? hex4(at + 8) : -1;
-        if (low >= 0xdc00 && low < 0xe000) {
-            *outp = put_utf8(*outp, 0x10000u + ((unsigned)(code - 0xd800) << 10) + (unsigned)(low - 0xdc00));
-            return at + 12;
-        }
-        code = -1;
-    }
-    if (code < 0 || (code >= 0xdc00 && code < 0xe000)) {
-        refuse(c, at, KDP_REFUSAL_ESCAPE, "not a \\u escape of a character");
-        return NULL;
-    }
-    *outp = put_utf8(*outp, (unsigned)code);
-    return at + 6;
+    *outp = put_utf8(*outp, 0x10000u + ((unsigned)(code - 0xd800) << 10) + (unsigned)(low - 0xdc00));
+    return at + 12;
 }
 
-/* Copies the text at c->p (after its opening quote) to out without its escapes; c->p gets behind the closing
- * quote.  Reads up to 64 bytes beyond the line's end and writes up to 16 beyond the text's, which the slack
- * of both buffers allows. */
-static bool
-unescape(struct cursor *c, char *out, size_t *lenp)
+/* Copies the text at p (after its opening quote) to out without its escapes and returns the place behind the
+ * closing quote, NULL when it is no text.  Reads up to 64 bytes beyond end and writes up to 16 beyond the
+ * text, as the slack of both allows. */
+static const char *
+unescape(const char *p, const char *end, char *out, size_t *lenp)
 {
     char *begin = out;
-    const char *run = c->p, *block = c->p; /* run: first byte not yet copied */
+    const char *run = p, *block = p; /* run: first byte not yet copied */
 
-    for (;;) {
+    for (; block < end; block += 64) {
         uint64_t mask = special(block);
 
         while (mask != 0) {
@@ -164,387 +151,80 @@ unescape(struct cursor *c, char *out, size_t *lenp)
             const char *at = block + bit;
             size_t count = (size_t)(at - run);
 
-            if (at >= c->end)
-                return refuse(c, c->end, KDP_REFUSAL_SYNTAX, "");
+            if (at >= end)
+                return NULL;
             if (count <= 16)
                 memcpy(out, run, 16);
             else
                 memcpy(out, run, count);
             out += count;
             if (*at == '"') {
-                c->p = at + 1;
                 *lenp = (size_t)(out - begin);
-                return true;
+                return at + 1;
             }
-            if (*at != '\\')
-                return refuse(c, at, KDP_REFUSAL_CONTROL, "a control character in a text");
+            if (*at != '\\') /* a control character */
+                return NULL;
             if (at[1] == '"' || at[1] == '\\' ||
-                at[1] == '/') { /* the character stands for itself: it begins the next run */
+                at[1] == '/') { /* it stands for itself: it begins the next run */
                 run = at + 1;
-                if (bit == 63) {
-                    block = at + 2;
-                    mask = special(block);
-                } else {
+                if (bit < 63) {
                     mask &= ~(UINT64_C(3) << bit);
+                    continue;
                 }
+                block = at + 2;
             } else {
-                run = rare_escape(c, at, &out);
+                run = rare_escape(at, end, &out);
                 if (run == NULL)
-                    return false;
+                    return NULL;
                 block = run;
-                mask = special(block);
             }
-        }
-        block += 64;
-        if (block >= c->end)
-            return refuse(c, c->end, KDP_REFUSAL_SYNTAX, "");
-    }
-}
-
-/* Passes a text at its opening quote, escapes checked; *textp is what lies between the quotes. */
-static bool
-skip_text(struct cursor *c, struct kdp_text *textp, bool *escapedp)
-{
-    const char *p = c->p + 1;
-
-    *escapedp = false;
-    textp->data = p;
-    for (; p < c->end && *p != '"'; p++) {
-        if ((unsigned char)*p < 0x20)
-            return refuse(c, p, KDP_REFUSAL_CONTROL, "a control character in a text");
-        if (*p == '\\') {
-            char sink[8], *out = sink;
-
-            *escapedp = true;
-            if (p + 1 < c->end && (p[1] == '"' || p[1] == '\\' || p[1] == '/')) {
-                p++;
-                continue;
-            }
-            p = rare_escape(c, p, &out);
-            if (p == NULL)
-                return false;
-            p--;
+            if (block >= end)
+                return NULL;
+            mask = special(block);
         }
     }
-    if (p >= c->end)
-        return refuse(c, c->end, KDP_REFUSAL_SYNTAX, "");
-    textp->len = (size_t)(p - textp->data);
-    c->p = p + 1;
-    return true;
+    return NULL;
 }
 
-static bool
-skip_number(struct cursor *c)
+/* Up to 19 digits; NULL when there is none, too many, or a leading zero. */
+static const char *
+digits(const char *p, const char *end, uint64_t *valuep)
 {
-    const char *first = c->p, *p = first, *digits;
+    const char *first = p;
+    uint64_t value = 0;
 
-    p += *p == '-';
-    digits = p;
-    while (p < c->end && *p >= '0' && *p <= '9')
-        p++;
-    if (p == digits || (*digits == '0' && p - digits > 1))
-        return refuse(c, p < c->end && p == digits ? p : first,
-                      p < c->end ? KDP_REFUSAL_NUMBER : KDP_REFUSAL_SYNTAX, "not a number");
-    if (p < c->end && *p == '.') {
-        digits = ++p;
-        while (p < c->end && *p >= '0' && *p <= '9')
-            p++;
-        if (p == digits)
-            return refuse(c, p, KDP_REFUSAL_SYNTAX, "not a number");
-    }
-    if (p < c->end && (*p == 'e' || *p == 'E')) {
-        p++;
-        p += p < c->end && (*p == '+' || *p == '-');
-        digits = p;
-        while (p < c->end && *p >= '0' && *p <= '9')
-            p++;
-        if (p == digits)
-            return refuse(c, p, KDP_REFUSAL_SYNTAX, "not a number");
-    }
-    c->p = p;
-    return true;
+    while (p < end && *p >= '0' && *p <= '9' && p - first < 19)
+        value = value * 10 + (uint64_t)(*p++ - '0');
+    *valuep = value;
+    return p == first || (*first == '0' && p - first > 1) ? NULL : p;
 }
 
+/* The common line, to the letter; false when it is another one, and nothing is said of why. */
 static bool
-skip_word(struct cursor *c)
+read_common(const char *line, size_t len, char *scratch, struct kdp_unwrapped *out)
 {
-    static const char *const words[] = {"null", "true", "false"};
+    const char *p = line, *end = line + len;
+    uint64_t ns, conn;
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t len = strlen(words[i]);
-
-        if ((size_t)(c->end - c->p) >= len && memcmp(c->p, words[i], len) == 0) {
-            c->p += len;
-            return true;
-        }
-    }
-    return refuse(c, c->p, KDP_REFUSAL_SYNTAX, "no value begins so");
-}
-
-/* A key and its colon.  A key with escapes counts as one that nobody knows, unless it fits buf (KEY_MAX bytes
- * and slack). */
-static bool
-read_key(struct cursor *c, struct kdp_text *key, char *buf)
-{
-    bool escaped;
-
-    if (c->p >= c->end || *c->p != '"')
-        return refuse(c, c->p, KDP_REFUSAL_SYNTAX, "a member's name is missing");
-    if (!skip_text(c, key, &escaped))
+    if (len < 32 || memcmp(p, "{\"recv_ns\":", 11) != 0)
         return false;
-    if (escaped && key->len <= KEY_MAX) {
-        char copy[KEY_MAX + 1 + KDPI_UNWRAP_SLACK];
-        struct cursor inner = {copy, copy + key->len + 1, KDP_REFUSAL_NONE, ""};
-
-        memset(copy, 0, sizeof copy);
-        memcpy(copy, key->data, key->len);
-        copy[key->len] = '"';
-        key->data = buf;
-        unescape(&inner, buf, &key->len);
-    }
-    skip_space(c);
-    if (c->p >= c->end || *c->p != ':')
-        return refuse(c, c->p, KDP_REFUSAL_SYNTAX, "a colon is missing");
-    c->p++;
-    skip_space(c);
-    return true;
-}
-
-/* Passes any value, checked as strictly as the frame decoder does but for double keys and UTF-8. */
-static bool
-skip_value(struct cursor *c)
-{
-    char open[DEPTH_MAX];
-    unsigned depth = 0;
-    struct kdp_text text;
-    bool escaped;
-
-    for (;;) {
-        char first;
-
-        skip_space(c);
-        if (c->p >= c->end)
-            return refuse(c, c->end, KDP_REFUSAL_SYNTAX, "");
-        first = *c->p;
-        if (first == '{' || first == '[') {
-            if (depth == DEPTH_MAX)
-                return refuse(c, c->p, KDP_REFUSAL_DEPTH, "nested too deep");
-            open[depth++] = first;
-            c->p++;
-            skip_space(c);
-            if (c->p < c->end && *c->p == (first == '{' ? '}' : ']')) {
-                c->p++;
-                depth--;
-            } else {
-                char buf[KEY_MAX + KDPI_UNWRAP_SLACK];
-
-                if (first == '{' && !read_key(c, &text, buf))
-                    return false;
-                continue;
-            }
-        } else if (first == '"') {
-            if (!skip_text(c, &text, &escaped))
-                return false;
-        } else if (first == '-' || (first >= '0' && first <= '9')) {
-            if (!skip_number(c))
-                return false;
-        } else if (!skip_word(c)) {
-            return false;
-        }
-        /* the value is done: on to the next one, or out of what it ends */
-        while (depth > 0) {
-            skip_space(c);
-            if (c->p >= c->end)
-                return refuse(c, c->end, KDP_REFUSAL_SYNTAX, "");
-            if (*c->p == ',') {
-                char buf[KEY_MAX + KDPI_UNWRAP_SLACK];
-
-                c->p++;
-                skip_space(c);
-                if (open[depth - 1] == '{' && !read_key(c, &text, buf))
-                    return false;
-                break;
-            }
-            if (*c->p != (open[depth - 1] == '{' ? '}' : ']'))
-                return refuse(c, c->p, KDP_REFUSAL_SYNTAX, "a comma or an end is missing");
-            c->p++;
-            depth--;
-        }
-        if (depth == 0)
-            return true;
-    }
-}
-
-/* After a member's value: true when another one follows; *donep when the object ended. */
-static bool
-after_member(struct cursor *c, bool *donep)
-{
-    skip_space(c);
-    *donep = c->p < c->end && *c->p == '}';
-    if (*donep || (c->p < c->end && *c->p == ',')) {
-        c->p++;
-        skip_space(c);
-        return true;
-    }
-    return refuse(c, c->p, KDP_REFUSAL_SYNTAX, "a comma or an end is missing");
-}
-
-/* The value at c->p as a decimal, written as a number or as a text. */
-static bool
-read_decimal(struct cursor *c, unsigned scale, int64_t *outp)
-{
-    const char *first = c->p;
-    struct kdp_text text;
-    bool escaped;
-
-    if (c->p < c->end && *c->p == '"') {
-        if (!skip_text(c, &text, &escaped))
-            return false;
-    } else {
-        if (c->p >= c->end || (*c->p != '-' && (*c->p < '0' || *c->p > '9')))
-            return refuse(c, c->p, KDP_REFUSAL_TYPE, "not a number");
-        text.data = c->p;
-        if (scale == 0) { /* nearly always: up to 18 digits without a sign */
-            int64_t value = 0;
-            const char *p = c->p;
-
-            while (p < c->end && *p >= '0' && *p <= '9' && p - first < 18)
-                value = value * 10 + (*p++ - '0');
-            if (p < c->end && (*p == ',' || *p == '}') && p > first && (*first != '0' || p == first + 1)) {
-                c->p = p;
-                *outp = value;
-                return true;
-            }
-        }
-        if (!skip_number(c))
-            return false;
-        text.len = (size_t)(c->p - text.data);
-    }
-    switch (kdpi_decimal_parse(text.data, text.len, scale, outp)) {
-    case KDP_DECIMAL_OK:
-        return true;
-    case KDP_DECIMAL_TOO_FINE:
-        return refuse(c, first, KDP_REFUSAL_TOO_FINE, "finer than a nanosecond");
-    case KDP_DECIMAL_TOO_BIG:
-        return refuse(c, first, KDP_REFUSAL_RANGE, "out of range");
-    default:
-        return refuse(c, first, KDP_REFUSAL_NUMBER, "not a number");
-    }
-}
-
-static bool
-read_recv(struct cursor *c, unsigned scale, int64_t *nsp)
-{
-    const char *first = c->p;
-    int64_t ns;
-
-    if (c->end - c->p >= 4 && memcmp(c->p, "null", 4) == 0) {
-        c->p += 4;
-        return true;
-    }
-    if (!read_decimal(c, scale, &ns))
+    p = digits(p + 11, end, &ns);
+    if (p == NULL || ns > INT64_MAX || end - p < 8 || memcmp(p, ",\"conn\":", 8) != 0)
         return false;
-    if (ns < 0)
-        return refuse(c, first, KDP_REFUSAL_RANGE, "a time before 1970");
-    *nsp = ns;
-    return true;
-}
-
-/* A time of unknown unit beside "message": seconds, ms, us or ns by its size, or a date; what is none counts
- * as absent. */
-static bool
-read_any_time(struct cursor *c, int64_t *nsp)
-{
-    static const struct {
-        int64_t
-            below; /* in whole units: year 5138 in the unit, so that every date of ours falls into one row */
-        unsigned scale;
-    } units[] = {{INT64_C(100000000000), 9},
-                 {INT64_C(100000000000000), 6},
-                 {INT64_C(100000000000000000), 3},
-                 {INT64_MAX, 0}};
-    const char *first = c->p;
-    struct kdp_text text;
-    int64_t whole = 0, ns;
-    bool escaped;
-
-    if (c->p < c->end && *c->p == '"') {
-        if (!skip_text(c, &text, &escaped))
-            return false;
-        if (kdpi_time_parse(text.data, text.len, &ns) == 0)
-            *nsp = ns;
-        return true;
-    }
-    if (!skip_value(c) || *first < '0' || *first > '9')
-        return c->refusal == KDP_REFUSAL_NONE;
-    text = (struct kdp_text){first, (size_t)(c->p - first)};
-    for (size_t i = 0;
-         i < text.len && text.data[i] >= '0' && text.data[i] <= '9' && whole < INT64_MAX / 10 - 9; i++)
-        whole = whole * 10 + (text.data[i] - '0');
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (whole < units[i].below) {
-            if (kdpi_decimal_parse(text.data, text.len, units[i].scale, &ns) == KDP_DECIMAL_OK)
-                *nsp = ns;
-            break;
-        }
-    }
-    return true;
-}
-
-/* The frame: a text in quotes, an object or an array. */
-static bool
-read_frame(struct cursor *c, char *scratch, struct kdp_unwrapped *out)
-{
-    const char *first = c->p;
-
-    if (first < c->end && *first == '"') {
-        c->p++;
-        out->text = scratch;
-        return unescape(c, scratch, &out->len);
-    }
-    if (first < c->end && *first != '{' && *first != '[')
-        return refuse(c, first, KDP_REFUSAL_TYPE, "neither a text nor an object");
-    if (!skip_value(c))
+    p = digits(p + 8, end, &conn);
+    if (p == NULL || conn > UINT16_MAX || end - p < 8 || memcmp(p, ",\"raw\":\"", 8) != 0)
         return false;
-    out->text = first;
-    out->len = (size_t)(c->p - first);
-    return true;
-}
-
-static bool
-read_conn(struct cursor *c, struct kdp_unwrapped *out)
-{
-    const char *first = c->p;
-    int64_t conn;
-
-    if (!read_decimal(c, 0, &conn))
+    p = unescape(p + 8, end, scratch, &out->len);
+    if (p == NULL || end - p != 1 || *p != '}')
         return false;
-    if (conn < 0 || conn > UINT16_MAX)
-        return refuse(c, first, KDP_REFUSAL_RANGE, "a connection is a number from 1 to 65535");
+    out->form = KDP_LINE_WRAPPED;
     out->conn = conn == 0 ? UINT16_MAX : (uint16_t)conn;
+    out->recv_ns = (int64_t)ns;
+    out->text = scratch;
     return true;
 }
 
-static bool
-read_event(struct cursor *c, struct kdp_unwrapped *out)
-{
-    struct kdp_text word;
-    bool escaped;
-
-    if (c->p >= c->end || *c->p != '"')
-        return refuse(c, c->p, KDP_REFUSAL_TYPE, "an event is a word in quotes");
-    if (!skip_text(c, &word, &escaped))
-        return false;
-    if (NAME_IS(word, "connected") || NAME_IS(word, "open") || NAME_IS(word, "opened"))
-        out->event = KDP_LINE_CONNECTED;
-    else if (NAME_IS(word, "disconnected") || NAME_IS(word, "closed") || NAME_IS(word, "close"))
-        out->event = KDP_LINE_DISCONNECTED;
-    else
-        out->event = KDP_LINE_OTHER_EVENT;
-    return true;
-}
-
-/* The members that a wrapper may have; each may stand once. */
+/* The members that a wrapper may have. */
 enum member {
     M_RECV_NS = 1,
     M_RECV_MS = 2,
@@ -560,105 +240,165 @@ enum member {
 static unsigned
 member_of(struct kdp_text key)
 {
-    switch (key.len) {
-    case 2:
-        return NAME_IS(key, "ts") ? M_TIME : 0;
-    case 3:
-        return NAME_IS(key, "raw") ? M_RAW : NAME_IS(key, "msg") ? M_FRAME : 0;
-    case 4:
-        return NAME_IS(key, "conn")   ? M_CONN
-               : NAME_IS(key, "type") ? M_FRAME
-               : NAME_IS(key, "time") ? M_TIME
-                                      : 0;
-    case 5:
-        return NAME_IS(key, "event") ? M_EVENT : 0;
-    case 7:
-        return NAME_IS(key, "recv_ns")   ? M_RECV_NS
-               : NAME_IS(key, "recv_ms") ? M_RECV_MS
-               : NAME_IS(key, "channel") ? M_CHANNEL
-               : NAME_IS(key, "message") ? M_MESSAGE
-                                         : 0;
-    case 9:
-        return NAME_IS(key, "timestamp") ? M_TIME : 0;
-    case 10:
-        return NAME_IS(key, "recv_ts_ns") ? M_RECV_NS : NAME_IS(key, "recv_ts_ms") ? M_RECV_MS : 0;
-    default:
-        return 0;
+    static const struct {
+        const char *name;
+        unsigned member;
+    } names[] = {{"recv_ns", M_RECV_NS}, {"recv_ts_ns", M_RECV_NS},
+                 {"recv_ms", M_RECV_MS}, {"recv_ts_ms", M_RECV_MS},
+                 {"conn", M_CONN},       {"raw", M_RAW},
+                 {"event", M_EVENT},     {"channel", M_CHANNEL},
+                 {"message", M_MESSAGE}, {"ts", M_TIME},
+                 {"time", M_TIME},       {"timestamp", M_TIME},
+                 {"type", M_FRAME},      {"msg", M_FRAME}};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (kdpi_text_equal(key, names[i].name, strlen(names[i].name)))
+            return names[i].member;
+    }
+    return 0;
+}
+
+static void
+read_recv(struct kdp_json *json, unsigned scale, int64_t *nsp)
+{
+    size_t at = kdpi_json_offset(json);
+    int64_t ns;
+
+    if (kdpi_json_null(json) || !kdpi_json_decimal(json, scale, &ns))
+        return;
+    if (ns < 0)
+        kdpi_json_refuse(json, KDP_REFUSAL_RANGE, at, "a time before 1970");
+    *nsp = ns;
+}
+
+/* A time of unknown unit: seconds, ms, us or ns by its size, or a date; what is none counts as absent. */
+static void
+read_any_time(struct kdp_json *json, int64_t *nsp)
+{
+    static const struct {
+        int64_t below; /* the year 5138 in that unit, so that every date of ours falls into one row */
+        unsigned scale;
+    } units[] = {{INT64_C(100000000000), 9},
+                 {INT64_C(100000000000000), 6},
+                 {INT64_C(100000000000000000), 3},
+                 {INT64_MAX, 0}};
+    struct kdp_text text = {"", 0};
+    enum kdp_json_kind kind = kdpi_json_scalar(json, &text);
+    int64_t whole = 0, ns;
+
+    if (kind == KDP_JSON_STRING && kdpi_time_parse(text.data, text.len, &ns) == 0)
+        *nsp = ns;
+    if (kind != KDP_JSON_NUMBER)
+        return;
+    for (size_t i = 0;
+         i < text.len && text.data[i] >= '0' && text.data[i] <= '9' && whole < INT64_MAX / 10 - 9; i++)
+        whole = whole * 10 + (text.data[i] - '0');
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (whole < units[i].below) {
+            if (kdpi_decimal_parse(text.data, text.len, units[i].scale, &ns) == KDP_DECIMAL_OK && ns >= 0)
+                *nsp = ns;
+            return;
+        }
     }
 }
 
+static void
+read_conn(struct kdp_json *json, struct kdp_unwrapped *out)
+{
+    size_t at = kdpi_json_offset(json);
+    int64_t conn;
+
+    if (!kdpi_json_int64(json, &conn))
+        return;
+    if (conn < 0 || conn > UINT16_MAX)
+        kdpi_json_refuse(json, KDP_REFUSAL_RANGE, at, "a connection is a number from 1 to 65535");
+    out->conn = conn == 0 ? UINT16_MAX : (uint16_t)conn;
+}
+
+static void
+read_event(struct kdp_json *json, struct kdp_unwrapped *out)
+{
+    struct kdp_text word;
+
+    if (!kdpi_json_string(json, &word))
+        return;
+    if (kdpi_text_is(word, "connected") || kdpi_text_is(word, "open") || kdpi_text_is(word, "opened"))
+        out->event = KDP_LINE_CONNECTED;
+    else if (kdpi_text_is(word, "disconnected") || kdpi_text_is(word, "closed") ||
+             kdpi_text_is(word, "close"))
+        out->event = KDP_LINE_DISCONNECTED;
+    else
+        out->event = KDP_LINE_OTHER_EVENT;
+}
+
+/* The frame as it lies in the line: a text with its quotes, an object or an array. */
+static void
+read_frame(struct kdp_json *json, struct kdp_text *frame)
+{
+    enum kdp_json_kind kind = kdpi_json_peek(json);
+    size_t at = kdpi_json_offset(json);
+
+    if (frame->data != NULL)
+        kdpi_json_refuse(json, KDP_REFUSAL_CONFLICT, at, "\"raw\" and \"message\" in one line");
+    else if (kind != KDP_JSON_STRING && kind != KDP_JSON_OBJECT && kind != KDP_JSON_ARRAY)
+        kdpi_json_refuse(json, KDP_REFUSAL_TYPE, at, "neither a text nor an object");
+    else
+        kdpi_json_raw(json, frame);
+}
+
 static bool
-read_line(struct cursor *c, char *scratch, struct kdp_unwrapped *out, unsigned *seenp)
+read_line(struct kdp_json *json, struct kdp_unwrapped *out, struct kdp_text *frame, unsigned *seenp)
 {
     int64_t recv_ns = KDP_TIME_NULL, recv_ms_ns = KDP_TIME_NULL, any_ns = KDP_TIME_NULL;
-    bool done;
+    struct kdp_text key;
 
-    skip_space(c);
-    if (c->p >= c->end || *c->p != '{')
-        return refuse(c, c->p, KDP_REFUSAL_NOT_OBJECT, "not a JSON object");
-    c->p++;
-    skip_space(c);
-    done = c->p < c->end && *c->p == '}';
-    if (done)
-        c->p++;
-    while (!done) {
-        char buf[KEY_MAX + KDPI_UNWRAP_SLACK];
-        const char *name = c->p;
-        struct kdp_text key;
-        unsigned member;
-        bool ok;
+    kdpi_json_object(json);
+    while (kdpi_json_member(json, &key)) {
+        unsigned member = member_of(key);
 
-        if (!read_key(c, &key, buf))
-            return false;
-        member = member_of(key);
-        if ((*seenp & member & ~(unsigned)(M_TIME | M_FRAME)) != 0)
-            return refuse(c, name, KDP_REFUSAL_DUPLICATE_KEY, "a member is given twice");
         *seenp |= member;
         switch (member) {
         case M_RAW:
         case M_MESSAGE:
-            if ((*seenp & (M_RAW | M_MESSAGE)) == (M_RAW | M_MESSAGE)) /* scratch holds one frame */
-                return refuse(c, name, KDP_REFUSAL_CONFLICT, "\"raw\" and \"message\" in one line");
-            ok = read_frame(c, scratch, out);
+            read_frame(json, frame);
             break;
         case M_RECV_NS:
-            ok = read_recv(c, 0, &recv_ns);
+            read_recv(json, 0, &recv_ns);
             break;
         case M_RECV_MS:
-            ok = read_recv(c, 6, &recv_ms_ns);
+            read_recv(json, 6, &recv_ms_ns);
             break;
         case M_CONN:
-            ok = read_conn(c, out);
+            read_conn(json, out);
             break;
         case M_EVENT:
-            ok = read_event(c, out);
+            read_event(json, out);
             break;
         case M_TIME:
-            ok = read_any_time(c, &any_ns);
+            read_any_time(json, &any_ns);
             break;
         default:
-            ok = skip_value(c);
             break;
         }
-        if (!ok || !after_member(c, &done))
-            return false;
     }
-    skip_space(c);
-    if (c->p != c->end)
-        return refuse(c, c->p, KDP_REFUSAL_TRAILING, "text after the end");
     out->recv_ns = recv_ns != KDP_TIME_NULL ? recv_ns : recv_ms_ns != KDP_TIME_NULL ? recv_ms_ns : any_ns;
-    return true;
+    return kdpi_json_end(json);
 }
 
 enum kdp_refusal
-kdpi_unwrap(const char *line, size_t len, char *scratch, struct kdp_unwrapped *out)
+kdpi_unwrap(struct kdp_unwrapper *unwrapper, const char *line, size_t len, char *scratch,
+            struct kdp_unwrapped *out)
 {
-    struct cursor c = {line, line + len, KDP_REFUSAL_NONE, ""};
+    struct kdp_json *json = &unwrapper->json;
+    struct kdp_text frame = {NULL, 0};
     unsigned seen = 0;
     bool whole;
 
     *out = (struct kdp_unwrapped){.form = KDP_LINE_BARE, .conn = 1, .recv_ns = KDP_TIME_NULL, .why = ""};
-    whole = read_line(&c, scratch, out, &seen);
+    if (read_common(line, len, scratch, out))
+        return KDP_REFUSAL_NONE;
+    kdpi_json_begin(json, line, len);
+    whole = read_line(json, out, &frame, &seen);
     if ((seen & M_RAW) != 0)
         out->form = KDP_LINE_WRAPPED;
     else if ((seen & M_MESSAGE) != 0 && (seen & M_FRAME) == 0)
@@ -667,19 +407,21 @@ kdpi_unwrap(const char *line, size_t len, char *scratch, struct kdp_unwrapped *o
         out->form = KDP_LINE_MARK;
     else if (!whole && (seen & (M_RECV_NS | M_RECV_MS | M_CONN)) != 0 && (seen & M_FRAME) == 0)
         out->form = KDP_LINE_WRAPPED;
+    out->text = line;
+    out->len = len;
     if (out->form == KDP_LINE_BARE) {
-        out->text = line;
-        out->len = len;
         out->recv_ns = KDP_TIME_NULL;
         out->conn = 1;
-        return KDP_REFUSAL_NONE;
-    }
-    if (!whole) {
-        out->refusal = c.refusal;
-        out->position = (size_t)(c.p - line);
-        out->why = c.why;
-        out->text = line;
-        out->len = len;
+    } else if (!whole) {
+        out->refusal = json->refusal;
+        out->position = json->position;
+        out->why = json->why;
+    } else if (out->form != KDP_LINE_MARK && frame.data[0] == '"') {
+        out->text = scratch;
+        unescape(frame.data + 1, line + len, scratch, &out->len); /* the reader has passed it */
+    } else if (out->form != KDP_LINE_MARK) {
+        out->text = frame.data;
+        out->len = frame.len;
     }
     return out->refusal;
 }
@@ -693,108 +435,65 @@ plausible(int64_t ns)
            ns < INT64_C(4102444800) * KDP_NS_PER_S; /* 2017 to 2099 */
 }
 
-static bool
-read_msg_time(struct cursor *c, int64_t *nsp)
+static int64_t
+read_msg_time(struct kdp_json *json)
 {
     int64_t ms_ns = KDP_TIME_NULL, text_ns = KDP_TIME_NULL, number_ns = KDP_TIME_NULL;
-    bool done;
+    struct kdp_text key;
 
-    c->p++;
-    skip_space(c);
-    done = c->p < c->end && *c->p == '}';
-    if (done)
-        c->p++;
-    while (!done) {
-        char buf[KEY_MAX + KDPI_UNWRAP_SLACK];
-        struct kdp_text key;
-        const char *first;
-
-        if (!read_key(c, &key, buf))
-            return false;
-        first = c->p;
-        if (NAME_IS(key, "ts_ms")) {
-            if (!read_any_time(c, &ms_ns))
-                return false;
-        } else if (NAME_IS(key, "ts") || NAME_IS(key, "time")) {
-            if (!read_any_time(c, *first == '"' ? &text_ns : &number_ns))
-                return false;
-        } else if (!skip_value(c)) {
-            return false;
-        }
-        if (!after_member(c, &done))
-            return false;
+    while (kdpi_json_member(json, &key)) {
+        if (kdpi_text_is(key, "ts_ms"))
+            read_any_time(json, &ms_ns);
+        else if (kdpi_text_is(key, "ts") || kdpi_text_is(key, "time"))
+            read_any_time(json, kdpi_json_peek(json) == KDP_JSON_STRING ? &text_ns : &number_ns);
     }
     if (text_ns != KDP_TIME_NULL &&
         (ms_ns == KDP_TIME_NULL || text_ns / KDP_NS_PER_MS == ms_ns / KDP_NS_PER_MS))
-        *nsp = text_ns;
-    else
-        *nsp = ms_ns != KDP_TIME_NULL ? ms_ns : number_ns;
-    return true;
+        return text_ns;
+    return ms_ns != KDP_TIME_NULL ? ms_ns : number_ns;
 }
 
 int64_t
-kdpi_frame_time(const char *frame, size_t len)
+kdpi_frame_time(struct kdp_unwrapper *unwrapper, const char *frame, size_t len)
 {
-    struct cursor c = {frame, frame + len, KDP_REFUSAL_NONE, ""};
+    struct kdp_json *json = &unwrapper->json;
     int64_t msg_ns = KDP_TIME_NULL, sending_ns = KDP_TIME_NULL;
-    bool done = false;
+    struct kdp_text key;
 
-    skip_space(&c);
-    if (c.p >= c.end || *c.p != '{')
+    kdpi_json_begin(json, frame, len);
+    if (!kdpi_json_object(json))
         return KDP_TIME_NULL;
-    c.p++;
-    skip_space(&c);
-    while (!done) {
-        char buf[KEY_MAX + KDPI_UNWRAP_SLACK];
-        struct kdp_text key;
-
-        if (!read_key(&c, &key, buf))
-            return KDP_TIME_NULL;
-        if (NAME_IS(key, "msg") && c.p < c.end && *c.p == '{') {
-            if (!read_msg_time(&c, &msg_ns))
-                return KDP_TIME_NULL;
-        } else if (NAME_IS(key, "sending_ts_ms")) {
-            if (!read_any_time(&c, &sending_ns))
-                return KDP_TIME_NULL;
-        } else if (!skip_value(&c)) {
-            return KDP_TIME_NULL;
-        }
-        if (!after_member(&c, &done))
-            return KDP_TIME_NULL;
+    while (kdpi_json_member(json, &key)) {
+        if (kdpi_text_is(key, "msg") && kdpi_json_peek(json) == KDP_JSON_OBJECT && kdpi_json_object(json))
+            msg_ns = read_msg_time(json);
+        else if (kdpi_text_is(key, "sending_ts_ms"))
+            read_any_time(json, &sending_ns);
     }
+    if (!kdpi_json_end(json))
+        return KDP_TIME_NULL;
     if (sending_ns > msg_ns)
         msg_ns = sending_ns;
     return plausible(msg_ns) ? msg_ns : KDP_TIME_NULL;
 }
 
 bool
-kdpi_frame_is_command(const char *frame, size_t len)
+kdpi_frame_is_command(struct kdp_unwrapper *unwrapper, const char *frame, size_t len)
 {
-    struct cursor c = {frame, frame + len, KDP_REFUSAL_NONE, ""};
-    bool done = false, found = false;
+    struct kdp_json *json = &unwrapper->json;
+    struct kdp_text key;
+    bool found = false;
 
     /* the exchange writes its frames so; the exact look below is for what begins otherwise and has the word
      * in it */
-    if (len >= 7 && memcmp(frame, "{\"type\"", 7) == 0)
+    if ((len >= 7 && memcmp(frame, "{\"type\"", 7) == 0) || memmem(frame, len, "\"cmd\"", 5) == NULL)
         return false;
-    if (memmem(frame, len, "\"cmd\"", 5) == NULL)
+    kdpi_json_begin(json, frame, len);
+    if (!kdpi_json_object(json))
         return false;
-    skip_space(&c);
-    if (c.p >= c.end || *c.p != '{')
-        return false;
-    c.p++;
-    skip_space(&c);
-    while (!done) {
-        char buf[KEY_MAX + KDPI_UNWRAP_SLACK];
-        struct kdp_text key;
-
-        if (!read_key(&c, &key, buf))
+    while (kdpi_json_member(json, &key)) {
+        if (kdpi_text_is(key, "type"))
             return false;
-        if (NAME_IS(key, "type"))
-            return false;
-        found |= NAME_IS(key, "cmd");
-        if (!skip_value(&c) || !after_member(&c, &done))
-            return false;
+        found |= kdpi_text_is(key, "cmd");
     }
-    return found;
+    return kdpi_json_end(json) && found;
 }

@@ -9,7 +9,8 @@
  * "closed": ends)
  *   {"channel":"...","message":{...}}                      message: the frame as an object or an escaped
  * text; a receive time may stand beside it under the names above or as ts, timestamp, time Members that none
- * of these know are skipped.  Pure functions, one line at a time, no allocation. */
+ * of these know are skipped.  One line at a time, no allocation after open; one
+ * unwrapper serves one thread. */
 #ifndef KDPI_UNWRAP_H
 #define KDPI_UNWRAP_H
 
@@ -38,18 +39,23 @@ struct kdp_unwrapped {
     const char *why; /* static words for the refusal */
 };
 
+struct kdp_unwrapper;                            /* the JSON reader's memory, about 90 KiB */
+struct kdp_unwrapper *kdpi_unwrapper_open(void); /* NULL: no memory */
+void kdpi_unwrapper_close(struct kdp_unwrapper *unwrapper);
+
 /* kdpi_unwrap takes one line apart (no line end in it).  A line that is no object of a known form is BARE and
  * whole: what it is worth is the frame decoder's to say.  A line that shows by its members that it is a
  * wrapper and cannot be read is refused; then the form is the wrapper's. */
-enum kdp_refusal kdpi_unwrap(const char *line, size_t len, char *scratch, struct kdp_unwrapped *out);
+enum kdp_refusal kdpi_unwrap(struct kdp_unwrapper *unwrapper, const char *line, size_t len, char *scratch,
+                             struct kdp_unwrapped *out);
 
 /* kdpi_frame_time gives the exchange's own time in a frame: the latest of sending_ts_ms and, of msg's
  * members, the finest that agrees with ts_ms, else ts or time; KDP_TIME_NULL when there is none or the frame
  * is not whole JSON. */
-int64_t kdpi_frame_time(const char *frame, size_t len);
+int64_t kdpi_frame_time(struct kdp_unwrapper *unwrapper, const char *frame, size_t len);
 
 /* kdpi_frame_is_command says whether the frame is a client's command: an object with a member "cmd" and none
  * called "type". */
-bool kdpi_frame_is_command(const char *frame, size_t len);
+bool kdpi_frame_is_command(struct kdp_unwrapper *unwrapper, const char *frame, size_t len);
 
 #endif

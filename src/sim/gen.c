@@ -240,7 +240,7 @@ step(struct kdp_gen *gen)
         return;
     if (gen_below(gen, 4) == 0)
         gen_step_due(gen);
-    else if (gen_below(gen, 256) == 0)
+    else if (gen_below(gen, 512) == 0)
         gen_step_life(gen);
     if (gen->item_count == 0) {
         index = pick(gen);

@@ -116,8 +116,8 @@ gen_deliver(struct kdp_gen *gen, struct gen_item *item)
     if (item->channel < GEN_CHANNELS && gen->clients != NULL) {
         struct gen_sub *sub = &gen->conns[item->conn].subs[item->channel];
 
-        if (item->effect !=
-            GEN_UNSUBSCRIBED) { /* the end of a numbering comes through: nothing after it would show a hole */
+        /* the end of a numbering comes through: nothing after it would show a hole */
+        if (item->effect != GEN_UNSUBSCRIBED) {
             if (sub->skip == 0 && faults_on(gen) && gen_chance(gen, gen->config.fault_ppm[KDP_GEN_FAULT_GAP]))
                 sub->skip = 1 + gen_below(gen, 14);
             if (sub->skip > 0) {
@@ -133,9 +133,10 @@ gen_deliver(struct kdp_gen *gen, struct gen_item *item)
         if (item->effect == GEN_UNSUBSCRIBED)
             sub->skip = 0;
     }
-    if (item->effect == GEN_UNSUBSCRIBED && gen->clients != NULL)
-        make_stale(gen, item->conn);
-    else if (item->effect != GEN_NOTHING) {
+    if (item->effect == GEN_UNSUBSCRIBED) {
+        if (gen->clients != NULL)
+            make_stale(gen, item->conn);
+    } else if (item->effect != GEN_NOTHING) {
         gen->markets[item->market].flags |= GEN_SEEN;
         if (gen->clients != NULL)
             apply(gen, item);

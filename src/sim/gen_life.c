@@ -332,9 +332,12 @@ close_event(struct kdp_gen *gen, uint32_t index)
 {
     struct gen_event *event = &gen->events[index];
 
-    if (event->closing || gen->pending_count == PENDING_MAX)
+    /* only when its successor will find room: a session must not run dry */
+    if (event->closing || gen->pending_count == PENDING_MAX ||
+        gen->market_max - gen->market_count < gen->promised + event->markets || gen->event_max - gen->event_count <= gen->pending_count)
         return;
     event->closing = true;
+    gen->promised += event->markets;
     for (uint32_t i = 0; i < event->markets; i++) {
         struct gen_market *market = &gen->markets[event->first + i];
 
@@ -399,6 +402,7 @@ succeed(struct kdp_gen *gen, uint32_t index)
 
     for (uint32_t i = 0; i < gen->events[index].markets; i++)
         delete_market(gen, gen->events[index].first + i);
+    gen->promised -= gen->events[index].markets;
     next = gen_event_add(gen, gen->events[index].series, gen->events[index].markets, index);
     if (next == UINT32_MAX)
         return;
@@ -594,6 +598,8 @@ step_combo(struct kdp_gen *gen)
                       false);
         return;
     }
+    if (gen->market_max - gen->market_count <= gen->market_max / 8 + gen->promised)
+        return; /* the rest is for successors */
     index = gen_combo_add(gen);
     if (index == UINT32_MAX)
         return;

@@ -131,6 +131,7 @@ struct kdp_gen {
     struct gen_client *clients;
     struct gen_event *events;
     uint32_t market_count, market_max, event_count, event_max;
+    uint32_t promised; /* places kept for successors of events that are closing */
     char *names;
     size_t names_used, names_size;
     struct gen_alias *alias;

@@ -826,8 +826,8 @@ gen_universe_open(struct kdp_gen *gen)
 {
     uint32_t n = gen->config.markets;
 
-    gen->market_max = n + n / 4 + 1024;
-    gen->event_max = n + n / 4 + 1024;
+    gen->market_max = n + n / 4 + 4096;
+    gen->event_max = n + n / 4 + 4096;
     gen->markets = calloc(gen->market_max, sizeof *gen->markets);
     gen->events = calloc(gen->event_max, sizeof *gen->events);
     gen->slots = calloc(n, sizeof *gen->slots);

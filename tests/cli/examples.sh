@@ -11,7 +11,7 @@ if has gen && has replay; then
     cp without/session.jsonl with/
     (cd with && "$KDP" replay --input session.jsonl >replay.out 2>&1) || { cat with/replay.out; exit 1; }
     # tickers in help are real ones; the session's are made up, so the busiest of them takes their place
-    ticker=$(grep -o '"market_ticker":"[^"]*"' without/session.jsonl | sort | uniq -c | sort -rn | sed -n '1s/.*:"\(.*\)"/\1/p')
+    ticker=$(tr -d '\\' <without/session.jsonl | grep -o '"market_ticker":"[^"]*"' | sort | uniq -c | sort -rn | sed -n '1s/.*:"\(.*\)"/\1/p')
     [ -n "$ticker" ] || wrong 'the session names no market'
 fi
 group_of() { # COMMAND: the label of its line in kdp -h
