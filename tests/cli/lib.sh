@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 # nothing of the person who runs the tests may reach kdp
 for name in $(compgen -e | grep -E '^(KALSHI_|QUESTDB_|KDP_|LOG_LEVEL$|NO_COLOR$|COLUMNS$)'); do
-    case $name in KDP_DUCKDB_LIB) ;; *) unset "$name" ;; esac
+    case $name in KDP_DUCKDB_LIB | KDP_BUILD) ;; *) unset "$name" ;; esac
 done
 export LC_ALL=C.UTF-8 TERM=xterm-256color
 
