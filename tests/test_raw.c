@@ -391,8 +391,7 @@ KDP_TEST(a_missing_block_is_told)
     free(bytes);
 }
 
-/* ---- a full disk
- * --------------------------------------------------------------------------------------------------- */
+/* ---- a full disk ---- */
 
 KDP_TEST(an_append_that_found_no_space_can_be_repeated)
 {

@@ -245,8 +245,7 @@ KDP_TEST(a_range_can_be_skipped_before_the_first_record)
     kdp_ring_close(ring);
 }
 
-/* ---- one object, several mappings
- * ---------------------------------------------------------------------------------- */
+/* ---- one object, several mappings ---- */
 
 static const char *
 ring_name(void)
@@ -445,8 +444,7 @@ KDP_TEST(a_foreign_torn_or_short_object_is_refused_by_name)
     close(fd);
 }
 
-/* ---- inputs
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---- */
 
 static struct kdp_input_head *
 put_input(struct kdp_ring *ring, size_t length)

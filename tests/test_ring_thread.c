@@ -140,8 +140,7 @@ KDP_TEST(one_writer_one_agent_and_three_readers)
     kdp_ring_close(ring);
 }
 
-/* ---- killed at every instruction
- * ----------------------------------------------------------------------------------- */
+/* ---- killed at every instruction ---- */
 
 #ifdef KDP_SANITIZED
 #define INPUTS 6u /* an instrumented step is twenty steps */
@@ -209,7 +208,7 @@ recover_copy(const struct kdp_ring *seen, uint8_t *memory, uint64_t *seqp, uint6
     ring.records = seen->records + shift;
     ring.raw = seen->raw + shift;
     ring.writable = true;
-    ring.agent.taken = atomic_load(&ring.shared->taken.offset);
+    ring.agent.passed = atomic_load(&ring.shared->taken.offset);
     ring.agent.input_taken = atomic_load(&ring.shared->input_taken.offset);
     CHECK_INT(kdp_ring_recover(&ring), 0);
     seq = kdp_ring_head_seq(&ring);

@@ -159,8 +159,7 @@ kdp_ring_skip_to(struct kdp_ring *ring, uint64_t seq)
     publish(ring);
 }
 
-/* ---- inputs
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---- */
 
 size_t
 kdp_ring_input_max(const struct kdp_ring *ring)
@@ -231,8 +230,7 @@ kdp_ring_input_applied(struct kdp_ring *ring, uint64_t index)
     publish(ring);
 }
 
-/* ---- the tape agent's thread
- * --------------------------------------------------------------------------------------- */
+/* ---- the tape agent's thread ---- */
 
 /* Gives the end of the run that begins at *fromp and lies without a wrap, moving *fromp over a filler.  Sound
  * because the writer is never a whole lap ahead of taken: the filler of this lap is still the one noted, and
@@ -259,15 +257,15 @@ kdp_ring_take(struct kdp_ring *ring, size_t max, const void **recordsp)
 {
     /* pairs with publish() */
     uint64_t head = atomic_load_explicit(&ring->shared->head.offset, memory_order_acquire);
-    uint64_t from = ring->agent.taken,
+    uint64_t from = ring->agent.passed,
              end = run_end(&from, head, ring->record_bytes, ring->shared->pads.records);
     const uint8_t *at = ring->records + (from & (ring->record_bytes - 1));
     size_t avail = end - from, used = 0, size;
 
     KDP_ASSERT(max >= KDP_RECORD_MAX);
     *recordsp = at;
-    if (from != ring->agent.taken)
-        kdp_ring_taken(ring, from - ring->agent.taken); /* the filler, which no record brings along */
+    if (from != ring->agent.passed) /* over the filler, which no record brings along */
+        kdp_ring_passed(ring, from - ring->agent.passed);
     if (avail <= max)
         return avail;
     while (used + KDP_RECORD_MAX <= max) {
@@ -279,11 +277,17 @@ kdp_ring_take(struct kdp_ring *ring, size_t max, const void **recordsp)
 }
 
 void
+kdp_ring_passed(struct kdp_ring *ring, size_t bytes)
+{
+    ring->agent.passed += bytes;
+}
+
+void
 kdp_ring_taken(struct kdp_ring *ring, size_t bytes)
 {
-    ring->agent.taken += bytes;
+    ring->agent.passed += bytes;
     /* pairs with the acquire load in claim_slow */
-    atomic_store_explicit(&ring->shared->taken.offset, ring->agent.taken, memory_order_release);
+    atomic_store_explicit(&ring->shared->taken.offset, ring->agent.passed, memory_order_release);
 }
 
 size_t

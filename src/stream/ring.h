@@ -45,7 +45,7 @@ int kdp_ring_unlink(const char *name);      /* removes the object */
  * together is -KDP_EFORMAT. */
 int kdp_ring_recover(struct kdp_ring *ring);
 
-/* ---- the plant thread ------------------------------------------------------------------------------------------- */
+/* ---- the plant thread ---- */
 /* kdp_ring_claim gives room for one record of at most size bytes (a multiple of 8, <= KDP_RECORD_MAX), NULL when that
  * would overwrite what is not on the tape yet; it then publishes what was committed, so that the agent can make room
  * even for an input whose records fill the ring.  kdp_ring_commit accepts what was written there (its size); the record's
@@ -67,16 +67,19 @@ size_t kdp_ring_input_max(const struct kdp_ring *ring); /* payload bytes of the 
 uint64_t kdp_ring_input_commit(struct kdp_ring *ring, struct kdp_input_head *head);
 void kdp_ring_input_applied(struct kdp_ring *ring, uint64_t index);
 
-/* ---- the tape agent's thread ------------------------------------------------------------------------------------ */
+/* ---- the tape agent's thread ---- */
 /* kdp_ring_take gives the longest run of whole published records not taken yet that lies without a wrap, at most max
- * bytes; returns its bytes (0: none).  kdp_ring_taken gives the room back.  The same pair for inputs. */
+ * bytes; returns its bytes (0: none).  kdp_ring_taken gives the room back.  The same pair for inputs.  kdp_ring_passed lets
+ * the next take go on behind bytes and keeps their room: what is written and not synced may still be asked for by the next
+ * process; the next kdp_ring_taken gives it all back. */
 size_t kdp_ring_take(struct kdp_ring *ring, size_t max, const void **recordsp); /* max >= KDP_RECORD_MAX */
+void kdp_ring_passed(struct kdp_ring *ring, size_t bytes);
 void kdp_ring_taken(struct kdp_ring *ring, size_t bytes);
 size_t kdp_ring_input_take(struct kdp_ring *ring, size_t max, const void **inputsp); /* one longer input comes alone */
 void kdp_ring_input_taken(struct kdp_ring *ring, size_t bytes);
 void kdp_ring_set_durable(struct kdp_ring *ring, uint64_t seq, uint64_t input_index);
 
-/* ---- anybody ---------------------------------------------------------------------------------------------------- */
+/* ---- anybody ---- */
 uint64_t kdp_ring_head_seq(const struct kdp_ring *ring);    /* last published sequence number, start_seq - 1: none */
 uint64_t kdp_ring_tail_seq(const struct kdp_ring *ring);    /* about the oldest that can still be read */
 uint64_t kdp_ring_durable_seq(const struct kdp_ring *ring);

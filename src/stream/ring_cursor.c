@@ -163,8 +163,7 @@ kdp_ring_seek(struct kdp_ring_cursor *cursor, const struct kdp_ring *ring, uint6
     return rc;
 }
 
-/* ---- anybody
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- anybody ---- */
 
 uint64_t
 kdp_ring_head_seq(const struct kdp_ring *ring)
@@ -266,8 +265,7 @@ kdp_ring_backlog(const struct kdp_ring *ring)
     return records > inputs ? records : inputs;
 }
 
-/* ---- counters
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- counters ---- */
 
 struct kdp_counter *
 kdp_ring_counter(struct kdp_ring *ring, const char *name)

@@ -127,7 +127,7 @@ struct kdp_ring {
         uint64_t input_offset, input_limit, input_index;
     } plant;
     struct { /* the agent thread's own copies */
-        alignas(KDP_RING_LINE) uint64_t taken;
+        alignas(KDP_RING_LINE) uint64_t passed; /* taken or about to be */
         uint64_t input_taken;
     } agent;
 };

@@ -290,7 +290,7 @@ kdp_ring_attach(struct kdp_ring **ringp, const char *name, bool writable)
         return kdpi_fail(KDP_ENOMEM, "no memory for a ring");
     }
     point(ring, base, writable);
-    ring->agent.taken = atomic_load_explicit(&ring->shared->taken.offset, memory_order_acquire);
+    ring->agent.passed = atomic_load_explicit(&ring->shared->taken.offset, memory_order_acquire);
     ring->agent.input_taken = atomic_load_explicit(&ring->shared->input_taken.offset, memory_order_acquire);
     *ringp = ring;
     return 0;
@@ -321,6 +321,7 @@ last_input(const struct kdp_ring *ring, uint64_t *indexp)
              at = atomic_load(&ring->shared->input_taken.offset);
     uint64_t mask = ring->raw_bytes - 1;
     struct kdp_input_head input;
+    bool walked = false;
 
     *indexp = atomic_load(&ring->shared->input.index);
     if (at > head || head - at > ring->raw_bytes || (head | at) % 8 != 0)
@@ -337,6 +338,9 @@ last_input(const struct kdp_ring *ring, uint64_t *indexp)
         if (left < sizeof input || length > kdp_ring_input_max(ring) || left - sizeof input < length)
             return -1;
         memcpy(&input, ring->raw + (at & mask), sizeof input);
+        if (input.index == 0 || (walked && input.index != *indexp + 1))
+            return -1;
+        walked = true;
         *indexp = input.index;
         at += (sizeof input + length + 7) & ~UINT64_C(7);
     }

@@ -22,6 +22,7 @@ struct kdp_stream_config {
     bool raw_off, tape_off;            /* for comparisons; a plant has both on */
     bool refuse_existing;              /* replay without --append: a directory that has a tape is -KDP_EEXIST */
     uint64_t quota_bytes;              /* of tape and raw together, 0: none */
+    bool lake;                         /* retention of the tape waits for kdp_stream_sealed_floor */
     int64_t tape_keep_ns, raw_keep_ns; /* retention; 0: defaults (2 days, 7 days) */
 };
 
@@ -50,13 +51,17 @@ int kdp_stream_agent_start(struct kdp_stream *stream);
 int kdp_stream_agent_drain(struct kdp_stream *stream);
 /* kdp_stream_blocked: NULL, or why the tape cannot be written at the moment ("no space left on device"). */
 const char *kdp_stream_blocked(const struct kdp_stream *stream);
-/* kdp_stream_failed: 0, or the error that stopped the agent for good (damaged file, I/O error). */
+/* kdp_stream_failed: 0, or the error that stopped the agent for good (damaged file, I/O error), its words kept for the
+ * caller's thread. */
 int kdp_stream_failed(const struct kdp_stream *stream);
 
-/* kdp_stream_close drains, stops the agent, seals, removes ring and DIR/plant, gives the lock back. */
+/* kdp_stream_close drains, stops the agent, seals, removes ring and DIR/plant, gives the lock back.  When the tapes cannot
+ * take what the ring holds (disk full, I/O error) it returns that error and leaves ring and DIR/plant for the next start. */
 int kdp_stream_close(struct kdp_stream *stream);
 
-/* kdp_stream_sealed_floor lets the lake say up to which sequence it has sealed everything; retention keeps what is above. */
+/* kdp_stream_sealed_floor lets the lake say up to which sequence it has sealed everything; with config.lake retention keeps
+ * what is above.  Any thread.  Ages are counted in receive time from the newest input seen, not by the wall clock, so that a
+ * replay of an old recording does not delete what it writes; a replay keeps everything with INT64_MAX. */
 void kdp_stream_sealed_floor(struct kdp_stream *stream, uint64_t seq);
 
 /* kdp_plant_info reads DIR/plant: 0, or -KDP_ENOENT when no plant runs or died there. */
