@@ -167,7 +167,7 @@ bench_simdjson_fields(void *arg, uint64_t count)
     auto *frames = static_cast<bench_frames *>(arg);
     uint64_t sum = 0;
 
-    for (uint64_t i = 0, f = 0; i < count; i++, f = f + 1 < BENCH_FRAMES ? f + 1 : 0)
+    for (uint64_t i = 0, f = 0; i < count; i++, f = f + 1 < frames->count ? f + 1 : 0)
         sum += one_by_fields(frames->data[f], frames->len[f]);
     return sum;
 }
@@ -178,7 +178,7 @@ bench_simdjson_lookup(void *arg, uint64_t count)
     auto *frames = static_cast<bench_frames *>(arg);
     uint64_t sum = 0;
 
-    for (uint64_t i = 0, f = 0; i < count; i++, f = f + 1 < BENCH_FRAMES ? f + 1 : 0)
+    for (uint64_t i = 0, f = 0; i < count; i++, f = f + 1 < frames->count ? f + 1 : 0)
         sum += one_by_lookup(frames->data[f], frames->len[f]);
     return sum;
 }

@@ -233,6 +233,9 @@ KDP_TEST(fast_and_general_agree)
  * see. */
 KDP_TEST(frequent_frames_go_the_fast_way)
 {
+    static const char spaced[] =
+        "{\"type\": \"orderbook_delta\", \"sid\": 2, \"seq\": 41, \"msg\": {\"market_ticker\": \"A\", "
+        "\"price_dollars\": \"0.4350\", \"delta_fp\": \"7.00\", \"side\": \"yes\"}}";
     struct kdp_decoder *decoder = kdpi_decoder_open();
     static const struct form plain = {false, false, false, false};
     static struct kdp_message msg;
@@ -245,5 +248,8 @@ KDP_TEST(frequent_frames_go_the_fast_way)
 
         CHECK(kdpi_decode_fast(decoder, frame, len, &msg));
     }
+    /* as written by json.dumps of Python, which many recorders are made of */
+    CHECK(kdpi_decode_fast(decoder, spaced, strlen(spaced), &msg));
+    CHECK_INT(msg.delta.delta_e2, 700);
     kdpi_decoder_close(decoder);
 }
