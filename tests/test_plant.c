@@ -536,6 +536,12 @@ KDP_TEST(snapshot_without_levels_at_the_close_closes)
     state_is("A", KDP_BOOK_STATE_CLOSED); /* a lost connection takes nothing from a closed market */
     snapshot(1, 1, 1, "B", "", "");
     state_is("B", KDP_BOOK_STATE_LIVE); /* an empty book is not a closed one */
+    snapshot(1, 1, 2, "B", "", "");
+    state_is("B", KDP_BOOK_STATE_LIVE); /* nor is its snapshot twice */
+    delta(1, 1, 3, "B", "yes", "0.4200", "5.00");
+    delta(1, 1, 4, "B", "yes", "0.4200", "-5.00");
+    snapshot(1, 1, 5, "B", "", "");
+    state_is("B", KDP_BOOK_STATE_CLOSED);
 }
 
 KDP_TEST(lifecycle_defines_changes_ticks_and_closes)

@@ -1,6 +1,6 @@
 /* decimal.h - exact decimals: text to scaled integers and back, never through floating point, never rounded.
  *
- * Scales (kalshi-api.md section 5): prices 4 digits (1e-4 dollar), sizes 2 (1e-2 contract), cash 6 (1e-6 dollar). */
+ * Scales (docs/exchange.md section 5): prices 4 digits (1e-4 dollar), sizes 2 (1e-2 contract), cash 6 (1e-6 dollar). */
 #ifndef KDPI_DECIMAL_H
 #define KDPI_DECIMAL_H
 

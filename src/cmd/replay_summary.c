@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "decimal.h"
@@ -44,6 +45,7 @@ kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *pla
 
     kdp_plant_totals(plant, &result->totals);
     kdp_plant_hash(plant, result->hash);
+    kdp_plant_memory(plant, &result->book_bytes, &result->market_bytes);
     for (unsigned i = 0; i < sizeof result->types / sizeof *result->types; i++) {
         struct kdp_replay_type *type = &result->types[i];
 
@@ -166,9 +168,11 @@ print_table(const struct kdp_replay_result *result, const struct kdp_cli *cli, F
 {
     const struct kdp_plant_market **order = calloc(result->market_count + 1u, sizeof *order);
     double seconds = (double)(result->played_ns - result->started_ns) / 1e9;
-    char a[32], b[32], c[32], d[32], e[32], f[32];
+    char a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], d[KDPI_SCREEN_TEXT],
+        e[KDPI_SCREEN_TEXT], f[KDPI_SCREEN_TEXT];
     uint32_t shown = result->market_count < SHOWN_MAX ? result->market_count : SHOWN_MAX;
     size_t width = 6;
+    struct rusage usage;
 
     if (order == NULL)
         return;
@@ -198,6 +202,12 @@ print_table(const struct kdp_replay_result *result, const struct kdp_cli *cli, F
         fprintf(out, "\nrecords    %s   stream hash %s (the input alone decides it)\n", a, result->hash);
     else
         fprintf(out, "\nrecords    %s   no stream hash: the data folder was not empty\n", a);
+    if (result->market_count > 0 && getrusage(RUSAGE_SELF, &usage) == 0) {
+        kdpi_screen_count(a, (result->book_bytes + result->market_bytes) / result->market_count);
+        kdpi_screen_count(b, result->market_count);
+        kdpi_screen_bytes(c, (uint64_t)usage.ru_maxrss * 1024);
+        fprintf(out, "memory     %s bytes a market (%s markets), process %s with its rings\n", a, b, c);
+    }
     fprintf(out, "%-*s  STATE   %12s  %6s  %6s  %12s  %11s  %11s  %8s\n", (int)width, "MARKET", "BID SIZE",
             "BID", "ASK", "ASK SIZE", "LEVELS", "BBO CHANGES", "TRADES");
     for (uint32_t i = 0; i < shown; i++) {

@@ -23,6 +23,7 @@ struct kdp_replay_result {
     int64_t span_ns;               /* receive times of the recording */
     bool fresh;
     char hash[33];
+    size_t book_bytes, market_bytes; /* in use at the end */
     struct kdp_plant_totals totals;
     struct kdp_replay_type types[65];
     unsigned type_count;

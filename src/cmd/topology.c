@@ -49,7 +49,8 @@ wait_for_tape(void *arg)
 static int
 start_sealer(struct kdp_topology *topology, const char *dir)
 {
-    char self[4096], *argv[] = {"kdp", "seal", "--follow", "--data", NULL, NULL};
+    char self[4096], name[] = "kdp", command[] = "seal", follow[] = "--follow", option[] = "--data";
+    char *argv[] = {name, command, follow, option, NULL, NULL};
     posix_spawn_file_actions_t actions;
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     int ends[2], rc;

@@ -1,6 +1,6 @@
 /* message.h - one frame of the exchange, decoded: strict about values, tolerant about what it does not know.
  *
- * Source of every fact: kalshi-api.md section 4.3 (replies), 4.4 (envelope), 4.5-4.8 (channels), 5 (numbers).
+ * Source of every fact: docs/exchange.md section 4.3 (replies), 4.4 (envelope), 4.5-4.8 (channels), 5 (numbers).
  * Texts are slices of the frame, or of the decoder's scratch where the frame had escapes: valid until the next decode
  * with the same decoder or until the frame's memory goes.  One decoder serves one thread; it allocates only in init. */
 #ifndef KDPI_MESSAGE_H

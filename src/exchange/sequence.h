@@ -1,7 +1,7 @@
 /* sequence.h - connections, their subscriptions, and one sequence counter for each.
  *
  * seq counts per (connection, sid) over all markets of the subscription and its control replies
- * (kalshi-api.md 4.4); a new connection starts sids and seqs again, so a subscription belongs to one (line,
+ * (docs/exchange.md 4.4); a new connection starts sids and seqs again, so a subscription belongs to one (line,
  * epoch) and dies with it.  Pure memory, one thread, no allocation after open.  What a gap means for books is
  * the plant's business. */
 #ifndef KDPI_SEQUENCE_H

@@ -220,14 +220,13 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
     item = kdp_instruments_at(plant->instruments, id);
     item->messages++;
     was = item->state;
-    /* at the close the exchange sends a snapshot that nobody asked for with no levels at all */
+    /* at the close the exchange sends a snapshot that nobody asked for with no levels at all, often after the
+     * last orders were cancelled one by one; a repeated first snapshot of a market that never had an order is
+     * none of those */
     if (was == KDP_BOOK_STATE_STALE || was == KDP_BOOK_STATE_RECOVERING || msg->has_id)
         reason = KDP_REASON_RECOVERY;
-    else if (msg->snapshot.count == 0 && (was == KDP_BOOK_STATE_CLOSED || was == KDP_BOOK_STATE_LIVE) &&
-             item->sub == kdp_sub_index(plant->lines, sub) + 1 &&
-             (was == KDP_BOOK_STATE_CLOSED ||
-              kdp_book_level_count(item->book, KDP_SIDE_YES) + kdp_book_level_count(item->book, KDP_SIDE_NO) >
-                  0))
+    else if (msg->snapshot.count == 0 && item->sub == kdp_sub_index(plant->lines, sub) + 1 &&
+             (was == KDP_BOOK_STATE_CLOSED || (was == KDP_BOOK_STATE_LIVE && item->bbo_changes > 0)))
         reason = KDP_REASON_CLOSE;
     if (item->sub != kdp_sub_index(plant->lines, sub) + 1) {
         if (item->sub !=

@@ -415,7 +415,7 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
         if (sub != NULL)
             sub_ends(plant, sub, KDP_REASON_UNSUBSCRIBED, msg.seq);
         break;
-    case KDP_MESSAGE_ERROR: /* 25 and 10 end the subscription, kalshi-api.md 4.3 */
+    case KDP_MESSAGE_ERROR: /* 25 and 10 end the subscription, docs/exchange.md 4.3 */
         if (sub != NULL && (msg.error.code == 25 || msg.error.code == 10))
             sub_ends(plant, sub, msg.error.code == 25 ? KDP_REASON_OVERFLOW : KDP_REASON_CHANNEL_ERROR,
                      msg.seq);
@@ -584,6 +584,13 @@ kdp_plant_market_at(const struct kdp_plant *plant, uint32_t index, struct kdp_pl
         market->ask_size_total_e2 = kdp_book_size_total(item->book, KDP_SIDE_NO);
     }
     return true;
+}
+
+void
+kdp_plant_memory(const struct kdp_plant *plant, size_t *booksp, size_t *marketsp)
+{
+    *booksp = kdp_book_pool_used(plant->pool);
+    *marketsp = kdp_instruments_used(plant->instruments);
 }
 
 void

@@ -64,6 +64,8 @@ void kdp_plant_totals(const struct kdp_plant *plant, struct kdp_plant_totals *to
 const char *kdp_plant_type_at(const struct kdp_plant *plant, unsigned index, uint64_t *countp);
 /* kdp_plant_market_at lists markets by id: false past the end. */
 bool kdp_plant_market_at(const struct kdp_plant *plant, uint32_t index, struct kdp_plant_market *market);
+/* kdp_plant_memory gives the bytes in use by books and by what is kept of markets (names, terms, counts). */
+void kdp_plant_memory(const struct kdp_plant *plant, size_t *booksp, size_t *marketsp);
 /* kdp_plant_hash gives the stream hash so far, 32 hex digits and NUL. */
 void kdp_plant_hash(const struct kdp_plant *plant, char out[33]);
 
