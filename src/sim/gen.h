@@ -2,7 +2,7 @@
  *
  * A state machine with a virtual clock: it holds a true order book for every market, moves prices, trades,
  * opens, closes and settles markets, and writes what the real exchange would send to a client with some
- * connections (kalshi-api.md sections 4, 5, 6 and 10).  kdp_gen_next gives the next frame and the time at
+ * connections (docs/exchange.md sections 4, 5, 6 and 10).  kdp_gen_next gives the next frame and the time at
  * which it would arrive; no clock or file is read, no floating point is used.  Faults, when asked for, happen
  * between the exchange and the client: the generator also keeps the books as a client must have them after
  * exactly the frames that were given out (kdp_gen_market_at).
