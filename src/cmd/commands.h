@@ -8,6 +8,7 @@ int kdp_cmd_complete(struct kdp_cli *cli);
 int kdp_cmd_completion(struct kdp_cli *cli);
 int kdp_cmd_config(struct kdp_cli *cli);
 int kdp_cmd_gen(struct kdp_cli *cli);
+int kdp_cmd_replay(struct kdp_cli *cli);
 int kdp_cmd_schema(struct kdp_cli *cli);
 int kdp_cmd_version(struct kdp_cli *cli);
 

@@ -25,7 +25,7 @@ hash_of() { printf '%s' "$out" | sed -n 's/.*"stream_hash":"\([0-9a-f]*\)".*/\1/
 make_session s.jsonl
 kdp replay --input s.jsonl --data d1 --summary json
 exits 0
-prints '"frames":13'
+prints '"frames":12'
 prints '"malformed":0,"gaps":1,"connections":1'
 prints '{"ticker":"KXA-1","state":"live","yes_bid":"0.4200","yes_bid_size":"10.00","yes_ask":"0.4400","yes_ask_size":"5.00","bid_levels":1,"ask_levels":1,"bid_size_total":"10.00","ask_size_total":"5.00"'
 prints '{"ticker":"KXB-1","state":"closed","yes_bid":null,"yes_bid_size":null'
