@@ -3,8 +3,13 @@
 #include "cli_private.h"
 #include "commands.h"
 #include "error.h"
+#include "kdp/reader.h"
+#include "lake_table.h"
+#include "record.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char bash_script[] = "# bash completion of kdp: eval \"$(kdp completion bash)\"\n"
                                   "_kdp() {\n"
@@ -101,6 +106,57 @@ offer_choices(const struct kdp_setting *setting, const char *prefix)
     }
 }
 
+#define TICKERS_MAX 1000u /* more than this nobody reads, and a shell takes long to sort */
+
+/* The tickers of the data folder that the words name; a folder that cannot be read offers none. */
+static void
+offer_tickers(const char *const *words, unsigned count, const char *prefix)
+{
+    const char *dir = getenv("KDP_DATA"), *ticker;
+    struct kdp_reader *reader;
+    unsigned offered = 0;
+
+    if (dir == NULL || *dir == '\0')
+        dir = kdpi_setting_find("data")->fallback;
+    for (unsigned i = 1; i < count; i++) {
+        if (strncmp(words[i], "--data=", 7) == 0)
+            dir = words[i] + 7;
+        else if (strcmp(words[i - 1], "--data") == 0)
+            dir = words[i];
+    }
+    if (access(dir, R_OK | X_OK) != 0 || kdp_reader_open(&reader, dir, "now", 0) != 0)
+        return;
+    for (uint32_t id = 1; id <= kdp_reader_instrument_max(reader) && offered < TICKERS_MAX; id++) {
+        ticker = kdp_reader_ticker(reader, id);
+        if (ticker != NULL && strncmp(ticker, prefix, strlen(prefix)) == 0) {
+            puts(ticker);
+            offered++;
+        }
+    }
+    kdp_reader_close(reader);
+}
+
+static void
+offer_tables(const char *prefix)
+{
+    unsigned count;
+    const struct kdp_lake_table *tables = kdp_lake_tables(&count);
+
+    for (unsigned i = 0; i < count; i++)
+        offer(prefix, tables[i].name);
+}
+
+static void
+offer_types(const char *prefix)
+{
+    for (unsigned id = 1; id <= KDP_TEMPLATE_MAX; id++) {
+        const struct kdp_record_desc *desc = kdpi_record_desc(id);
+
+        if (desc != NULL)
+            offer(prefix, desc->name);
+    }
+}
+
 /* The words typed so far, the last one unfinished: "COMMAND ... PREFIX". */
 int
 kdp_cmd_complete(struct kdp_cli *cli)
@@ -122,8 +178,14 @@ kdp_cmd_complete(struct kdp_cli *cli)
     if (setting != NULL && setting->type != KDP_SETTING_SWITCH && kdp_command_takes(command, setting)) {
         if (setting->type == KDP_SETTING_CHOICE || setting->type == KDP_SETTING_PLACE)
             offer_choices(setting, prefix);
+        else if (strcmp(setting->name, "ticker") == 0)
+            offer_tickers(words, count - 2, prefix);
+        else if (strcmp(setting->name, "types") == 0)
+            offer_types(prefix);
         return KDP_EXIT_DONE;
     }
+    if (strcmp(command->name, "schema") == 0)
+        offer_tables(prefix);
     if (strcmp(command->name, "completion") == 0) {
         offer(prefix, "bash");
         offer(prefix, "zsh");

@@ -18,6 +18,17 @@ is "$(words config --format c)" 'csv '
 is "$(words completion '')" 'bash fish zsh '
 is "$(words nonsense --)" ''
 
+has "$(words schema o)" 'orderbook_deltas'
+if [[ $(words '') == *' tap '* && $(words '') == *' replay '* ]]; then
+    printf '%s\n' '{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXDEMO-26DEC01-T3","yes_dollars":[["0.4000","10.00"]]}}' >one.jsonl
+    "$KDP" replay --input one.jsonl --data there --no-lake >/dev/null 2>&1 || wrong 'replay failed'
+    is "$(words tap --data there --ticker KX)" 'KXDEMO-26DEC01-T3 '
+    is "$(words tap --data=there --ticker KX)" 'KXDEMO-26DEC01-T3 '
+    is "$(KDP_DATA=there words tap --ticker KXN)" ''
+    has "$(words tap --types '')" 'bbo'
+    is "$(words tap --data absent --ticker K)" ''
+fi
+
 # bash itself: complete "kdp config --form"
 mkdir bin; ln -s "$KDP" bin/kdp
 reply=$(PATH=$PWD/bin:$PATH bash -c 'eval "$(kdp completion bash)"; COMP_WORDS=(kdp config --form); COMP_CWORD=2; _kdp; echo "${COMPREPLY[*]}"')
