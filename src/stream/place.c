@@ -21,7 +21,8 @@ kdpi_place_parse(const char *text, struct kdp_place *place)
         place->kind = text[0] == 'n' ? KDP_PLACE_NOW : KDP_PLACE_END;
         return 0;
     }
-    if (strncmp(text, "seq:", 4) == 0 && len > 4 && len < 4 + 20 && strspn(text + 4, "0123456789") == len - 4) {
+    if (strncmp(text, "seq:", 4) == 0 && len > 4 && len < 4 + 20 &&
+        strspn(text + 4, "0123456789") == len - 4) {
         place->kind = KDP_PLACE_SEQ;
         place->seq = strtoull(text + 4, NULL, 10);
         return 0;

@@ -1,9 +1,10 @@
 /* reader.c - one reader over the whole stream: tape first, then the ring.
  *
- * Where a record is read from follows from its number alone: the tape has it, or else the ring has it.  What the ring has
- * lost the tape has, since the ring's writer waits for the tape agent; so a reader that was overtaken asks the tape again,
- * and one that comes to the tape's end asks the ring.  DIR/plant is looked at now and then to find a plant that began or
- * ended; all that a plant published is on the tape before the next one makes its ring. */
+ * Where a record is read from follows from its number alone: the tape has it, or else the ring has it.  What
+ * the ring has lost the tape has, since the ring's writer waits for the tape agent; so a reader that was
+ * overtaken asks the tape again, and one that comes to the tape's end asks the ring.  DIR/plant is looked at
+ * now and then to find a plant that began or ended; all that a plant published is on the tape before the next
+ * one makes its ring. */
 #include "kdp/reader.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@
 #include "tape_format.h"
 
 #define PLANT_CHECK_NS (100 * KDP_NS_PER_MS)
-#define ANY UINT64_C(0)    /* next_seq of a reader that takes whatever comes first */
-#define SEAM_TRIES 500     /* of SEAM_NAP_NS each: how long the tape may lag behind what the ring gave up */
+#define ANY UINT64_C(0) /* next_seq of a reader that takes whatever comes first */
+#define SEAM_TRIES 500  /* of SEAM_NAP_NS each: how long the tape may lag behind what the ring gave up */
 #define SEAM_NAP_NS 200000
 
 struct kdp_reader {
@@ -47,10 +48,11 @@ struct kdp_reader {
     uint64_t overruns;
 
     struct kdpi_dict dict;
-    uint64_t dict_below, dict_newest; /* numbers of segments: those below are still to be asked; the newest asked */
-    uint64_t dict_last_seq;           /* where the tape ended then */
-    uint64_t ring_learnt; /* definitions in the ring up to this sequence are known */
-    int pending; /* an error met while waiting, for next to tell */
+    uint64_t dict_below,
+        dict_newest;        /* numbers of segments: those below are still to be asked; the newest asked */
+    uint64_t dict_last_seq; /* where the tape ended then */
+    uint64_t ring_learnt;   /* definitions in the ring up to this sequence are known */
+    int pending;            /* an error met while waiting, for next to tell */
     char pending_text[1024], pending_hint[512];
     uint64_t buf[KDP_RECORD_MAX / 8];
 };
@@ -81,7 +83,8 @@ nap(int64_t ns)
     nanosleep(&span, NULL);
 }
 
-/* ---- the plant --------------------------------------------------------------------------------------------------- */
+/* ---- the plant
+ * --------------------------------------------------------------------------------------------------- */
 
 static void
 leave_ring(struct kdp_reader *reader)
@@ -92,8 +95,8 @@ leave_ring(struct kdp_reader *reader)
     reader->ring_learnt = 0;
 }
 
-/* Looks whether a plant runs, at most every PLANT_CHECK_NS: true when the ring is another one than before.  The ring of a
- * run that was killed stays in use: what it holds beyond the tape is still to come. */
+/* Looks whether a plant runs, at most every PLANT_CHECK_NS: true when the ring is another one than before.
+ * The ring of a run that was killed stays in use: what it holds beyond the tape is still to come. */
 static bool
 look_for_plant(struct kdp_reader *reader, bool now)
 {
@@ -136,7 +139,8 @@ limit_of(const struct kdp_reader *reader)
     return reader->plant_runs ? 0 : UINT64_MAX; /* a plant that ended synced its tape */
 }
 
-/* ---- the tape ---------------------------------------------------------------------------------------------------- */
+/* ---- the tape
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Sequences that cannot be had any more: says so once and goes on behind them. */
 static int
@@ -152,16 +156,18 @@ static int
 step_over(struct kdp_reader *reader, size_t index)
 {
     const struct kdp_tape_block *block = kdp_tape_block_at(reader->tape, index);
-    uint64_t first, last, from = reader->next_seq;
+    struct kdp_tape_segment segment;
+    uint64_t first, last;
 
-    if (index == 0)
-        return gone(reader, from, block->first_seq - 1, "the tape begins later (retention)");
+    if (kdp_tape_segment_at(reader->tape, 0, &segment) && index == 0 && reader->next_seq < segment.first_seq)
+        return gone(reader, reader->next_seq, segment.first_seq - 1, "the tape begins later (retention)");
     reader->next_seq = block->first_seq;
     switch (kdp_tape_gap(reader->tape, index, &first, &last)) {
     case KDP_TAPE_GAP_LOST:
         return kdpi_tape_lost(reader->tape, index, first, last);
     case KDP_TAPE_GAP_NOTED:
-        return kdpi_fail(KDP_ERANGE, "sequences %llu to %llu cannot be had: %s: lost, as kdp tape repair noted",
+        return kdpi_fail(KDP_ERANGE,
+                         "sequences %llu to %llu cannot be had: %s: lost, as kdp tape repair noted",
                          (unsigned long long)first, (unsigned long long)last, reader->dir);
     case KDP_TAPE_GAP_UNUSED: /* never given out; the block's first record says so */
     case KDP_TAPE_GAP_NONE:
@@ -218,7 +224,8 @@ enter_block(struct kdp_reader *reader, size_t index, uint64_t limit)
     return 1;
 }
 
-/* 1: a run is there, 0: the tape ends before next_seq (*endp) or may not be read further yet, negative: error. */
+/* 1: a run is there, 0: the tape ends before next_seq (*endp) or may not be read further yet, negative:
+ * error. */
 static int
 from_tape(struct kdp_reader *reader, bool *endp)
 {
@@ -234,8 +241,12 @@ from_tape(struct kdp_reader *reader, bool *endp)
             return enter_block(reader, index, limit);
         if (block->first_seq > limit)
             return 0;
-        if (reader->next_seq == ANY)
-            reader->next_seq = block->first_seq;
+        if (reader->next_seq == ANY) {
+            struct kdp_tape_segment segment;
+
+            kdp_tape_segment_at(reader->tape, 0, &segment);
+            reader->next_seq = segment.first_seq;
+        }
         if (block->first_seq > reader->next_seq) {
             rc = step_over(reader, index);
             if (rc != 0)
@@ -253,14 +264,18 @@ from_tape(struct kdp_reader *reader, bool *endp)
         if (block->recv_running_max_ns >= reader->skip_ns)
             reader->skip_ns = KDP_TIME_NULL;
     }
+    if (reader->next_seq != ANY && reader->next_seq <= kdp_tape_last_seq(reader->tape))
+        return gone(reader, reader->next_seq, kdp_tape_last_seq(reader->tape),
+                    "lost, as kdp tape repair noted");
     *endp = true;
     return 0;
 }
 
-/* ---- the seam ---------------------------------------------------------------------------------------------------- */
+/* ---- the seam
+ * ---------------------------------------------------------------------------------------------------- */
 
-/* The tape ended before next_seq.  1: the cursor stands in the ring, 0: nothing there, -KDP_EOVERRUN: it was on the ring
- * and is on the tape by now. */
+/* The tape ended before next_seq.  1: the cursor stands in the ring, 0: nothing there, -KDP_EOVERRUN: it was
+ * on the ring and is on the tape by now. */
 static int
 enter_ring(struct kdp_reader *reader)
 {
@@ -310,7 +325,8 @@ find_source(struct kdp_reader *reader)
         if (rc > 0)
             continue;
         if (reader->next_seq < kdp_ring_start_seq(reader->ring)) {
-            /* all of the runs before was on the tape before this ring was made: the rest was never given out */
+            /* all of the runs before was on the tape before this ring was made: the rest was never given out
+             */
             reader->next_seq = kdp_ring_start_seq(reader->ring);
             continue;
         }
@@ -320,7 +336,9 @@ find_source(struct kdp_reader *reader)
     }
     /* no tape agent takes this ring's records (benches), or the tape was removed under it */
     rc = kdp_tape_block_count(reader->tape) > 0 && kdp_tape_last_seq(reader->tape) >= reader->next_seq;
-    return rc ? 0 : gone(reader, reader->next_seq, kdp_ring_tail_seq(reader->ring), "neither in the ring nor on the tape");
+    return rc ? 0
+              : gone(reader, reader->next_seq, kdp_ring_tail_seq(reader->ring),
+                     "neither in the ring nor on the tape");
 }
 
 /* One record of the ring into buf: its size, 0, or -KDP_EOVERRUN after leaving the ring. */
@@ -342,7 +360,8 @@ from_ring(struct kdp_reader *reader)
     return rc;
 }
 
-/* ---- records ----------------------------------------------------------------------------------------------------- */
+/* ---- records
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void
 learn(struct kdp_reader *reader, const void *record, size_t size)
@@ -368,7 +387,7 @@ counts(struct kdp_reader *reader, const void *record)
 static int
 tell_pending(struct kdp_reader *reader)
 {
-    int rc = kdpi_fail((enum kdp_error)-reader->pending, "%s", reader->pending_text);
+    int rc = kdpi_fail((enum kdp_error) - reader->pending, "%s", reader->pending_text);
 
     if (reader->pending_hint[0] != '\0')
         kdpi_hint("%s", reader->pending_hint);
@@ -502,7 +521,8 @@ kdp_reader_wait(struct kdp_reader *reader, int timeout_ms)
     }
 }
 
-/* ---- opening and seeking ----------------------------------------------------------------------------------------- */
+/* ---- opening and seeking
+ * ----------------------------------------------------------------------------------------- */
 
 static int
 open_at(struct kdp_reader **readerp, const char *dir, const struct kdp_place *place, unsigned flags)
@@ -551,7 +571,8 @@ open_at(struct kdp_reader **readerp, const char *dir, const struct kdp_place *pl
         if (index < kdp_tape_block_count(reader->tape))
             reader->next_seq = kdp_tape_block_at(reader->tape, index)->first_seq;
         else
-            reader->next_seq = kdp_tape_last_seq(reader->tape) == 0 ? ANY : kdp_tape_last_seq(reader->tape) + 1;
+            reader->next_seq =
+                kdp_tape_last_seq(reader->tape) == 0 ? ANY : kdp_tape_last_seq(reader->tape) + 1;
         reader->skip_ns = place->ns;
         break;
     }
@@ -637,7 +658,8 @@ kdp_reader_oldest(struct kdp_reader *reader)
     if (reader->at >= reader->end)
         kdp_tape_refresh(reader->tape);
     first = kdp_tape_first_seq(reader->tape);
-    if (first == 0 && reader->ring != NULL && kdp_ring_head_seq(reader->ring) >= kdp_ring_start_seq(reader->ring))
+    if (first == 0 && reader->ring != NULL &&
+        kdp_ring_head_seq(reader->ring) >= kdp_ring_start_seq(reader->ring))
         first = kdp_ring_tail_seq(reader->ring);
     return first;
 }
@@ -648,7 +670,8 @@ kdp_reader_overruns(const struct kdp_reader *reader)
     return reader->overruns;
 }
 
-/* ---- instruments ------------------------------------------------------------------------------------------------- */
+/* ---- instruments
+ * ------------------------------------------------------------------------------------------------- */
 
 /* Definitions in the ring that the tape does not have yet, or not when its dictionary was read. */
 static void
@@ -694,7 +717,8 @@ learn_from_tape(struct kdp_reader *reader, uint32_t id)
     if (newest != 0)
         reader->dict_newest = newest;
     reader->dict_last_seq = last;
-    /* a damaged dictionary is passed over: others may know the id, and the damage is told where its records are read */
+    /* a damaged dictionary is passed over: others may know the id, and the damage is told where its records
+     * are read */
     while (reader->dict_below != 0 && (id == 0 || kdpi_dict_find(&reader->dict, id) == NULL))
         if (kdpi_tape_dictionary(reader->tape, &reader->dict_below, &reader->dict) == 0)
             reader->dict_below = 0;

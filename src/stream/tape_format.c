@@ -100,7 +100,8 @@ kdpi_tape_trailer_fault(const struct kdpi_tape_trailer *trailer, uint64_t number
             room ||
         trailer->dictionary_bytes % 8 != 0 || trailer->dictionary_count > trailer->dictionary_bytes / 8)
         return "impossible lengths in the trailer";
-    if (trailer->repaired > 1 || trailer->last_seq > SEQ_MAX || (trailer->index_count == 0) != (trailer->records == 0))
+    if (trailer->repaired > 1 || trailer->last_seq > SEQ_MAX ||
+        (trailer->index_count == 0) != (trailer->records == 0))
         return "impossible sequence numbers in the trailer";
     return NULL;
 }

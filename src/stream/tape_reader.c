@@ -18,9 +18,9 @@ struct kdp_tape {
     char dir[KDPI_TAPE_PATH], folder[KDPI_TAPE_PATH];
     struct kdpi_segment **segments; /* pointers: entries hand out their addresses */
     size_t segment_count, segment_room;
-    size_t *starts;      /* index of each segment's first block; one more entry than segments */
-    size_t loaded;       /* block loaded last, NONE: none */
-    size_t loaded_where; /* its segment */
+    size_t *starts;            /* index of each segment's first block; one more entry than segments */
+    size_t loaded;             /* block loaded last, NONE: none */
+    size_t loaded_where;       /* its segment */
     uint8_t *buffer, *entries; /* for payloads, and for dictionary blocks */
 };
 
@@ -379,54 +379,69 @@ noted(const struct kdp_tape *tape, size_t from, size_t to, uint64_t first, uint6
 enum kdp_tape_gap
 kdp_tape_gap(const struct kdp_tape *tape, size_t index, uint64_t *firstp, uint64_t *lastp)
 {
-    size_t where, before;
     const struct kdp_tape_block *block = kdp_tape_block_at(tape, index), *previous;
-    uint64_t first, last;
+    size_t where = segment_of(tape, index), before = 0;
+    uint64_t first = tape->segments[0]->first_seq, last;
 
-    if (index == 0)
-        return KDP_TAPE_GAP_NONE; /* the tape begins somewhere */
-    previous = kdp_tape_block_at(tape, index - 1);
-    if (block->count == 0 || previous->count == 0)
-        return KDP_TAPE_GAP_NONE; /* unreadable: load says so */
-    first = previous->first_seq + previous->count;
-    if (block->first_seq <= first)
+    if (index > 0) {
+        previous = kdp_tape_block_at(tape, index - 1);
+        if (previous->count == 0)
+            return KDP_TAPE_GAP_NONE; /* unreadable: load says so */
+        before = segment_of(tape, index - 1);
+        first = previous->first_seq + previous->count;
+    } /* else the tape begins somewhere, and its first header says where */
+    if (block->count == 0 || first == 0 || block->first_seq <= first)
         return KDP_TAPE_GAP_NONE;
     last = block->first_seq - 1;
-    where = segment_of(tape, index);
-    before = segment_of(tape, index - 1);
     *firstp = first;
     *lastp = last;
-    if (where == before)
-        return noted(tape, where, where, first, last) ? KDP_TAPE_GAP_NOTED : KDP_TAPE_GAP_LOST;
-    /* a segment's header says where the one before it ended: from there to its own first number none was
-     * given out */
-    if (block->first_seq == tape->segments[where]->first_seq) {
-        if (tape->segments[where]->previous_last_seq < first)
+    if (index == tape->starts[where]) {
+        /* a segment's header says where the one before it ended: from there to its own first number none was
+         * given out */
+        uint64_t unused = tape->segments[where]->previous_last_seq + 1,
+                 begins = tape->segments[where]->first_seq;
+        bool lost_before = unused > first, lost_after = begins <= last;
+
+        if (!lost_before && !lost_after)
             return KDP_TAPE_GAP_UNUSED;
-        *lastp = last = tape->segments[where]->previous_last_seq;
+        if (!lost_before && begins > first)
+            *firstp = begins;
+        if (!lost_after && unused <= last)
+            *lastp = unused - 1;
     }
-    return noted(tape, before, where, first, last) ? KDP_TAPE_GAP_NOTED : KDP_TAPE_GAP_LOST;
+    return noted(tape, before, where, *firstp, *lastp) ? KDP_TAPE_GAP_NOTED : KDP_TAPE_GAP_LOST;
 }
 
 int
 kdpi_tape_lost(const struct kdp_tape *tape, size_t index, uint64_t first, uint64_t last)
 {
-    size_t where = segment_of(tape, index), before = segment_of(tape, index - 1);
+    size_t where = segment_of(tape, index), before = index > 0 ? segment_of(tape, index - 1) : 0;
     const struct kdpi_segment *segment = tape->segments[where], *previous = tape->segments[before];
-    const struct kdp_tape_block *block = kdp_tape_block_at(tape, index - 1);
-    unsigned long long a = (unsigned long long)first, b = (unsigned long long)last;
+    unsigned long long a = (unsigned long long)first, b = (unsigned long long)last,
+                       offset = KDPI_TAPE_HEADER_BYTES;
     int rc;
 
-    if (where == before)
+    if (where == before) {
+        if (index > tape->starts[where]) {
+            const struct kdp_tape_block *block = kdp_tape_block_at(tape, index - 1);
+
+            offset = block->offset + KDPI_TAPE_BLOCK_HEAD_BYTES + block->bytes;
+        }
         rc = kdpi_fail(KDP_ECHECKSUM, "bad checksum: %s: byte %llu, sequences %llu to %llu", segment->path,
-                       (unsigned long long)(block->offset + KDPI_TAPE_BLOCK_HEAD_BYTES + block->bytes), a, b);
-    else if (before + 1 == where && previous->number + 1 < segment->number)
+                       offset, a, b);
+    } else if (first >= segment->first_seq) {
+        rc = kdpi_fail(KDP_ECHECKSUM, "bad checksum: %s: byte %llu, sequences %llu to %llu", segment->path,
+                       offset, a, b);
+    } else if (before + 1 == where && previous->number + 1 < segment->number) {
         rc = kdpi_fail(KDP_ENOENT, "segment missing: %s/%08llu.seg%s: sequences %llu to %llu", tape->folder,
                        (unsigned long long)previous->number + 1,
                        previous->number + 2 < segment->number ? " and later ones" : "", a, b);
-    else
+    } else {
+        if (index > 0 && before + 1 < where)
+            previous = tape->segments[before + 1];
         rc = kdpi_fail(KDP_ECHECKSUM, "bad checksum: %s: ends too early, sequences %llu to %llu",
-                       before + 1 < where ? tape->segments[before + 1]->path : previous->path, a, b);
+                       previous->path, a, b);
+    }
     kdpi_tape_hint(tape->folder);
     return rc;
 }
@@ -436,7 +451,7 @@ kdpi_tape_lost(const struct kdp_tape *tape, size_t index, uint64_t first, uint64
 static int
 check_passed(struct kdp_tape *tape, size_t from, size_t index)
 {
-    for (size_t i = from + 1; i <= index; i++) {
+    for (size_t i = from == NONE ? 0 : from + 1; i <= index; i++) {
         size_t where = segment_of(tape, i);
         uint64_t first, last;
 
@@ -471,7 +486,7 @@ kdp_tape_load(struct kdp_tape *tape, size_t index, const void **recordsp)
 {
     *recordsp = NULL;
     KDP_ASSERT(index < kdp_tape_block_count(tape));
-    if (tape->loaded != NONE && index > tape->loaded) {
+    if (tape->loaded != NONE ? index > tape->loaded : index == 0) {
         int rc = check_passed(tape, tape->loaded, index);
 
         if (rc != 0)

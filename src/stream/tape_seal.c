@@ -135,7 +135,6 @@ struct survey { /* of an unsealed segment */
     uint64_t records, last_seq;
     int64_t recv_running_max_ns;
     uint64_t family_count[4];
-    uint64_t session;
 };
 
 static int
@@ -169,8 +168,6 @@ survey_block(void *arg, const struct kdpi_tape_block_head *head)
     struct survey *survey = arg;
     int rc;
 
-    survey->session = head->session;
-    memcpy(survey->family_count, head->family_count, sizeof survey->family_count);
     if (head->kind == KDPI_TAPE_KIND_DICTIONARY) {
         rc = kdpi_tape_pread(survey->scan.fd, survey->scan.buffer, head->bytes, head->offset + sizeof *head,
                              survey->scan.path);
@@ -191,6 +188,7 @@ survey_block(void *arg, const struct kdpi_tape_block_head *head)
         survey->block_room = room;
     }
     kdpi_tape_block_of(head, &survey->blocks[survey->block_count++]);
+    memcpy(survey->family_count, head->family_count, sizeof survey->family_count);
     survey->records += head->count;
     survey->last_seq = head->first_seq + head->count - 1;
     survey->recv_running_max_ns = head->recv_running_max_ns;
