@@ -176,6 +176,49 @@ run_single(void *arg, uint64_t count)
     return sum;
 }
 
+/* A recording's line, {"recv_ns","conn","raw"}, taken apart: reading and unescaping what kdpi_decode gets. */
+static uint64_t
+run_wrapped(void *arg, uint64_t count)
+{
+    static struct kdp_json_keys keys;
+    static char scratch[8192];
+    const struct single *single = arg;
+    struct kdp_json json;
+    struct kdp_text key, raw;
+    int64_t recv_ns = 0;
+    uint64_t sum = 0;
+
+    kdpi_json_init(&json, &keys, scratch, sizeof scratch);
+    for (uint64_t i = 0; i < count; i++) {
+        kdpi_json_begin(&json, single->frame, single->len);
+        kdpi_json_object(&json);
+        while (kdpi_json_member(&json, &key)) {
+            if (kdpi_text_is(key, "recv_ns"))
+                kdpi_json_int64(&json, &recv_ns);
+            else if (kdpi_text_is(key, "raw") && kdpi_json_string(&json, &raw))
+                sum += raw.len;
+        }
+        if (!kdpi_json_end(&json))
+            exit(1);
+        sum += (uint64_t)recv_ns;
+    }
+    return sum;
+}
+
+static void
+wrap(struct single *line, const char *frame)
+{
+    line->len = (size_t)snprintf(line->frame, sizeof line->frame,
+                                 "{\"recv_ns\":1795183387415616128,\"conn\":1,\"raw\":\"");
+    for (; *frame != '\0'; frame++) {
+        if (*frame == '"')
+            line->frame[line->len++] = '\\';
+        line->frame[line->len++] = *frame;
+    }
+    line->frame[line->len++] = '"';
+    line->frame[line->len++] = '}';
+}
+
 static void
 levels(struct single *single, const char *name)
 {
@@ -194,9 +237,10 @@ others(const struct bench_frames *frames)
 {
     static struct single delta = {"parse_delta_general", true, 0, ""},
                          ticker = {"parse_ticker", false, 0, ""}, trade = {"parse_trade", false, 0, ""},
-                         snapshot = {"parse_snapshot_62_levels", false, 0, ""};
-    static struct bench_contestant all[4];
-    struct single *const singles[4] = {&delta, &ticker, &trade, &snapshot};
+                         snapshot = {"parse_snapshot_62_levels", false, 0, ""},
+                         line = {"parse_wrapped_line", false, 0, ""};
+    static struct bench_contestant all[5];
+    struct single *const singles[5] = {&delta, &ticker, &trade, &snapshot, &line};
 
     delta.len = frames->len[0];
     memcpy(delta.frame, frames->data[0], delta.len);
@@ -225,9 +269,11 @@ others(const struct bench_frames *frames)
     levels(&snapshot, "yes_dollars_fp");
     levels(&snapshot, "no_dollars_fp");
     snapshot.len += (size_t)snprintf(snapshot.frame + snapshot.len, 3, "}}");
-    for (unsigned i = 0; i < 4; i++)
-        all[i] = (struct bench_contestant){.name = singles[i]->name, .run = run_single, .arg = singles[i]};
-    bench_compare(all, 4, 2000);
+    wrap(&line, frames->data[0]);
+    for (unsigned i = 0; i < 5; i++)
+        all[i] = (struct bench_contestant){
+            .name = singles[i]->name, .run = i < 4 ? run_single : run_wrapped, .arg = singles[i]};
+    bench_compare(all, 5, 2000);
 }
 
 int

@@ -361,6 +361,54 @@ KDP_TEST(texts_are_unescaped_only_when_they_have_escapes)
     CHECK(!kdpi_json_member(&json, &key) && kdpi_json_end(&json));
 }
 
+/* Blocks of 16 and windows of 64 bytes: each special piece at each place, and a frame escaped whole, against
+ * a byte-wise reading. */
+KDP_TEST(escapes_are_found_at_every_place)
+{
+    static const char *const pieces[][2] = {{"\\\"", "\""},
+                                            {"\\\\", "\\"},
+                                            {"\\/", "/"},
+                                            {"\\n", "\n"},
+                                            {"\\u0041", "A"},
+                                            {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
+                                            {"\xc3\xa9", "\xc3\xa9"},
+                                            {"\\\"\\\\\\\"", "\"\\\""},
+                                            {"\\\\\\\\\\\\", "\\\\\\"}};
+    const size_t n = sizeof pieces / sizeof pieces[0];
+    uint64_t seed = kdp_test_seed();
+
+    for (unsigned round = 0; round < 20000; round++) {
+        char text[700] = "\"", want[700];
+        size_t len = 1, want_len = 0;
+        unsigned plain = 1 + (unsigned)(kdp_test_random(&seed) % 40);
+        struct kdp_json json;
+        struct kdp_text got;
+        char *copy;
+
+        while (len < 80 + round % 400) {
+            uint64_t r = kdp_test_random(&seed);
+
+            if (r % plain == 0) {
+                const char *const *piece = pieces[r / 64 % n];
+
+                len += (size_t)snprintf(text + len, sizeof text - len, "%s", piece[0]);
+                want_len += (size_t)snprintf(want + want_len, sizeof want - want_len, "%s", piece[1]);
+            } else {
+                text[len++] = want[want_len++] = (char)('a' + r / 64 % 26);
+            }
+        }
+        text[len++] = '"';
+        copy = exact(text, len);
+        kdpi_json_init(&json, &keys, scratch, round % 3 == 0 ? want_len + 4 : sizeof scratch);
+        kdpi_json_begin(&json, copy, len);
+        if (!kdpi_json_string(&json, &got) || got.len != want_len || memcmp(got.data, want, want_len) != 0)
+            kdp_test_fail(__FILE__, __LINE__, "%.*s: %s, %.*s", (int)len, text, json.why, (int)got.len,
+                          got.data);
+        CHECK(kdpi_json_end(&json));
+        free(copy);
+    }
+}
+
 KDP_TEST(a_full_scratch_is_a_refusal)
 {
     static const char text[] = "[\"01234567\\n\",\"abcdefgh\\n\"]";

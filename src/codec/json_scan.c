@@ -102,6 +102,41 @@ escape_length(const char *p, const char *end, enum kdp_refusal *refusalp, const 
     return unit >= 0xdc00 && unit <= 0xdfff ? 12 : 0;
 }
 
+/* One byte at p that ends a plain run is stepped over: an escape or a UTF-8 sequence, or it is refused. */
+static const char *
+step_special(struct kdp_json *json, const char *p, bool *escapedp)
+{
+    const char *end = json->end;
+    size_t len;
+
+    if (*p == '\\') {
+        enum kdp_refusal refusal;
+        const char *why;
+
+        len = escape_length(p, end, &refusal, &why);
+        if (len == 0) {
+            kdpi_json_refuse(json, refusal,
+                             (size_t)((refusal == KDP_REFUSAL_TRUNCATED ? end : p) - json->text), why);
+            return NULL;
+        }
+        *escapedp = true;
+        return p + len;
+    }
+    if ((unsigned char)*p < 0x20) {
+        kdpi_json_refuse(json, KDP_REFUSAL_CONTROL, (size_t)(p - json->text),
+                         "a control character must be escaped");
+        return NULL;
+    }
+    len = utf8_sequence((const unsigned char *)p, (size_t)(end - p));
+    if (len == 0) {
+        kdpi_json_refuse(json, KDP_REFUSAL_UTF8, (size_t)(p - json->text), "not UTF-8");
+        return NULL;
+    }
+    return p + len;
+}
+
+/* Sixteen bytes a step.  A frame inside a recording's line is a string in which every few bytes a quote is
+ * escaped, so escaped quotes, where no backslash stands beside another, are passed by the block as well. */
 const char *
 kdpi_scan_string(struct kdp_json *json, const char *p, bool *escapedp)
 {
@@ -109,58 +144,53 @@ kdpi_scan_string(struct kdp_json *json, const char *p, bool *escapedp)
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
 
     *escapedp = false;
-    for (;;) {
-        if (end - p >= 16) {
-            __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-            /* as signed bytes, controls and all non-ASCII bytes are less than a space */
-            __m128i special =
-                _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, backslash)),
-                             _mm_cmplt_epi8(x, space));
-            unsigned mask = (unsigned)_mm_movemask_epi8(special);
+    while (end - p >= 17) { /* one more, which a backslash at the end of a block escapes */
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+        unsigned quotes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, quote));
+        unsigned slashes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, backslash));
+        /* as signed bytes, controls and all non-ASCII bytes are less than a space */
+        unsigned others = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(x, space));
+        unsigned escaped = slashes << 1, closing = quotes & ~escaped;
+        unsigned inside =
+            closing != 0 ? (closing & (0 - closing)) - 1 : 0xffffu; /* the bits before the closing quote */
+        unsigned odd = (others | (slashes & escaped) | (escaped & ~quotes)) & inside;
 
-            if (mask == 0) {
-                p += 16;
-                continue;
+        if (odd == 0) {
+            bool last = (slashes & inside & 0x8000u) != 0;
+
+            *escapedp |= (slashes & inside) != 0;
+            if (closing != 0)
+                return p + __builtin_ctz(closing);
+            p += last ? 15 : 16; /* a backslash at the end begins the next block */
+            if (last && p[1] != '"') {
+                p = step_special(json, p, escapedp);
+                if (p == NULL)
+                    return NULL;
             }
-            p += __builtin_ctz(mask);
-        } else {
-            while (p < end && *p != '"' && *p != '\\' && (signed char)*p >= 0x20)
-                p++;
-            if (p == end) {
-                kdpi_json_refuse(json, KDP_REFUSAL_TRUNCATED, (size_t)(p - json->text),
-                                 "the text ends inside a string");
-                return NULL;
-            }
+            continue;
+        }
+        *escapedp |= (slashes & ((odd & (0 - odd)) - 1)) != 0; /* quotes escaped before it */
+        p += __builtin_ctz(odd);
+        /* an escaped byte that is no quote: its backslash stands before it */
+        if ((escaped & ~quotes) >> __builtin_ctz(odd) & 1)
+            p--;
+        p = step_special(json, p, escapedp);
+        if (p == NULL)
+            return NULL;
+    }
+    for (;;) {
+        while (p < end && *p != '"' && *p != '\\' && (signed char)*p >= 0x20)
+            p++;
+        if (p == end) {
+            kdpi_json_refuse(json, KDP_REFUSAL_TRUNCATED, (size_t)(p - json->text),
+                             "the text ends inside a string");
+            return NULL;
         }
         if (*p == '"')
             return p;
-        if (*p == '\\') {
-            enum kdp_refusal refusal;
-            const char *why;
-            size_t len = escape_length(p, end, &refusal, &why);
-
-            if (len == 0) {
-                size_t at =
-                    refusal == KDP_REFUSAL_TRUNCATED ? (size_t)(end - json->text) : (size_t)(p - json->text);
-
-                kdpi_json_refuse(json, refusal, at, why);
-                return NULL;
-            }
-            *escapedp = true;
-            p += len;
-        } else if ((unsigned char)*p < 0x20) {
-            kdpi_json_refuse(json, KDP_REFUSAL_CONTROL, (size_t)(p - json->text),
-                             "a control character must be escaped");
+        p = step_special(json, p, escapedp);
+        if (p == NULL)
             return NULL;
-        } else {
-            size_t len = utf8_sequence((const unsigned char *)p, (size_t)(end - p));
-
-            if (len == 0) {
-                kdpi_json_refuse(json, KDP_REFUSAL_UTF8, (size_t)(p - json->text), "not UTF-8");
-                return NULL;
-            }
-            p += len;
-        }
     }
 }
 
@@ -189,6 +219,71 @@ put_utf8(char *out, uint32_t code)
     return 4;
 }
 
+/* Backslashes of the 64 bytes at p. */
+static uint64_t
+backslashes64(const char *p)
+{
+    const __m128i backslash = _mm_set1_epi8('\\');
+    uint64_t mask = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+
+        mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(x, backslash)) << (16 * i);
+    }
+    return mask;
+}
+
+/* Copies len bytes in steps of 16: up to 15 bytes behind them are read and written as well. */
+static char *
+copy_run(char *o, const char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i += 16)
+        _mm_storeu_si128((__m128i *)(void *)(o + i), _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+    return o + len;
+}
+
+/* Takes windows of 64 bytes while 80 are there and the same room.  A quote, a slash or a backslash is its own
+ * escape less the backslash before it, so that a frame inside a recording's line is copied in runs from
+ * backslash to backslash. Stops at any other escape, before it. */
+static char *
+unescape_windows(char *o, const char **textp, const char *end)
+{
+    const char *p = *textp;
+
+    while (end - p >= 80) {
+        uint64_t mask = backslashes64(p);
+        const char *run = p, *next = p + 64;
+        bool other = false;
+
+        while (mask != 0 && !other) {
+            const char *slash = p + __builtin_ctzll(mask);
+
+            mask &= mask - 1;
+            if (slash[1] == '"' || slash[1] == '/') {
+                o = copy_run(o, run, (size_t)(slash - run));
+                run = slash + 1;
+            } else if (slash[1] == '\\') {
+                o = copy_run(o, run, (size_t)(slash - run));
+                run = slash + 1;
+                if (mask != 0)
+                    mask &= mask - 1; /* the one escaped */
+                else if (slash == p + 63)
+                    next = p + 65; /* it is the first of the next window, and goes with this one */
+            } else {
+                other = true;
+                next = slash;
+            }
+        }
+        o = copy_run(o, run, (size_t)(next - run));
+        p = next;
+        if (other)
+            break;
+    }
+    *textp = p;
+    return o;
+}
+
 size_t
 kdpi_scan_unescape(char *out, size_t size, const char *p, const char *end)
 {
@@ -198,18 +293,17 @@ kdpi_scan_unescape(char *out, size_t size, const char *p, const char *end)
     char *o = out, *o_end = out + size;
 
     while (p < end) {
-        if (end - p >= 16 && o_end - o >= 16) {
+        size_t left = (size_t)(end - p);
+
+        /* what is written is never longer than what was read */
+        if (left >= 80 && (size_t)(o_end - o) >= left + 16) {
+            o = unescape_windows(o, &p, end);
+        } else if (left >= 16 && o_end - o >= 16) {
             __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
             unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, backslash));
-            int run;
+            unsigned run = mask != 0 ? (unsigned)__builtin_ctz(mask) : 16;
 
             _mm_storeu_si128((__m128i *)(void *)o, x);
-            if (mask == 0) {
-                p += 16;
-                o += 16;
-                continue;
-            }
-            run = __builtin_ctz(mask);
             p += run;
             o += run;
         } else if (*p != '\\') {
@@ -218,6 +312,8 @@ kdpi_scan_unescape(char *out, size_t size, const char *p, const char *end)
             *o++ = *p++;
             continue;
         }
+        if (p == end || *p != '\\')
+            continue;
         /* a backslash; the scan has checked what follows */
         if (p[1] != 'u') {
             if (o == o_end)
