@@ -258,7 +258,7 @@ add_markets(struct kdp_gen *gen, uint32_t conn, uint32_t first, uint32_t count)
     c->next_id++;
     gen_put_list_command(gen, conn, c->next_id, NULL, c->count - count, c->count);
     c->asked = c->count;
-    gen_put_ok(gen, conn, c->next_id);
+    gen_put_ok(gen, conn, c->next_id, UINT32_MAX);
 }
 
 static void
@@ -276,7 +276,7 @@ delete_market(struct kdp_gen *gen, uint32_t index)
         "\"market_tickers\":[\"%s\"]}}",
         c->next_id, c->subs[GEN_BOOK].sid, gen_ticker(gen, &gen->markets[index]));
     list_remove(gen, conn, index);
-    gen_put_ok(gen, conn, c->next_id);
+    gen_put_ok(gen, conn, c->next_id, index);
 }
 
 bool
@@ -301,7 +301,7 @@ gen_step_start(struct kdp_gen *gen)
             c->asked = c->count - c->asked < BATCH_MAX ? c->count : c->asked + BATCH_MAX;
             c->next_id++;
             gen_put_list_command(gen, conn, c->next_id, NULL, from, c->asked);
-            gen_put_ok(gen, conn, c->next_id);
+            gen_put_ok(gen, conn, c->next_id, UINT32_MAX);
             return true;
         }
         if (c->cursor < c->asked)

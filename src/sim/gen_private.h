@@ -96,6 +96,7 @@ enum gen_effect {
     GEN_TRADED,
     GEN_DETERMINED,
     GEN_NAMED,
+    GEN_REMOVED, /* an ok whose list lacks the market */
     GEN_UNSUBSCRIBED
 };
 struct gen_item {
@@ -243,7 +244,8 @@ void gen_put_trade(struct kdp_gen *gen, uint32_t market, int32_t yes_e4, int32_t
                    bool block);
 void gen_put_ticker(struct kdp_gen *gen, uint32_t market);
 void gen_put_subscribed(struct kdp_gen *gen, uint32_t conn, uint32_t id, enum gen_channel channel);
-void gen_put_ok(struct kdp_gen *gen, uint32_t conn, uint32_t id);
+/* removed: the market that the list has lost, UINT32_MAX: none */
+void gen_put_ok(struct kdp_gen *gen, uint32_t conn, uint32_t id, uint32_t removed);
 void gen_put_ok_list(struct kdp_gen *gen, uint32_t conn, uint32_t id);
 void gen_put_unsubscribed(struct kdp_gen *gen, uint32_t conn, uint32_t id);
 void gen_put_mark(struct kdp_gen *gen, uint32_t conn, enum kdp_gen_kind kind);
