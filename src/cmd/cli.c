@@ -259,6 +259,15 @@ on_signal(int sig)
         _exit(128 + sig);
     }
     caught = sig;
+    alarm(1);
+}
+
+/* A signal may come just before a read that then waits for ever; being asked again each second ends that wait too. */
+static void
+on_alarm(int sig)
+{
+    (void)sig;
+    alarm(1);
 }
 
 void
@@ -271,6 +280,8 @@ kdp_signals_install(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = on_alarm;
+    sigaction(SIGALRM, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
 }

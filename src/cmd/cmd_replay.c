@@ -381,6 +381,8 @@ kdp_cmd_replay(struct kdp_cli *cli)
             rc = take_down(&replay);
         if (rc == 0)
             rc = play_file(&replay, inputs[i]);
+        if (rc == -KDP_ESTOPPED)
+            rc = 0; /* not the recording's fault: the run ends in order */
         if (kdp_cli_interrupted() != 0)
             break;
     }

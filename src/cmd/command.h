@@ -9,8 +9,8 @@
  * The test cli.every_command_is_documented holds it to that; cli.help_examples_work runs the two examples.
  *
  * What run may rely on: the options are read and every value fits its row (a wrong one ended the process with 2 before
- * anything was opened); SIGINT and SIGTERM only set kdp_cli_interrupted, system calls then return EINTR (no SA_RESTART);
- * SIGPIPE is ignored; the log is open.  What it does: the answer on stdout, the rest on stderr through the functions below;
+ * anything was opened); SIGINT and SIGTERM only set kdp_cli_interrupted, and system calls then return EINTR (no SA_RESTART),
+ * again each second; SIGPIPE is ignored; the log is open.  What it does: the answer on stdout, the rest on stderr through the functions below;
  * it looks at kdp_cli_interrupted and kdp_cli_output_failed in every loop that may be long; it returns the exit code
  * (0 done, 1 failed or incomplete, 2 usage or settings, kdp_cli_stopped(cli) when cut short) and never calls exit. */
 #ifndef KDPI_COMMAND_H
