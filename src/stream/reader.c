@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "error.h"
 #include "place.h"
+#include "plantfile.h"
 #include "ring.h"
 #include "stream.h"
 #include "tape.h"
@@ -25,8 +26,7 @@
 
 #define PLANT_CHECK_NS (100 * KDP_NS_PER_MS)
 #define ANY UINT64_C(0) /* next_seq of a reader that takes whatever comes first */
-#define SEAM_TRIES 500  /* of SEAM_NAP_NS each: how long the tape may lag behind what the ring gave up */
-#define SEAM_NAP_NS 200000
+#define SEAM_TRIES 100  /* to catch up with a tape that grows while it is read */
 
 struct kdp_reader {
     char *dir;
@@ -294,10 +294,20 @@ enter_ring(struct kdp_reader *reader)
     return rc < 0 ? rc : 1;
 }
 
+/* Does anybody take this ring's records to the tape?  In comparisons nobody does. */
+static bool
+tape_follows(const struct kdp_reader *reader)
+{
+    struct kdp_plantfile file;
+
+    return kdpi_plantfile_read(reader->dir, &file) != 0 || file.tape;
+}
+
 /* Finds where next_seq is read from: 1 (a run of the tape, or in_ring), 0, or an error. */
 static int
 find_source(struct kdp_reader *reader)
 {
+    uint64_t tail;
     int rc;
 
     if (reader->ring == NULL)
@@ -314,31 +324,27 @@ find_source(struct kdp_reader *reader)
         if (rc > 0)
             continue;
         rc = enter_ring(reader);
-        if (rc >= 0)
-            return rc;
         if (rc != -KDP_EOVERRUN)
             return rc;
-        /* the ring no longer has it, so the tape must; it was refreshed before, so look once more */
+        /* the ring no longer has it, so the tape must; it was looked at before the ring, so look once more */
         rc = kdp_tape_refresh(reader->tape);
         if (rc < 0)
             return rc;
-        if (rc > 0)
+        if (rc > 0 || reader->next_seq == ANY)
             continue;
-        if (reader->next_seq < kdp_ring_start_seq(reader->ring)) {
-            /* all of the runs before was on the tape before this ring was made: the rest was never given out
-             */
-            reader->next_seq = kdp_ring_start_seq(reader->ring);
-            continue;
-        }
-        if (reader->next_seq == ANY)
-            continue; /* overtaken at the tail of a ring without a tape yet */
-        nap(SEAM_NAP_NS);
+        if (reader->next_seq >= kdp_ring_start_seq(reader->ring))
+            break;
+        /* all of the runs before was on the tape before this ring was made: the rest was never given out */
+        reader->next_seq = kdp_ring_start_seq(reader->ring);
     }
-    /* no tape agent takes this ring's records (benches), or the tape was removed under it */
-    rc = kdp_tape_block_count(reader->tape) > 0 && kdp_tape_last_seq(reader->tape) >= reader->next_seq;
-    return rc ? 0
-              : gone(reader, reader->next_seq, kdp_ring_tail_seq(reader->ring),
-                     "neither in the ring nor on the tape");
+    /* A writer that is about to overwrite says so early, up to a step of the ring: what it announced to
+     * overwrite may not have been taken to the tape yet, and will be before it is overwritten.  While the
+     * disk is full that takes long. */
+    if (reader->ring == NULL || reader->next_seq == ANY || tape_follows(reader))
+        return 0;
+    tail = kdp_ring_tail_seq(reader->ring);
+    return gone(reader, reader->next_seq, tail > reader->next_seq ? tail - 1 : reader->next_seq,
+                "the ring has lost them, and there is no tape");
 }
 
 /* One record of the ring into buf: its size, 0, or -KDP_EOVERRUN after leaving the ring. */
