@@ -4,12 +4,16 @@
 
 struct kdp_cli;
 
+int kdp_cmd_book(struct kdp_cli *cli);
 int kdp_cmd_complete(struct kdp_cli *cli);
 int kdp_cmd_completion(struct kdp_cli *cli);
 int kdp_cmd_config(struct kdp_cli *cli);
 int kdp_cmd_gen(struct kdp_cli *cli);
 int kdp_cmd_replay(struct kdp_cli *cli);
+int kdp_cmd_ohlc(struct kdp_cli *cli);
+int kdp_cmd_query(struct kdp_cli *cli);
 int kdp_cmd_schema(struct kdp_cli *cli);
+int kdp_cmd_seal(struct kdp_cli *cli);
 int kdp_cmd_version(struct kdp_cli *cli);
 
 #endif

@@ -18,6 +18,30 @@ static const struct kdp_command commands[] = {
      "kdp replay --input session.jsonl --data replayed\n"
      "kdp replay --input session.jsonl --data replayed --append --summary json",
      0, 0, kdp_cmd_replay},
+    {"query", "ask", "SQL over lake and tape", "query \"SQL\" [options]",
+     "Runs SQL over the sealed files and the stream's tail, as one set of tables at\n"
+     "one cut. - reads the SQL from standard input. kdp schema lists the tables.",
+     "when: at-seq|output: format data", "0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C",
+     "kdp query \"FROM trades LIMIT 5\" --format csv\n"
+     "kdp query \"SELECT ticker, sum(volume) FROM trades GROUP BY 1 ORDER BY 2 DESC\"",
+     1, 1, kdp_cmd_query},
+    {"ohlc", "ask", "bars", "ohlc --ticker T [--interval 1m] [--start TIME] [--end TIME] [options]",
+     "Open, high, low, close and volume of one market by exchange time.",
+     "what: *ticker interval|when: start end at-seq|output: format data",
+     "0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C",
+     "kdp ohlc --ticker KXBTC15M-26NOV221015-15 --interval 1m\n"
+     "kdp ohlc --ticker KXBTC15M-26NOV221015-15 --interval 1h --format json",
+     0, 0, kdp_cmd_ohlc},
+    {"book", "ask", "at any instant", "book --ticker T [--at TIME] [--depth N] [options]",
+     "The order book of one market as it stood when everything received by a time\n"
+     "was in it, now without --at. A book not known to be right shows no prices.",
+     "what: *ticker depth|when: at|output: format data", "0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C",
+     "kdp book --ticker KXBTC15M-26NOV221015-15\n"
+     "kdp book --ticker KXBTC15M-26NOV221015-15 --format json",
+     0, 0, kdp_cmd_book},
+    {"seal", NULL, "", "seal [--follow] [options]",
+     "Seals what the tape has into the lake. kdp run and kdp replay do it by themselves.",
+     "how: follow|output: summary data", NULL, "", 0, 0, kdp_cmd_seal},
     {"config", "tend", "settings, and where from",
      "config [--all|--defaults|--check|--env-example] [options]",
      "Shows the settings that are not at their defaults and where each came from.\n"

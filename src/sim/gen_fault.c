@@ -76,6 +76,7 @@ apply(struct kdp_gen *gen, const struct gen_item *item)
         note_top(client);
         break;
     case GEN_NEGATIVE_LEVEL:
+    case GEN_REMOVED:
         if (client->state == KDP_GEN_LIVE)
             client->state = KDP_GEN_STALE;
         break;

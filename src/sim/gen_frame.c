@@ -388,7 +388,7 @@ gen_put_subscribed(struct kdp_gen *gen, uint32_t conn, uint32_t id, enum gen_cha
 }
 
 void
-gen_put_ok(struct kdp_gen *gen, uint32_t conn, uint32_t id)
+gen_put_ok(struct kdp_gen *gen, uint32_t conn, uint32_t id, uint32_t removed)
 {
     const struct gen_conn *c = &gen->conns[conn];
     struct gen_sub *sub = sub_of(gen, conn, GEN_BOOK);
@@ -420,6 +420,10 @@ gen_put_ok(struct kdp_gen *gen, uint32_t conn, uint32_t id)
     LIT(at, "}}");
     item = queue(gen, conn, KDP_GEN_FRAME, GEN_BOOK, at);
     item->seq = sub->seq;
+    if (removed != UINT32_MAX && count > 0) {
+        item->market = removed;
+        item->effect = GEN_REMOVED;
+    }
 }
 
 void

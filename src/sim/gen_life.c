@@ -258,7 +258,7 @@ add_markets(struct kdp_gen *gen, uint32_t conn, uint32_t first, uint32_t count)
     c->next_id++;
     gen_put_list_command(gen, conn, c->next_id, NULL, c->count - count, c->count);
     c->asked = c->count;
-    gen_put_ok(gen, conn, c->next_id);
+    gen_put_ok(gen, conn, c->next_id, UINT32_MAX);
 }
 
 static void
@@ -276,7 +276,7 @@ delete_market(struct kdp_gen *gen, uint32_t index)
         "\"market_tickers\":[\"%s\"]}}",
         c->next_id, c->subs[GEN_BOOK].sid, gen_ticker(gen, &gen->markets[index]));
     list_remove(gen, conn, index);
-    gen_put_ok(gen, conn, c->next_id);
+    gen_put_ok(gen, conn, c->next_id, index);
 }
 
 bool
@@ -301,7 +301,7 @@ gen_step_start(struct kdp_gen *gen)
             c->asked = c->count - c->asked < BATCH_MAX ? c->count : c->asked + BATCH_MAX;
             c->next_id++;
             gen_put_list_command(gen, conn, c->next_id, NULL, from, c->asked);
-            gen_put_ok(gen, conn, c->next_id);
+            gen_put_ok(gen, conn, c->next_id, UINT32_MAX);
             return true;
         }
         if (c->cursor < c->asked)
@@ -334,7 +334,8 @@ close_event(struct kdp_gen *gen, uint32_t index)
 
     /* only when its successor will find room: a session must not run dry */
     if (event->closing || gen->pending_count == PENDING_MAX ||
-        gen->market_max - gen->market_count < gen->promised + event->markets || gen->event_max - gen->event_count <= gen->pending_count)
+        gen->market_max - gen->market_count < gen->promised + event->markets ||
+        gen->event_max - gen->event_count <= gen->pending_count)
         return;
     event->closing = true;
     gen->promised += event->markets;
@@ -526,6 +527,8 @@ step_ticks(struct kdp_gen *gen, uint32_t index)
     struct gen_market *market = &gen->markets[index];
     char *at;
 
+    if (gen->slot_count > 64 && gen->events[market->event].slot < 24)
+        return; /* those that everybody looks at keep theirs, so that their prices stay familiar */
     market->structure = (uint8_t)gen_below(gen, GEN_STRUCTURES);
     at = begin_market_message(gen, market, "price_level_structure_updated");
     if (at == NULL)
@@ -586,6 +589,7 @@ static void
 step_combo(struct kdp_gen *gen)
 {
     uint32_t index;
+    int32_t count;
     char *at;
 
     if (gen->combo_count > 4 && gen_below(gen, 4) != 0) {
@@ -594,8 +598,8 @@ step_combo(struct kdp_gen *gen)
         index = gen->combos[gen_below(gen, gen->combo_count)];
         market = &gen->markets[index];
         market->trades++;
-        gen_put_trade(gen, index, market->last_e4, (int32_t)(100 + gen_below(gen, 20000)), gen_below(gen, 2),
-                      false);
+        count = (int32_t)(100 + gen_below(gen, 20000)); /* draws one by one: arguments have no order */
+        gen_put_trade(gen, index, market->last_e4, count, gen_below(gen, 2), false);
         return;
     }
     if (gen->market_max - gen->market_count <= gen->market_max / 8 + gen->promised)
@@ -650,6 +654,7 @@ void
 gen_step_life(struct kdp_gen *gen)
 {
     uint32_t index = pick_active(gen), event;
+    int32_t count;
 
     if (index == UINT32_MAX)
         return;
@@ -694,8 +699,9 @@ gen_step_life(struct kdp_gen *gen)
         break;
     case 13: /* agreed outside the book */
         gen->markets[index].trades++;
-        gen_put_trade(gen, index, gen->markets[index].last_e4 > 0 ? gen->markets[index].last_e4 : 100,
-                      (int32_t)(100000 + 100 * gen_below(gen, 9000)), gen_below(gen, 2), true);
+        count = (int32_t)(100000 + 100 * gen_below(gen, 9000));
+        gen_put_trade(gen, index, gen->markets[index].last_e4 > 0 ? gen->markets[index].last_e4 : 100, count,
+                      gen_below(gen, 2), true);
         break;
     default:
         step_combo(gen);

@@ -10,7 +10,8 @@
 #define OUTCOMES_MAX 12u /* of an event, hidden ones included */
 #define BURST_MAX 128u   /* no step makes more frames than this */
 #define TEXT_MAX 2048u   /* of a frame without lists */
-#define LIST_MAX 3000u   /* markets: beyond this the client asks for replies without lists (skip_ticker_ack) \
+#define LIST_MAX                                                                                             \
+    3000u                /* markets: beyond this the client asks for replies without lists (skip_ticker_ack) \
                           */
 #define BATCH_MAX 10000u /* markets added by one command */
 #define COMBOS_MAX 64u   /* combinations that may still trade */
@@ -96,6 +97,7 @@ enum gen_effect {
     GEN_TRADED,
     GEN_DETERMINED,
     GEN_NAMED,
+    GEN_REMOVED, /* an ok whose list lacks the market */
     GEN_UNSUBSCRIBED
 };
 struct gen_item {
@@ -191,7 +193,21 @@ gen_ticker(const struct kdp_gen *gen, const struct gen_market *market)
     return gen->names + market->name;
 }
 
-/* gen_universe.c: series, events, markets, ticks */
+/* gen_series.c: names and texts */
+enum gen_naming { BY_QUARTER, BY_TEAMS, BY_TEMPERATURE, BY_RATE, BY_VALUE, BY_WORD, BY_DAY };
+#define GEN_SERIES 16u
+struct gen_series {
+    const char *names[4]; /* turn by turn; NULL ends */
+    uint8_t naming, markets, outcomes, structure,
+        calm; /* calm: a step of the chances moves one by 1/2^calm */
+    uint8_t team_set;
+};
+extern const struct gen_series gen_series_table[GEN_SERIES];
+int64_t gen_close_of(const struct kdp_gen *gen, unsigned series, uint32_t turn);
+char *gen_put_market_suffix(const struct kdp_gen *gen, const struct gen_event *event, unsigned strike,
+                            char *at);
+
+/* gen_universe.c: events, markets, ticks, chances */
 int gen_universe_open(struct kdp_gen *gen);
 /* gen_event_add makes the next event of a series; keep_slots: it takes over the popularity of event old.
  * UINT32_MAX: full. */
@@ -243,7 +259,8 @@ void gen_put_trade(struct kdp_gen *gen, uint32_t market, int32_t yes_e4, int32_t
                    bool block);
 void gen_put_ticker(struct kdp_gen *gen, uint32_t market);
 void gen_put_subscribed(struct kdp_gen *gen, uint32_t conn, uint32_t id, enum gen_channel channel);
-void gen_put_ok(struct kdp_gen *gen, uint32_t conn, uint32_t id);
+/* removed: the market that the list has lost, UINT32_MAX: none */
+void gen_put_ok(struct kdp_gen *gen, uint32_t conn, uint32_t id, uint32_t removed);
 void gen_put_ok_list(struct kdp_gen *gen, uint32_t conn, uint32_t id);
 void gen_put_unsubscribed(struct kdp_gen *gen, uint32_t conn, uint32_t id);
 void gen_put_mark(struct kdp_gen *gen, uint32_t conn, enum kdp_gen_kind kind);

@@ -1,14 +1,14 @@
-/* gen_universe.c - what is traded: series like the exchange's own, their events, markets, ticks and chances.
- */
+/* gen_universe.c - what is traded, in numbers: ticks, chances, popularity, and the making of events and
+ * markets. */
 #include <stdlib.h>
 
 #include "clock.h"
 #include "gen_private.h"
 
-#define DAY_S INT64_C(86400)
-#define ET_S INT64_C(18000) /* tickers speak Eastern Time; five hours, summer or not */
 #define WEIGHT_MIN 2048u
 #define WEIGHT_MAX (1u << 21)
+#define SERIES_QUARTER 0u /* of gen_series_table */
+#define SERIES_GAMES 1u
 
 const struct gen_structure gen_structures[GEN_STRUCTURES] = {
     {"linear_cent", 1, {{0, 10000, 100}}},
@@ -26,499 +26,6 @@ const struct gen_structure gen_structures[GEN_STRUCTURES] = {
     {"banded_centi_cent", 3, {{0, 500, 1}, {500, 9500, 50}, {9500, 10000, 1}}},
     {"", 1, {{0, 10000, 10}}},
 };
-
-enum naming { BY_QUARTER, BY_TEAMS, BY_TEMPERATURE, BY_RATE, BY_VALUE, BY_WORD, BY_DAY };
-
-static const struct series {
-    const char *names[4]; /* turn by turn; NULL ends */
-    uint8_t naming, markets, outcomes, structure,
-        calm; /* calm: a step of the chances moves one by 1/2^calm */
-    uint8_t team_set;
-} series_table[] = {
-    {{"KXBTC15M", "KXETH15M", "KXSOL15M", "KXXRP15M"}, BY_QUARTER, 1, 2, 1, 5, 0},
-    {{"KXNFLGAME", NULL}, BY_TEAMS, 2, 2, 0, 6, 0},
-    {{"KXHIGHNY", "KXHIGHCHI", "KXHIGHMIA", "KXHIGHLAX"}, BY_TEMPERATURE, 6, 6, 0, 6, 0},
-    {{"KXFEDDECISION", NULL}, BY_RATE, 5, 5, 2, 8, 0},
-    {{"KXBTCD", NULL}, BY_VALUE, 10, 11, 3, 5, 0},
-    {{"KXNBAGAME", NULL}, BY_TEAMS, 2, 2, 4, 6, 1},
-    {{"KXCPIYOY", NULL}, BY_VALUE, 6, 7, 5, 8, 1},
-    {{"KXNHLGAME", NULL}, BY_TEAMS, 2, 2, 6, 6, 2},
-    {{"KXINXD", NULL}, BY_VALUE, 8, 9, 7, 6, 2},
-    {{"KXATPMATCH", NULL}, BY_TEAMS, 2, 2, 8, 5, 3},
-    {{"KXETHD", NULL}, BY_VALUE, 10, 11, 9, 5, 3},
-    {{"KXRAINNYC", "KXRAINSEA", "KXSNOWCHI", "KXSNOWDEN"}, BY_DAY, 1, 2, 10, 7, 0},
-    {{"KXNEXTTEAMNBA", NULL}, BY_WORD, 8, 9, 11, 8, 1},
-    {{"KXGASAAA", NULL}, BY_VALUE, 6, 7, 12, 8, 4},
-    {{"KXTSAW", NULL}, BY_VALUE, 5, 6, 13, 8, 5},
-    {{"KXNCAAFGAME", NULL}, BY_TEAMS, 2, 2, 0, 6, 4},
-};
-#define SERIES (sizeof series_table / sizeof series_table[0])
-#define SERIES_QUARTER 0u
-#define SERIES_GAMES 1u
-
-#define TEAMS 16u
-static const struct team {
-    char code[6];
-    const char *name;
-} teams[5][TEAMS] = {
-    {{"BUF", "Buffalo"},
-     {"NE", "New England"},
-     {"KC", "Kansas City"},
-     {"DEN", "Denver"},
-     {"PHI", "Philadelphia"},
-     {"DAL", "Dallas"},
-     {"GB", "Green Bay"},
-     {"CHI", "Chicago"},
-     {"SF", "San Francisco"},
-     {"SEA", "Seattle"},
-     {"BAL", "Baltimore"},
-     {"PIT", "Pittsburgh"},
-     {"MIA", "Miami"},
-     {"NYJ", "New York J"},
-     {"DET", "Detroit"},
-     {"MIN", "Minnesota"}},
-    {{"LAL", "Los Angeles L"},
-     {"BOS", "Boston"},
-     {"GSW", "Golden State"},
-     {"PHX", "Phoenix"},
-     {"DEN", "Denver"},
-     {"OKC", "Oklahoma City"},
-     {"MIA", "Miami"},
-     {"NYK", "New York"},
-     {"CLE", "Cleveland"},
-     {"MIL", "Milwaukee"},
-     {"DAL", "Dallas"},
-     {"MIN", "Minnesota"},
-     {"ORL", "Orlando"},
-     {"ATL", "Atlanta"},
-     {"SAC", "Sacramento"},
-     {"HOU", "Houston"}},
-    {{"BOS", "Boston"},
-     {"TOR", "Toronto"},
-     {"EDM", "Edmonton"},
-     {"CGY", "Calgary"},
-     {"COL", "Colorado"},
-     {"DAL", "Dallas"},
-     {"FLA", "Florida"},
-     {"TBL", "Tampa Bay"},
-     {"NYR", "New York R"},
-     {"NJD", "New Jersey"},
-     {"VGK", "Vegas"},
-     {"LAK", "Los Angeles"},
-     {"WPG", "Winnipeg"},
-     {"MIN", "Minnesota"},
-     {"CAR", "Carolina"},
-     {"WSH", "Washington"}},
-    {{"ALC", "Alcott"},
-     {"BER", "Berger"},
-     {"CAS", "Castel"},
-     {"DUM", "Dumont"},
-     {"ERI", "Eriksen"},
-     {"FOR", "Forte"},
-     {"GAL", "Gallo"},
-     {"HOR", "Horvat"},
-     {"IVA", "Ivanek"},
-     {"JOH", "Johanson"},
-     {"KRA", "Kramer"},
-     {"LOP", "Lopes"},
-     {"MUR", "Murakami"},
-     {"NOV", "Novotny"},
-     {"OKA", "Okafor"},
-     {"PET", "Petrescu"}},
-    {{"OSU", "Ohio St."},
-     {"MICH", "Michigan"},
-     {"ALA", "Alabama"},
-     {"AUB", "Auburn"},
-     {"UGA", "Georgia"},
-     {"GT", "Georgia Tech"},
-     {"TEX", "Texas"},
-     {"TXAM", "Texas A&M"},
-     {"ORE", "Oregon"},
-     {"WASH", "Washington"},
-     {"ND", "Notre Dame"},
-     {"STAN", "Stanford"},
-     {"FSU", "Florida St."},
-     {"UF", "Florida"},
-     {"LSU", "LSU"},
-     {"OKLA", "Oklahoma"}},
-};
-
-static const struct value {
-    const char *title, *unit_before, *unit_after;
-    uint32_t base, step, drift; /* in 1/100 */
-    uint32_t period_s;
-    bool nines; /* strikes end in .99, as those of prices do */
-} values[] = {
-    {"Bitcoin price", "$", "", 8500000, 25000, 40, 3600, true},
-    {"CPI inflation over the year", "", "%", 240, 10, 12, 2592000, false},
-    {"S&P close price", "", "", 712500, 2500, 30, 86400, true},
-    {"Ethereum price", "$", "", 310000, 2000, 40, 3600, true},
-    {"US gas price", "$", "", 312, 5, 20, 86400, false},
-    {"TSA check-ins in millions", "", "", 262, 6, 10, 604800, false},
-};
-
-static const struct {
-    const char *code, *words;
-} rates[5] = {{"H0", "Fed maintains rate"},
-              {"C25", "Cut 25bps"},
-              {"H25", "Hike 25bps"},
-              {"C26", "Cut >25bps"},
-              {"H26", "Hike >25bps"}};
-static const char *const cities[4] = {"NYC", "Chicago", "Miami", "Los Angeles"};
-static const char *const skies[4] = {"rain in NYC", "rain in Seattle", "snow in Chicago", "snow in Denver"};
-static const char *const months[12] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-
-static unsigned
-names_of(const struct series *series)
-{
-    unsigned count = 1;
-
-    while (count < 4 && series->names[count] != NULL)
-        count++;
-    return count;
-}
-
-static const char *
-name_of(const struct gen_event *event)
-{
-    const struct series *series = &series_table[event->series];
-
-    return series->names[event->turn % names_of(series)];
-}
-
-char *
-gen_string(char *at, const char *text)
-{
-    size_t len = strlen(text);
-
-    memcpy(at, text, len);
-    return at + len;
-}
-
-char *
-gen_decimal(char *at, uint64_t value)
-{
-    char digits[20];
-    unsigned count = 0;
-
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    while (count > 0)
-        *at++ = digits[--count];
-    return at;
-}
-
-static char *
-put2(char *at, unsigned value)
-{
-    *at++ = (char)('0' + value / 10 % 10);
-    *at++ = (char)('0' + value % 10);
-    return at;
-}
-
-static void
-civil(int64_t second, unsigned *year, unsigned *month, unsigned *day)
-{
-    char text[16];
-
-    kdpi_day_format(text, (int32_t)(second / DAY_S));
-    *year = (unsigned)(text[0] - '0') * 1000 + (unsigned)(text[1] - '0') * 100 +
-            (unsigned)(text[2] - '0') * 10 + (unsigned)(text[3] - '0');
-    *month = (unsigned)(text[5] - '0') * 10 + (unsigned)(text[6] - '0');
-    *day = (unsigned)(text[8] - '0') * 10 + (unsigned)(text[9] - '0');
-}
-
-/* "26NOV22" of a second in Eastern Time; clock: 0 no more, 1 the hour, 2 hour and minute */
-static char *
-put_date(char *at, int64_t second, unsigned clock)
-{
-    unsigned year, month, day;
-
-    second -= ET_S;
-    civil(second, &year, &month, &day);
-    at = put2(at, year % 100);
-    for (unsigned i = 0; i < 3; i++)
-        *at++ = (char)(months[month - 1][i] & ~0x20);
-    at = put2(at, day);
-    if (clock >= 1)
-        at = put2(at, (unsigned)(second % DAY_S / 3600));
-    if (clock == 2)
-        at = put2(at, (unsigned)(second % 3600 / 60));
-    return at;
-}
-
-/* "Nov 22, 2026" */
-static char *
-put_long_date(char *at, int64_t second)
-{
-    unsigned year, month, day;
-
-    civil(second - ET_S, &year, &month, &day);
-    at = gen_string(at, months[month - 1]);
-    *at++ = ' ';
-    at = gen_decimal(at, day);
-    at = gen_string(at, ", ");
-    return gen_decimal(at, year);
-}
-
-/* A value in 1/100: "85249.99", "2.4", "312". */
-static char *
-put_hundredths(char *at, uint32_t value)
-{
-    at = gen_decimal(at, value / 100);
-    if (value % 100 != 0) {
-        *at++ = '.';
-        *at++ = (char)('0' + value % 100 / 10);
-        if (value % 10 != 0)
-            *at++ = (char)('0' + value % 10);
-    }
-    return at;
-}
-
-static uint32_t
-strike_of(const struct gen_event *event, unsigned strike)
-{
-    const struct value *value = &values[series_table[event->series].team_set];
-    uint32_t half = series_table[event->series].markets / 2u;
-
-    return value->base + value->step * (strike + event->turn % 16 * value->drift / 40) - value->step * half -
-           (value->nines ? 1u : 0u);
-}
-
-static int64_t
-close_of(const struct kdp_gen *gen, unsigned series, uint32_t turn)
-{
-    int64_t start_s = gen->config.start_ns / KDP_NS_PER_S;
-    const struct series *s = &series_table[series];
-    uint32_t lap = turn / names_of(s);
-    unsigned year, month, day;
-
-    switch (s->naming) {
-    case BY_QUARTER:
-        return (start_s / 900 + 1 + lap) * 900;
-    case BY_TEAMS: /* eight games a day, 20:00 ET and later */
-        return (start_s / DAY_S + lap / (TEAMS / 2)) * DAY_S + 90000 + 1800 * (lap % (TEAMS / 2));
-    case BY_RATE: /* about the middle of each month from the next one on */
-        civil(start_s, &year, &month, &day);
-        return (start_s / DAY_S + 45 - day + (int64_t)lap * 3044 / 100) * DAY_S + 68400;
-    case BY_VALUE: {
-        int64_t period = values[s->team_set].period_s;
-
-        return (start_s / period + 1 + lap) * period + (period > 3600 ? 75600 : 0);
-    }
-    case BY_WORD:
-        return (start_s / DAY_S + 200 + lap) * DAY_S + 54000;
-    default:
-        return (start_s / DAY_S + lap) * DAY_S + 104400;
-    }
-}
-
-/* Teams of a game: each plays once a day, against another one every day. */
-static void
-teams_of(const struct gen_event *event, const struct team **a, const struct team **b)
-{
-    const struct team *set = teams[series_table[event->series].team_set];
-    uint32_t day = event->turn / (TEAMS / 2), game = event->turn % (TEAMS / 2);
-    uint32_t home = (2 * game + day) % TEAMS, away = (2 * game + 1 + day) % TEAMS;
-
-    *a = &set[away];
-    *b = &set[home];
-}
-
-char *
-gen_put_series(const struct gen_event *event, char *at)
-{
-    return gen_string(at, name_of(event));
-}
-
-char *
-gen_put_event_ticker(const struct kdp_gen *gen, const struct gen_event *event, char *at)
-{
-    const struct series *series = &series_table[event->series];
-    const struct team *a, *b;
-
-    (void)gen;
-    at = gen_string(at, name_of(event));
-    *at++ = '-';
-    switch (series->naming) {
-    case BY_QUARTER:
-        return put_date(at, event->close_s, 2);
-    case BY_VALUE:
-        return put_date(at, event->close_s, values[series->team_set].period_s == 3600 ? 1 : 0);
-    case BY_TEAMS:
-        teams_of(event, &a, &b);
-        at = put_date(at, event->close_s - 36000, 0);
-        return gen_string(gen_string(at, a->code), b->code);
-    case BY_WORD:
-        at = put_date(at, event->close_s, 0) - 2;
-        *at++ = 'P';
-        return gen_decimal(at, event->turn + 1);
-    case BY_RATE:
-        return put_date(at, event->close_s, 0) - 2; /* the month will do */
-    default:                                        /* closes at midnight: the day before */
-        return put_date(at, event->close_s - DAY_S / 2, 0);
-    }
-}
-
-static char *
-put_market_suffix(const struct kdp_gen *gen, const struct gen_event *event, unsigned strike, char *at)
-{
-    const struct series *series = &series_table[event->series];
-    const struct team *a, *b;
-    uint32_t base;
-
-    (void)gen;
-    *at++ = '-';
-    switch (series->naming) {
-    case BY_QUARTER:
-        return put2(at, (unsigned)(event->close_s % 3600 / 60));
-    case BY_TEAMS:
-        teams_of(event, &a, &b);
-        return gen_string(at, strike == 0 ? a->code : b->code);
-    case BY_TEMPERATURE:
-        base = 47 + event->turn % 4 * 9 + event->turn / 4 % 5;
-        if (strike == 0 || strike == 5) {
-            *at++ = 'T';
-            return gen_decimal(at, strike == 0 ? base : base + 7);
-        }
-        *at++ = 'B';
-        return gen_string(gen_decimal(at, base + 2 * strike - 2), ".5");
-    case BY_RATE:
-        return gen_string(at, rates[strike].code);
-    case BY_VALUE:
-        *at++ = 'T';
-        return put_hundredths(at, strike_of(event, strike));
-    case BY_WORD:
-        return gen_string(at, teams[series->team_set][(strike + event->turn) % TEAMS].code);
-    default:
-        return gen_string(at, "T0");
-    }
-}
-
-char *
-gen_put_event_title(const struct kdp_gen *gen, const struct gen_event *event, char *at)
-{
-    const struct series *series = &series_table[event->series];
-    const struct team *a, *b;
-    unsigned which = event->turn % names_of(series);
-
-    (void)gen;
-    switch (series->naming) {
-    case BY_QUARTER:
-        at = gen_string(at, (const char *[]){"BTC", "ETH", "SOL", "XRP"}[which]);
-        return gen_string(at, " price up in next 15 mins?");
-    case BY_TEAMS:
-        teams_of(event, &a, &b);
-        at = gen_string(gen_string(at, a->name), " at ");
-        return gen_string(at, b->name);
-    case BY_TEMPERATURE:
-        at = gen_string(gen_string(at, "Highest temperature in "), cities[which]);
-        return put_long_date(gen_string(at, " on "), event->close_s - DAY_S / 2);
-    case BY_RATE:
-        return put_long_date(gen_string(at, "Fed decision of "), event->close_s);
-    case BY_VALUE:
-        at = gen_string(gen_string(at, values[series->team_set].title), " on ");
-        return put_long_date(at, event->close_s);
-    case BY_WORD:
-        return gen_decimal(gen_string(at, "Next team of free agent no. "), event->turn + 1);
-    default:
-        at = gen_string(gen_string(at, "Will it "), skies[which]);
-        return put_long_date(gen_string(at, " on "), event->close_s - DAY_S / 2);
-    }
-}
-
-char *
-gen_put_market_title(const struct kdp_gen *gen, const struct gen_market *market, char *at)
-{
-    const struct gen_event *event = &gen->events[market->event];
-
-    at = gen_put_event_title(gen, event, at);
-    if (series_table[event->series].markets > 1 && at[-1] != '?') {
-        at = gen_string(at, ": ");
-        at = gen_put_sub_title(gen, market, at);
-        *at++ = '?';
-    }
-    return at;
-}
-
-char *
-gen_put_sub_title(const struct kdp_gen *gen, const struct gen_market *market, char *at)
-{
-    const struct gen_event *event = &gen->events[market->event];
-    const struct series *series = &series_table[event->series];
-    const struct team *a, *b;
-    uint32_t base;
-
-    switch (series->naming) {
-    case BY_TEAMS:
-        teams_of(event, &a, &b);
-        return gen_string(at, market->strike == 0 ? a->name : b->name);
-    case BY_TEMPERATURE:
-        base = 47 + event->turn % 4 * 9 + event->turn / 4 % 5;
-        if (market->strike == 0)
-            return gen_string(gen_decimal(at, base - 1), "\xc2\xb0 or below");
-        if (market->strike == 5)
-            return gen_string(gen_decimal(at, base + 8), "\xc2\xb0 or above");
-        at = gen_string(gen_decimal(at, base + 2u * market->strike - 2), "\xc2\xb0 to ");
-        return gen_string(gen_decimal(at, base + 2u * market->strike - 1), "\xc2\xb0");
-    case BY_RATE:
-        return gen_string(at, rates[market->strike].words);
-    case BY_VALUE:
-        at = gen_string(at, values[series->team_set].unit_before);
-        at =
-            put_hundredths(at, strike_of(event, market->strike) + (values[series->team_set].nines ? 1u : 0u));
-        return gen_string(gen_string(at, values[series->team_set].unit_after), " or above");
-    case BY_WORD:
-        return gen_string(at, teams[series->team_set][(market->strike + event->turn) % TEAMS].name);
-    default:
-        return gen_string(at, "Yes");
-    }
-}
-
-char *
-gen_put_strike(const struct kdp_gen *gen, const struct gen_market *market, char *at)
-{
-    const struct gen_event *event = &gen->events[market->event];
-    const struct series *series = &series_table[event->series];
-    uint32_t base;
-
-    switch (series->naming) {
-    case BY_TEMPERATURE:
-        base = 47 + event->turn % 4 * 9 + event->turn / 4 % 5;
-        if (market->strike == 0)
-            return gen_decimal(gen_string(at, "\"strike_type\":\"less\",\"cap_strike\":"), base);
-        if (market->strike == 5)
-            return gen_decimal(gen_string(at, "\"strike_type\":\"greater\",\"floor_strike\":"), base + 7);
-        at = gen_decimal(gen_string(at, "\"strike_type\":\"between\",\"floor_strike\":"),
-                         base + 2u * market->strike - 2);
-        return gen_decimal(gen_string(at, ",\"cap_strike\":"), base + 2u * market->strike - 1);
-    case BY_VALUE:
-        return put_hundredths(gen_string(at, "\"strike_type\":\"greater\",\"floor_strike\":"),
-                              strike_of(event, market->strike));
-    case BY_DAY:
-        return gen_string(at, "\"strike_type\":\"greater\",\"floor_strike\":0");
-    default:
-        return gen_string(at, "\"strike_type\":\"custom\",\"custom_strike\":{\"Word\":\"it\"}");
-    }
-}
-
-bool
-gen_event_exclusive(const struct gen_event *event)
-{
-    unsigned naming = series_table[event->series].naming;
-
-    return naming != BY_VALUE && naming != BY_QUARTER && naming != BY_DAY;
-}
-
-bool
-gen_event_is_timed(const struct gen_event *event)
-{
-    return series_table[event->series].naming == BY_QUARTER;
-}
-
 static const struct gen_band *
 band_of(uint8_t structure, int32_t price_e4)
 {
@@ -550,7 +57,7 @@ gen_tick_below(uint8_t structure, int32_t price_e4)
 static void
 set_chances(struct kdp_gen *gen, struct gen_event *event)
 {
-    unsigned naming = series_table[event->series].naming;
+    unsigned naming = gen_series_table[event->series].naming;
     unsigned peak = naming == BY_RATE ? 0 : event->outcomes / 3u + gen_below(gen, event->outcomes / 3u + 1);
 
     event->sum = 0;
@@ -568,7 +75,7 @@ void
 gen_fair_step(struct kdp_gen *gen, struct gen_event *event)
 {
     unsigned which = gen_below(gen, event->outcomes);
-    uint32_t old = event->weight[which], step = (old >> series_table[event->series].calm) + 1;
+    uint32_t old = event->weight[which], step = (old >> gen_series_table[event->series].calm) + 1;
     uint32_t new = gen_below(gen, 2) != 0 ? old + step : old - step;
 
     if (new < WEIGHT_MIN || new > WEIGHT_MAX)
@@ -584,7 +91,7 @@ gen_fair(const struct kdp_gen *gen, const struct gen_market *market)
     uint64_t part = 0;
     int32_t fair;
 
-    if (series_table[event->series].naming == BY_VALUE) {
+    if (gen_series_table[event->series].naming == BY_VALUE) {
         for (unsigned i = market->strike + 1u; i < event->outcomes; i++)
             part += event->weight[i];
     } else {
@@ -607,8 +114,8 @@ gen_outcome(struct kdp_gen *gen, const struct gen_event *event)
 bool
 gen_market_won(const struct gen_event *event, const struct gen_market *market, uint32_t outcome)
 {
-    return series_table[event->series].naming == BY_VALUE ? outcome > market->strike
-                                                          : outcome == market->strike;
+    return gen_series_table[event->series].naming == BY_VALUE ? outcome > market->strike
+                                                              : outcome == market->strike;
 }
 
 static void
@@ -632,6 +139,7 @@ static bool
 set_name(struct kdp_gen *gen, struct gen_market *market, const char *ticker, size_t len)
 {
     size_t need = 2 * len + 128;
+    uint64_t a = gen_random(gen), b = gen_random(gen);
     char *at;
 
     if (gen->names_size - gen->names_used < need) {
@@ -652,7 +160,7 @@ set_name(struct kdp_gen *gen, struct gen_market *market, const char *ticker, siz
     memcpy(at, "\"market_ticker\":\"", 17);
     memcpy(at + 17, ticker, len);
     memcpy(at + 17 + len, "\",\"market_id\":\"", 15);
-    put_uuid(at + 32 + len, gen_random(gen), gen_random(gen));
+    put_uuid(at + 32 + len, a, b);
     at[68 + len] = '"';
     market->ident_len = (uint16_t)(69 + len);
     gen->names_used += len + 1 + market->ident_len;
@@ -663,14 +171,14 @@ set_name(struct kdp_gen *gen, struct gen_market *market, const char *ticker, siz
 static uint8_t
 series_left(const struct kdp_gen *gen, uint8_t series)
 {
-    return series_table[series].naming == BY_RATE && gen->turns[series] >= 1000 ? SERIES_GAMES : series;
+    return gen_series_table[series].naming == BY_RATE && gen->turns[series] >= 1000 ? SERIES_GAMES : series;
 }
 
 uint32_t
 gen_event_add(struct kdp_gen *gen, uint8_t wanted, uint32_t markets_max, uint32_t old)
 {
     uint8_t series = series_left(gen, wanted);
-    const struct series *s = &series_table[series];
+    const struct gen_series *s = &gen_series_table[series];
     uint32_t count = s->markets < markets_max ? s->markets : markets_max;
     uint32_t index = gen->event_count;
     struct gen_event *event;
@@ -685,7 +193,7 @@ gen_event_add(struct kdp_gen *gen, uint8_t wanted, uint32_t markets_max, uint32_
                                 .outcomes = s->outcomes,
                                 .structure = s->structure,
                                 .conn = (uint8_t)(index % gen->config.connections)};
-    event->close_s = close_of(gen, series, event->turn);
+    event->close_s = gen_close_of(gen, series, event->turn);
     event->slot = old == UINT32_MAX ? gen->market_count : gen->events[old].slot;
     set_chances(gen, event);
     for (uint32_t i = 0; i < count; i++) {
@@ -694,7 +202,7 @@ gen_event_add(struct kdp_gen *gen, uint8_t wanted, uint32_t markets_max, uint32_
 
         *market = (struct gen_market){
             .event = index, .strike = (uint8_t)i, .structure = s->structure, .flags = GEN_ACTIVE};
-        end = put_market_suffix(gen, event, i, end);
+        end = gen_put_market_suffix(gen, event, i, end);
         if (!set_name(gen, market, ticker, (size_t)(end - ticker))) {
             gen->out_of_memory = true;
             return UINT32_MAX;
@@ -837,9 +345,9 @@ gen_universe_open(struct kdp_gen *gen)
         return -1;
     gen->slot_count = n;
     for (uint32_t i = 0; gen->market_count < n; i++) {
-        if (gen_event_add(gen, (uint8_t)(i % SERIES), n - gen->market_count, UINT32_MAX) == UINT32_MAX)
+        if (gen_event_add(gen, (uint8_t)(i % GEN_SERIES), n - gen->market_count, UINT32_MAX) == UINT32_MAX)
             return -1;
-        if (i % SERIES == SERIES_QUARTER && gen->quarters < 8 && i / SERIES < 4)
+        if (i % GEN_SERIES == SERIES_QUARTER && gen->quarters < 8 && i / GEN_SERIES < 4)
             gen->quarter[gen->quarters++] = i;
     }
     gen->initial_events = gen->event_count;

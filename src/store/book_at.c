@@ -304,6 +304,7 @@ replay_rows(struct kdp_book_at *book, struct kdp_sql_result *result)
     return rc;
 }
 
+/* read_title gives the market's words as of then, and whether it is known at all: 1, 0, or an error. */
 static int
 read_title(struct kdp_book_at *book, struct kdp_sql *sql, const char *ticker, const char *at)
 {
@@ -311,16 +312,19 @@ read_title(struct kdp_book_at *book, struct kdp_sql *sql, const char *ticker, co
     struct kdp_sql_result *result;
     int rc = kdp_sql_ask(
         sql,
-        "SELECT coalesce(yes_sub_title, title, '') FROM definitions WHERE ticker = $1 AND recv_ts <= "
-        "$2::TIMESTAMP_NS ORDER BY seq DESC LIMIT 1",
+        "SELECT arg_max(coalesce(yes_sub_title, title), seq) FILTER (recv_ts <= $2::TIMESTAMP_NS), "
+        "count(*) FROM definitions WHERE ticker = $1",
         parameters, 2, &result);
 
     if (rc != 0)
         return rc;
     rc = kdp_sql_next(result);
-    title = rc > 0 ? kdp_sql_cell(result, 0) : NULL;
-    if (title != NULL)
-        snprintf(book->title, sizeof book->title, "%s", title);
+    if (rc > 0) {
+        rc = int_of(result, 1, 0) > 0;
+        title = kdp_sql_cell(result, 0);
+        if (title != NULL)
+            snprintf(book->title, sizeof book->title, "%s", title);
+    }
     kdp_sql_free(result);
     return rc;
 }

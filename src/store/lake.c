@@ -633,7 +633,7 @@ static int
 part_is_due(struct kdp_lake *lake)
 {
     uint64_t head = kdp_reader_head(lake->reader), waiting;
-    int64_t mono = kdpi_mono_ns();
+    int64_t mono = kdpi_mono_ns(), recv_ns;
     const struct kdp_head *rec;
     uint64_t rows = lake->config.part_rows;
     int rc;
@@ -648,9 +648,14 @@ part_is_due(struct kdp_lake *lake)
             rc = kdp_reader_next(lake->reader, &rec);
         if (rc <= 0)
             return rc; /* published, not durable yet */
+        recv_ns = rec->recv_ns;
+        /* back: a reader in the middle of a block would not look for what comes behind it */
+        rc = kdp_reader_seek(lake->reader, lake->floor + 1);
+        if (rc != 0)
+            return rc;
         lake->pending_floor = lake->floor;
         lake->pending_since_ns = mono;
-        lake->pending_closed = kdpi_day_of(rec->recv_ns) < kdpi_day_of(now_ns(lake));
+        lake->pending_closed = kdpi_day_of(recv_ns) < kdpi_day_of(now_ns(lake));
     }
     if (lake->pending_closed)
         rows *= CLOSED_PART_FACTOR;

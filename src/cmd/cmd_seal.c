@@ -1,0 +1,92 @@
+/* cmd_seal.c - kdp seal: the sealer, a process of its own beside the plant (which never loads DuckDB), or run
+ * by hand.
+ *
+ * With --follow it seals as the stream grows until its stdin is closed, which is the parent's sign, then up
+ * to the head, and ends.  If it dies, capture goes on and sealing waits; the next one starts where the
+ * manifests end. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "command.h"
+#include "commands.h"
+#include "error.h"
+#include "lake.h"
+
+#define LOOK_MS 200
+
+/* parent_waits sleeps a while; false when stdin was closed (or a signal asks for the end). */
+static bool
+parent_waits(void)
+{
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    char drop[256];
+    int ready = poll(&in, 1, LOOK_MS);
+
+    if (kdp_cli_interrupted() != 0)
+        return false;
+    if (ready < 0)
+        return errno == EINTR;
+    if (ready == 0)
+        return true;
+    return read(STDIN_FILENO, drop, sizeof drop) > 0;
+}
+
+static void
+summary(const struct kdp_lake_totals *totals, int64_t took_ns)
+{
+    const struct kdp_lake_table *tables;
+    unsigned count;
+
+    tables = kdp_lake_tables(&count);
+    printf("{\"rows\": {");
+    for (unsigned i = 0; i < count; i++)
+        printf("%s\"%s\": %" PRIu64, i > 0 ? ", " : "", tables[i].name, totals->rows[i]);
+    printf("}, \"files\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"days_closed\": %" PRIu64
+           ", \"removed\": %" PRIu64 ", \"sealed_seq\": %" PRIu64 ", \"seconds\": %.3f}\n",
+           totals->files, totals->bytes, totals->days_closed, totals->removed, totals->sealed_seq,
+           (double)took_ns / 1e9);
+}
+
+int
+kdp_cmd_seal(struct kdp_cli *cli)
+{
+    struct kdp_lake_config config = {.dir = kdp_cli_text(cli, "data")};
+    int64_t started_ns = kdpi_mono_ns();
+    struct kdp_lake_totals totals;
+    struct kdp_lake *lake;
+    int rc;
+
+    rc = kdp_lake_open(&lake, &config);
+    if (rc != 0)
+        return kdp_cli_error(cli, rc);
+    if (kdp_cli_switch(cli, "follow")) {
+        bool told = false;
+
+        while (parent_waits()) {
+            rc = kdp_lake_work(lake);
+            if (rc == -KDP_EFULL) {
+                /* the stream is on the tape: sealing waits for space */
+                if (!told)
+                    kdp_cli_warning(cli, kdpi_error_hint(), "%s", kdpi_error_text());
+                told = true;
+            } else if (rc < 0) {
+                break;
+            } else if (rc > 0) {
+                told = false;
+            }
+        }
+    }
+    if (rc >= 0 || rc == -KDP_EFULL)
+        rc = kdp_lake_drain(lake);
+    kdp_lake_totals(lake, &totals);
+    kdp_lake_close(lake);
+    if (rc < 0)
+        return kdp_cli_error(cli, rc);
+    if (kdp_cli_given(cli, "summary"))
+        summary(&totals, kdpi_mono_ns() - started_ns);
+    return KDP_EXIT_DONE;
+}
