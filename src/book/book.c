@@ -32,122 +32,138 @@ refuse(struct kdp_book *book, enum kdp_book_verdict verdict)
 
 struct place { /* where one level stands */
     unsigned side;
-    int slot;
+    unsigned slot;
     int32_t price_e4;
     int64_t *sizes; /* of the side */
     uint64_t *bits;
 };
 
-/* find_uncommon looks a price up that is not simply a whole cent of a whole-cent book. */
-static __attribute__((noinline)) enum kdp_book_verdict
-find_uncommon(struct kdp_book *book, struct place *place)
+static inline int32_t
+mirrored(int32_t price_e4, unsigned side)
+{
+    int32_t mask = -(int32_t)side;
+
+    return (price_e4 ^ mask) + (mask & (KDP_PRICE_MAX + 1)); /* price, or 10000 - price; its own inverse */
+}
+
+static inline bool
+level_good(uint8_t side, int32_t price_e4)
+{
+    return (side == KDP_SIDE_YES || side == KDP_SIDE_NO) && (uint32_t)price_e4 <= KDP_PRICE_MAX;
+}
+
+/* find_place finds the slot of a price, and makes one where there is none. */
+static enum kdp_book_verdict
+find_place(struct kdp_book *book, uint8_t side, int32_t price_e4, struct place *place)
 {
     const struct kdpi_layout *layout = book->layout;
-    unsigned entry = layout->map[place->price_e4];
+    unsigned entry;
 
+    if (!level_good(side, price_e4))
+        return KDP_BOOK_BAD_LEVEL;
+    entry = layout->map[price_e4];
     if ((entry & KDPI_SLOT_MASK) == KDPI_NO_SLOT) {
-        if (!kdpi_book_widen(book, place->price_e4))
+        if (!kdpi_book_widen(book, price_e4))
             return KDP_BOOK_NO_MEMORY;
         layout = book->layout;
-        entry = layout->map[place->price_e4];
+        entry = layout->map[price_e4];
     }
-    place->slot = (int)(entry & KDPI_SLOT_MASK);
+    place->side = side - 1u;
+    place->price_e4 = price_e4;
+    place->slot = entry & KDPI_SLOT_MASK;
     if (place->side != 0)
-        place->slot = (int)layout->slots - 1 - place->slot;
+        place->slot = layout->slots - 1u - place->slot;
     place->sizes = kdpi_book_sizes(book, place->side);
     place->bits = kdpi_book_bits(book, place->side);
     return (entry & KDPI_OFF_GRID) != 0 ? KDP_BOOK_OFF_GRID : KDP_BOOK_APPLIED;
 }
 
-static inline enum kdp_book_verdict
-find_place(struct kdp_book *book, uint8_t side, int32_t price_e4, struct place *place)
-{
-    unsigned cent;
-
-    if (UNLIKELY((unsigned)side - 1u > 1u || (uint32_t)price_e4 > KDP_PRICE_MAX))
-        return KDP_BOOK_BAD_LEVEL;
-    place->side = side - 1u;
-    place->price_e4 = price_e4;
-    cent = (uint32_t)price_e4 / KDPI_CENT;
-    if (UNLIKELY(book->wide != NULL || cent * KDPI_CENT != (uint32_t)price_e4 || book->holes))
-        return find_uncommon(book, place);
-    place->slot = (int)(place->side == 0 ? cent : KDPI_CENTS - cent);
-    place->sizes = book->sizes[place->side];
-    place->bits = book->bits[place->side];
-    return KDP_BOOK_APPLIED;
-}
-
 /* best_vanished finds the next best level of a side, whose bit is already gone. */
-static void
-best_vanished(struct kdp_book *book, const struct place *place)
+static __attribute__((noinline)) void
+best_vanished(struct kdp_book *book, unsigned side, unsigned slot, const int64_t *sizes, const uint64_t *bits)
 {
-    unsigned side = place->side;
-    int slot = kdpi_slot_below(place->bits, place->slot);
+    int next = kdpi_slot_below(bits, (int)slot);
 
-    book->best[side] = (int16_t)slot;
-    if (slot < 0) {
-        book->best_price[side] = KDPI_NO_PRICE;
-        book->best_size[side] = 0;
-        return;
+    book->best_key[side] = KDPI_NO_KEY;
+    book->best_size[side] = 0;
+    if (next >= 0) {
+        book->best_key[side] = (int16_t)mirrored(kdpi_slot_price(book->layout, side, (unsigned)next), side);
+        book->best_size[side] = sizes[next];
     }
-    book->best_price[side] = kdpi_slot_price(book->layout, side, (unsigned)slot);
-    book->best_size[side] = place->sizes[slot];
 }
 
-/* change sets one level from old to new (they differ) and follows everything that is kept along. */
-static inline void
+/* change sets one level from old to new and follows everything that is kept along.  Whether a level comes or
+ * goes is as good as random from one message to the next and costs no branch; that it is not the best one can
+ * be guessed. */
+static inline __attribute__((always_inline)) void
 change(struct kdp_book *book, const struct place *place, int64_t old, int64_t new)
 {
     unsigned side = place->side;
-    uint64_t bit = UINT64_C(1) << (place->slot & 63);
-    uint64_t gone = kdpi_level_hash(side + 1u, place->price_e4, old);
-    uint64_t come = kdpi_level_hash(side + 1u, place->price_e4, new);
+    uint64_t *word = &place->bits[place->slot >> 6], shift = place->slot & 63u, stays = new != 0;
+    int32_t key = mirrored(place->price_e4, side);
 
     place->sizes[place->slot] = new;
-    book->hash += (new != 0 ? come : 0) - (old != 0 ? gone : 0);
-    if (new == 0) {
-        place->bits[place->slot >> 6] &= ~bit;
-        book->count[side]--;
-        if (place->slot == book->best[side])
-            best_vanished(book, place);
-        return;
+    *word = (*word & ~(UINT64_C(1) << shift)) | stays << shift;
+    if (key >= book->best_key[side]) {
+        if (LIKELY(new != 0)) {
+            book->best_key[side] = (int16_t)key;
+            book->best_size[side] = new;
+        } else if (key == book->best_key[side]) { /* else: a delta of nothing, better than the best */
+            best_vanished(book, side, place->slot, place->sizes, place->bits);
+        }
     }
-    if (old == 0) {
-        place->bits[place->slot >> 6] |= bit;
-        book->count[side]++;
-    }
-    if (place->slot >= book->best[side]) {
-        book->best[side] = (int16_t)place->slot;
-        book->best_price[side] = (int16_t)place->price_e4;
-        book->best_size[side] = new;
-    }
+    book->hash += (kdpi_level_hash(side + 1u, place->price_e4, new) & (0 - stays)) -
+                  (kdpi_level_hash(side + 1u, place->price_e4, old) & (0 - (uint64_t)(old != 0)));
+}
+
+static inline __attribute__((always_inline)) enum kdp_book_verdict
+apply_at(struct kdp_book *book, const struct place *place, int64_t delta_e2, int64_t *size_e2p)
+{
+    int64_t old = place->sizes[place->slot], new, total;
+
+    /* old size and total are never negative, so that only a positive delta can overflow */
+    if (UNLIKELY(__builtin_add_overflow(old, delta_e2, &new) ||
+                 __builtin_add_overflow(book->total[place->side], delta_e2, &total)))
+        return refuse(book, KDP_BOOK_BAD_LEVEL);
+    if (UNLIKELY(new < 0))
+        return refuse(book, KDP_BOOK_NEGATIVE);
+    *size_e2p = new;
+    book->total[place->side] = total;
+    change(book, place, old, new);
+    return KDP_BOOK_APPLIED;
+}
+
+/* apply_uncommon is apply for all that is not simply a whole cent of a whole-cent book. */
+static __attribute__((noinline)) enum kdp_book_verdict
+apply_uncommon(struct kdp_book *book, uint8_t side, int32_t price_e4, int64_t delta_e2, int64_t *size_e2p)
+{
+    struct place place;
+    enum kdp_book_verdict found, applied;
+
+    if (book->state != KDP_BOOK_STATE_LIVE)
+        return KDP_BOOK_NOT_LIVE;
+    found = find_place(book, side, price_e4, &place);
+    if (found > KDP_BOOK_OFF_GRID)
+        return refuse(book, found);
+    applied = apply_at(book, &place, delta_e2, size_e2p);
+    return applied == KDP_BOOK_APPLIED ? found : applied;
 }
 
 enum kdp_book_verdict
 kdp_book_apply(struct kdp_book *book, uint8_t side, int32_t price_e4, int64_t delta_e2, int64_t *size_e2p)
 {
+    unsigned index = (unsigned)side - KDP_SIDE_YES, cents = (uint32_t)price_e4 / KDPI_CENT;
     struct place place;
-    enum kdp_book_verdict verdict;
-    int64_t old, new, total;
 
-    if (UNLIKELY(book->state != KDP_BOOK_STATE_LIVE))
-        return KDP_BOOK_NOT_LIVE;
-    verdict = find_place(book, side, price_e4, &place);
-    if (UNLIKELY(verdict > KDP_BOOK_OFF_GRID))
-        return refuse(book, verdict);
-    old = place.sizes[place.slot];
-    /* old size and total are never negative, so that only a positive delta can overflow */
-    if (UNLIKELY(__builtin_add_overflow(old, delta_e2, &new) ||
-                 __builtin_add_overflow(book->total[place.side], delta_e2, &total)))
-        return refuse(book, KDP_BOOK_BAD_LEVEL);
-    if (UNLIKELY(new < 0))
-        return refuse(book, KDP_BOOK_NEGATIVE);
-    *size_e2p = new;
-    if (UNLIKELY(delta_e2 == 0))
-        return verdict;
-    book->total[place.side] = total;
-    change(book, &place, old, new);
-    return verdict;
+    if (UNLIKELY(book->state != KDP_BOOK_STATE_LIVE || !book->plain || index > 1u ||
+                 (uint32_t)price_e4 > KDP_PRICE_MAX || cents * KDPI_CENT != (uint32_t)price_e4))
+        return apply_uncommon(book, side, price_e4, delta_e2, size_e2p);
+    place.side = index;
+    place.slot = (cents ^ (0 - index)) + ((0 - index) & (KDPI_CENTS + 1u)); /* NO: 100 - cents */
+    place.price_e4 = price_e4;
+    place.sizes = book->sizes[index];
+    place.bits = book->bits[index];
+    return apply_at(book, &place, delta_e2, size_e2p);
 }
 
 void
@@ -231,17 +247,13 @@ follow(struct kdp_book *book, enum kdp_market_state now, int64_t now_ns)
     book->followed_ns = now_ns;
 }
 
-static inline int32_t
-price_out(int16_t price)
-{
-    return price < 0 ? KDP_PRICE_NULL : price;
-}
-
 void
 kdp_book_top(const struct kdp_book *book, struct kdp_top *topp)
 {
-    topp->bid_e4 = price_out(book->best_price[0]);
-    topp->ask_e4 = price_out(book->best_price[1]);
+    int bid = book->best_key[0], ask = book->best_key[1];
+
+    topp->bid_e4 = bid < 0 ? KDP_PRICE_NULL : bid;
+    topp->ask_e4 = ask < 0 ? KDP_PRICE_NULL : KDP_PRICE_MAX - ask;
     topp->bid_size_e2 = book->best_size[0];
     topp->ask_size_e2 = book->best_size[1];
 }
@@ -249,22 +261,23 @@ kdp_book_top(const struct kdp_book *book, struct kdp_top *topp)
 bool
 kdp_book_settle(struct kdp_book *book, int64_t now_ns, struct kdp_top *topp)
 {
-    int16_t bid = book->best_price[0], ask = book->best_price[1];
+    int16_t bid = book->best_key[0], ask = book->best_key[1];
     enum kdp_market_state now = KDP_MARKET_NORMAL;
-    bool changed;
+    int64_t differ;
 
     kdp_book_top(book, topp);
-    changed = bid != book->last_price[0] || ask != book->last_price[1] ||
-              book->best_size[0] != book->last_size[0] || book->best_size[1] != book->last_size[1];
-    book->last_price[0] = bid;
-    book->last_price[1] = ask;
+    /* one test, no guessing which of the four it was */
+    differ = (bid ^ book->last_key[0]) | (ask ^ book->last_key[1]) |
+             (book->best_size[0] ^ book->last_size[0]) | (book->best_size[1] ^ book->last_size[1]);
+    book->last_key[0] = bid;
+    book->last_key[1] = ask;
     book->last_size[0] = book->best_size[0];
     book->last_size[1] = book->best_size[1];
-    if (UNLIKELY(ask >= 0 && bid >= ask && book->state == KDP_BOOK_STATE_LIVE))
-        now = bid == ask ? KDP_MARKET_LOCKED : KDP_MARKET_CROSSED;
+    if (UNLIKELY(bid + ask >= KDP_PRICE_MAX && book->state == KDP_BOOK_STATE_LIVE))
+        now = bid + ask == KDP_PRICE_MAX ? KDP_MARKET_LOCKED : KDP_MARKET_CROSSED;
     if (UNLIKELY(now != KDP_MARKET_NORMAL || book->market_state != KDP_MARKET_NORMAL))
         follow(book, now, now_ns);
-    return changed;
+    return differ != 0;
 }
 
 enum kdp_book_state
@@ -292,8 +305,14 @@ kdp_book_hash(const struct kdp_book *book)
 uint32_t
 kdp_book_level_count(const struct kdp_book *book, uint8_t side)
 {
+    const uint64_t *bits;
+    uint32_t count = 0;
+
     KDP_ASSERT(side == KDP_SIDE_YES || side == KDP_SIDE_NO);
-    return book->count[side - 1];
+    bits = kdpi_book_bits(book, side - 1u);
+    for (unsigned word = 0; word < kdpi_book_words(book); word++)
+        count += (uint32_t)__builtin_popcountll(bits[word]);
+    return count;
 }
 
 int64_t
@@ -315,7 +334,8 @@ kdp_book_depth(const struct kdp_book *book, uint8_t side, struct kdp_book_level 
     index = side - 1u;
     bits = kdpi_book_bits(book, index);
     sizes = kdpi_book_sizes(book, index);
-    for (int slot = book->best[index]; slot >= 0 && n < max; slot = kdpi_slot_below(bits, slot), n++) {
+    for (int slot = kdpi_slot_top(bits, kdpi_book_words(book)); slot >= 0 && n < max;
+         slot = kdpi_slot_below(bits, slot), n++) {
         levels[n].price_e4 = kdpi_slot_price(book->layout, index, (unsigned)slot);
         levels[n].size_e2 = sizes[slot];
     }
@@ -325,17 +345,23 @@ kdp_book_depth(const struct kdp_book *book, uint8_t side, struct kdp_book_level 
 int32_t
 kdp_book_mid_e5(const struct kdp_book *book)
 {
-    if (book->best_price[0] < 0 || book->best_price[1] < 0)
+    struct kdp_top top;
+
+    kdp_book_top(book, &top);
+    if (top.bid_e4 == KDP_PRICE_NULL || top.ask_e4 == KDP_PRICE_NULL)
         return KDP_PRICE_NULL;
-    return (book->best_price[0] + book->best_price[1]) * 5;
+    return (top.bid_e4 + top.ask_e4) * 5;
 }
 
 int32_t
 kdp_book_spread_e4(const struct kdp_book *book)
 {
-    if (book->best_price[0] < 0 || book->best_price[1] < 0)
+    struct kdp_top top;
+
+    kdp_book_top(book, &top);
+    if (top.bid_e4 == KDP_PRICE_NULL || top.ask_e4 == KDP_PRICE_NULL)
         return KDP_PRICE_NULL;
-    return book->best_price[1] - book->best_price[0];
+    return top.ask_e4 - top.bid_e4;
 }
 
 enum kdp_market_state

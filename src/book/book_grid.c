@@ -77,8 +77,7 @@ layout_build(struct kdpi_layout *layout, const struct kdp_tick_range *ranges, ui
     memcpy(layout->steps, steps, sizeof layout->steps);
     natural_steps(ranges, count, natural);
     layout->natural = memcmp(natural, steps, sizeof natural) == 0;
-    layout->cents = true;
-    layout->holes = false;
+    layout->cents = layout->plain = true;
     for (uint32_t price = 0; price < KDPI_PRICES; price++)
         layout->map[price] = KDPI_NO_SLOT | (count != 0 ? KDPI_OFF_GRID : 0);
     for (uint32_t i = 0; i < count; i++)
@@ -88,14 +87,14 @@ layout_build(struct kdpi_layout *layout, const struct kdp_tick_range *ranges, ui
         uint32_t step = cent < KDPI_CENTS ? steps[cent] : KDPI_CENT;
 
         if (step != KDPI_CENT)
-            layout->cents = false;
+            layout->cents = layout->plain = false;
         for (uint32_t rest = 0; rest < KDPI_CENT && cent * KDPI_CENT + rest < KDPI_PRICES; rest += step) {
             uint32_t price = cent * KDPI_CENT + rest;
 
             layout->prices[slot] = (uint16_t)price;
             layout->map[price] = (uint16_t)((layout->map[price] & KDPI_OFF_GRID) | slot);
             if ((layout->map[price] & KDPI_OFF_GRID) != 0)
-                layout->holes = true;
+                layout->plain = false;
             slot++;
         }
     }
@@ -165,7 +164,7 @@ kdpi_book_attach(struct kdp_book *book, struct kdpi_layout *layout)
 {
     layout->books++;
     book->layout = layout;
-    book->holes = layout->holes;
+    book->plain = layout->plain;
 }
 
 void
@@ -189,10 +188,8 @@ kdpi_book_clear(struct kdp_book *book)
             for (; bits[word] != 0; bits[word] &= bits[word] - 1)
                 sizes[word * 64u + (unsigned)__builtin_ctzll(bits[word])] = 0;
         }
-        book->best_price[side] = KDPI_NO_PRICE;
-        book->best[side] = -1;
+        book->best_key[side] = KDPI_NO_KEY;
         book->best_size[side] = 0;
-        book->count[side] = 0;
         book->total[side] = 0;
     }
     book->hash = 0;
@@ -221,7 +218,6 @@ move_side(struct kdp_book *book, unsigned side, const struct kdpi_layout *from, 
             sizes[slot] = 0;
         }
     }
-    book->best[side] = (int16_t)kdpi_slot_top(new_bits, to->words);
 }
 
 /* relayout moves the book to another layout, which has a slot for each of its levels; false when there is no
@@ -321,7 +317,8 @@ kdp_book_set_grid(struct kdp_book *book, const struct kdp_tick_range *ranges, ui
     for (unsigned side = 0; side < 2; side++) {
         const uint64_t *bits = kdpi_book_bits(book, side);
 
-        for (int slot = book->best[side]; slot >= 0; slot = kdpi_slot_below(bits, slot)) {
+        for (int slot = kdpi_slot_top(bits, kdpi_book_words(book)); slot >= 0;
+             slot = kdpi_slot_below(bits, slot)) {
             int32_t price = kdpi_slot_price(book->layout, side, (unsigned)slot);
 
             if ((to->map[price] & KDPI_SLOT_MASK) == KDPI_NO_SLOT) {

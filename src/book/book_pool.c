@@ -138,10 +138,8 @@ kdp_book_new(struct kdp_book_pool *pool)
     pool->books_used++;
     book->state = KDP_BOOK_STATE_STALE;
     book->since_ns = KDP_TIME_NULL;
-    for (unsigned side = 0; side < 2; side++) {
-        book->best_price[side] = book->last_price[side] = KDPI_NO_PRICE;
-        book->best[side] = -1;
-    }
+    for (unsigned side = 0; side < 2; side++)
+        book->best_key[side] = book->last_key[side] = KDPI_NO_KEY;
     kdpi_book_attach(book, &pool->layouts[0]);
     return book;
 }

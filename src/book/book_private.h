@@ -2,8 +2,9 @@
  * else.
  *
  * A side is an array of sizes, one slot per price of the book's layout, and a bitmap of the slots that are
- * not 0. Slots of both sides rise towards the better price: YES by price, NO by 10000 - price.  So "best" is
- * the highest bit on either side, and one piece of code serves both. */
+ * not 0.  Both sides are told by keys, which rise towards the better price: the price on the YES side, 10000
+ * - price on the NO side. Slots rise with keys.  So "best" is the highest bit on either side, one piece of
+ * code serves both, and a market is crossed when its two best keys add up to more than 10000. */
 #ifndef KDPI_BOOK_PRIVATE_H
 #define KDPI_BOOK_PRIVATE_H
 
@@ -19,7 +20,7 @@
 #define KDPI_NO_SLOT 0x7fffu
 #define KDPI_SLOT_MASK 0x7fffu
 #define KDPI_OFF_GRID 0x8000u
-#define KDPI_NO_PRICE (-1)
+#define KDPI_NO_KEY (-1)
 
 /* A layout says which prices have a slot and which are on the market's known grid.  Layouts are few and
  * shared by all books of a pool: each is built once and found again by its bands and steps. */
@@ -31,13 +32,12 @@ struct kdpi_layout {
     uint32_t words; /* of a side's bitmap */
     uint32_t range_count;
     struct kdp_tick_range ranges[KDP_BOOK_RANGES_MAX]; /* the known grid; none when range_count is 0 */
-    uint8_t steps[KDPI_CENTS]; /* distance of slots within each cent: a divisor of 100 */
-    bool natural;              /* has the slots that the bands ask for, and whole cents, and no more */
-    bool cents;                /* whole cents only: the sizes lie in the book itself */
-    bool holes;                /* some slots are off the known grid */
-    size_t block_bytes;        /* of the block that holds both sides; 0 for cents */
-    uint16_t
-        map[KDPI_PRICES]; /* price -> slot on the YES side, with KDPI_OFF_GRID; slot KDPI_NO_SLOT: none */
+    uint8_t steps[KDPI_CENTS];    /* distance of slots within each cent: a divisor of 100 */
+    bool natural;                 /* has the slots that the bands ask for, and whole cents, and no more */
+    bool cents;                   /* whole cents only: the sizes lie in the book itself */
+    bool plain;                   /* cents, and every slot is on the known grid */
+    size_t block_bytes;           /* of the block that holds both sides; 0 for cents */
+    uint16_t map[KDPI_PRICES];    /* price -> slot on the YES side or KDPI_NO_SLOT, with KDPI_OFF_GRID */
     uint16_t prices[KDPI_PRICES]; /* slot on the YES side -> price */
 };
 
@@ -52,13 +52,11 @@ struct kdp_book {
     uint8_t market_state; /* enum kdp_market_state as of the last settle */
     uint8_t put_verdict;  /* first refusal since begin */
     bool replacing;       /* between begin and commit */
-    bool holes;           /* copy of layout->holes */
+    bool plain;           /* whole cents only, none of them off the known grid */
     uint8_t wide_class;   /* size class of the block at wide */
-    uint16_t reserved;
-    int16_t best_price[2]; /* KDPI_NO_PRICE: empty side */
-    int16_t best[2];       /* slot, -1: empty side */
-    uint16_t count[2];
-    int16_t last_price[2]; /* best prices and sizes as of the last settle */
+    uint16_t reserved[5];
+    int16_t best_key[2]; /* KDPI_NO_KEY: empty side */
+    int16_t last_key[2]; /* as of the last settle, as is last_size */
     int64_t total[2];
 
     uint64_t bits[2][2];

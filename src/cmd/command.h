@@ -27,6 +27,7 @@
 #define KDP_EXIT_FAILED 1
 #define KDP_EXIT_USAGE 2
 #define KDP_EXIT_PAUSED 3
+#define KDP_EXIT_NO_SQL 4 /* internal: of the sealer, when libduckdb.so is missing */
 
 struct kdp_cli; /* one invocation: its command, effective settings, positional arguments, streams */
 

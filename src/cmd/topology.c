@@ -158,8 +158,8 @@ end_sealer(struct kdp_topology *topology)
         got = waitpid(topology->sealer, &status, 0);
     while (got < 0 && errno == EINTR);
     topology->sealer = 0;
-    if (got > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
+    if (got > 0 && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == KDP_EXIT_NO_SQL))
+        return 0; /* without DuckDB the sealer has said so, and sealing waits */
     kdpi_fail(KDP_EINCOMPLETE, "the lake was not sealed: the sealer ended with %s %d",
               WIFSIGNALED(status) ? "signal" : "code",
               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

@@ -25,6 +25,7 @@ struct kdp_instrument {
     bool pool_full;       /* told once */
     uint32_t sub;         /* owner: subscription index + 1, 0: none */
     uint32_t prev, next;  /* books of one subscription */
+    int64_t not_live_ns;  /* input time since which it is not live, 0: it is */
     int32_t day;          /* UTC day of its last day snapshot */
     int32_t last_price_e4;
     int64_t last_ts_ms;

@@ -1,9 +1,11 @@
 /* market.c - what one message does to one market: its book, its state, and the records that tell of it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
 #include "error.h"
 #include "plant_private.h"
+#include "screen.h"
 
 uint32_t
 market_of(struct kdp_plant *plant, struct kdp_text ticker)
@@ -93,14 +95,25 @@ set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum 
           const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
 {
     struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+    char words[96];
+    struct kdp_text detail = {words, 0};
 
     if (item->book != NULL)
         kdp_book_set_state(item->book, state);
     if (item->state == state)
         return;
+    if (state == KDP_BOOK_STATE_LIVE && item->book != NULL) {
+        char span[KDPI_SCREEN_TEXT];
+        uint32_t levels =
+            kdp_book_level_count(item->book, KDP_SIDE_YES) + kdp_book_level_count(item->book, KDP_SIDE_NO);
+
+        detail.len = (size_t)snprintf(
+            words, sizeof words, "%u levels%s%s", levels, item->not_live_ns != 0 ? ", after " : "",
+            item->not_live_ns != 0 ? kdpi_screen_span(span, plant->now_ns - item->not_live_ns) : "");
+    }
+    item->not_live_ns = state == KDP_BOOK_STATE_LIVE ? 0 : plant->now_ns;
     item->state = (uint8_t)state;
-    emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, state, reason, sub, from_seq, to_seq,
-               (struct kdp_text){"", 0});
+    emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, state, reason, sub, from_seq, to_seq, detail);
 }
 
 void
