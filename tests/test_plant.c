@@ -523,6 +523,19 @@ KDP_TEST(trade_stands_in_the_stream_once)
     CHECK_INT(totals().gaps, 0);
 }
 
+KDP_TEST(trade_of_an_earlier_run_is_not_repeated)
+{
+    static const uint8_t id[16] = {0x5b, 0x0e, 0x7c, 0x1e, 0x8a, 0x5e, 0x4a, 0x7e,
+                                   0x9a, 0x51, 0x0c, 0x2b, 0x7a, 0x6f, 0x9d, 0x10};
+
+    begin();
+    kdp_plant_restore_trade(plant, id, now);
+    up(1);
+    trade(1, 2, 1, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    trade(1, 2, 2, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d11");
+    CHECK_INT(market("A").trades, 1);
+}
+
 KDP_TEST(snapshot_without_levels_at_the_close_closes)
 {
     begin();

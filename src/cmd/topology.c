@@ -12,6 +12,8 @@
 
 #include "clock.h"
 #include "error.h"
+#include "record.h"
+#include "tape.h"
 
 extern char **environ;
 
@@ -77,6 +79,43 @@ start_sealer(struct kdp_topology *topology, const char *dir)
     return 0;
 }
 
+/* Trades of the last 2 hours on the tape must not stand in the stream a second time. */
+static int
+restore_trades(struct kdp_topology *topology, const char *dir)
+{
+    struct kdp_tape *tape;
+    size_t blocks;
+    int rc = kdp_tape_open(&tape, dir);
+
+    if (rc != 0)
+        return rc;
+    blocks = kdp_tape_block_count(tape);
+    if (blocks > 0) {
+        int64_t since_ns = kdp_tape_block_at(tape, blocks - 1)->recv_running_max_ns - KDP_TRADES_SPAN_NS;
+
+        for (size_t i = kdp_tape_find_time(tape, since_ns); rc == 0 && i < blocks; i++) {
+            const struct kdp_tape_block *block = kdp_tape_block_at(tape, i);
+            uint32_t bytes = block->bytes;
+            const void *records;
+
+            if ((block->template_mask & 1u << KDP_TEMPLATE_TRADE) == 0)
+                continue;
+            rc = kdp_tape_load(tape, i, &records);
+            for (size_t at = 0, size; rc == 0 && at < bytes; at += size) {
+                const struct kdp_trade *trade = (const void *)((const char *)records + at);
+
+                size = kdpi_record_size(trade, bytes - at);
+                if (size == 0)
+                    break; /* the tape has checked the framing: not reached */
+                if (trade->head.template_id == KDP_TEMPLATE_TRADE)
+                    kdp_plant_restore_trade(topology->plant, trade->trade_id, trade->head.recv_ns);
+            }
+        }
+    }
+    kdp_tape_close(tape);
+    return rc;
+}
+
 int
 kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
                   const struct kdp_topology_config *config)
@@ -110,6 +149,8 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
         known = kdp_stream_instruments(topology->stream, &known_count);
         rc = kdp_plant_restore(topology->plant, known, known_count);
     }
+    if (rc == 0 && !topology->fresh)
+        rc = restore_trades(topology, config->dir);
     if (rc == 0)
         rc = kdp_stream_agent_start(topology->stream);
     if (rc == 0 && config->lake && kdp_cli_switch(cli, "tape"))

@@ -113,6 +113,12 @@ kdp_plant_restore(struct kdp_plant *plant, const struct kdp_stream_instrument *i
     return 0;
 }
 
+void
+kdp_plant_restore_trade(struct kdp_plant *plant, const uint8_t trade_id[16], int64_t recv_ns)
+{
+    kdp_trade_set_add(plant->trades, trade_id, recv_ns);
+}
+
 /* ---- connections
  * -------------------------------------------------------------------------------------------------- */
 

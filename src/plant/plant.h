@@ -16,6 +16,9 @@
 #include "ring.h"
 #include "stream.h"
 
+#define KDP_TRADES_SPAN_NS \
+    (INT64_C(7200) * 1000000000) /* for so long a trade id is known to be in the stream */
+
 struct kdp_plant;
 
 struct kdp_plant_config {
@@ -37,6 +40,10 @@ int kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *con
 void kdp_plant_close(struct kdp_plant *plant);
 /* kdp_plant_restore gives the plant the ids of earlier runs before its first input. */
 int kdp_plant_restore(struct kdp_plant *plant, const struct kdp_stream_instrument *instruments, size_t count);
+
+/* kdp_plant_restore_trade says that a trade stands in the stream already; oldest first, before the first
+ * input. */
+void kdp_plant_restore_trade(struct kdp_plant *plant, const uint8_t trade_id[16], int64_t recv_ns);
 
 /* kdp_plant_input consumes one input that is already in the raw ring: decodes, applies, writes and publishes
  * records. */

@@ -117,8 +117,8 @@ kdp_trade_set_add(struct kdp_trade_set *set, const uint8_t id[16], int64_t recv_
     }
     if (young->count == 0)
         young->since_ns = recv_ns;
-    if (young->count >= set->capacity || recv_ns - young->since_ns > KDP_TRADE_SET_SPAN_NS) {
-        set->early += recv_ns - young->since_ns <= KDP_TRADE_SET_SPAN_NS;
+    if (young->count >= set->capacity || recv_ns - young->since_ns > KDP_TRADES_SPAN_NS) {
+        set->early += recv_ns - young->since_ns <= KDP_TRADES_SPAN_NS;
         turn(set, recv_ns);
         young = &set->gen[set->young];
         slot = probe(set, young, lo, hi);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KDP_TRADE_SET_SPAN_NS (INT64_C(7200) * 1000000000)
+#include "plant.h" /* KDP_TRADES_SPAN_NS */
 
 struct kdp_trade_set;
 /* capacity: ids per generation, rounded up to a power of two; NULL when the system refuses the address space.
