@@ -523,6 +523,16 @@ KDP_TEST(trade_stands_in_the_stream_once)
     CHECK_INT(totals().gaps, 0);
 }
 
+KDP_TEST(frames_without_sid_and_seq_are_one_subscription)
+{
+    begin();
+    frame(1, "{'type':'orderbook_snapshot','msg':{'market_ticker':'A','yes_dollars_fp':[['0.4200','10.00']]}}");
+    frame(1, "{'type':'orderbook_delta','msg':{'market_ticker':'A','price_dollars':'0.4300','delta_fp':'2.00','side':'yes'}}");
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    CHECK_INT(market("A").top.bid_e4, 4300);
+    CHECK_INT(totals().gaps, 0);
+}
+
 KDP_TEST(trade_of_an_earlier_run_is_not_repeated)
 {
     static const uint8_t id[16] = {0x5b, 0x0e, 0x7c, 0x1e, 0x8a, 0x5e, 0x4a, 0x7e,

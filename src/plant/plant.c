@@ -242,9 +242,10 @@ track(struct kdp_plant *plant, const struct kdp_message *msg, struct kdp_sub **s
     uint64_t expected;
 
     *subp = NULL;
-    if (!msg->has_sid)
+    /* recordings may have left the sid out: what they hold of books is then one subscription */
+    if (!msg->has_sid && msg->kind != KDP_MESSAGE_SNAPSHOT && msg->kind != KDP_MESSAGE_DELTA)
         return true;
-    sub = kdp_sub_find(plant->lines, number, msg->sid);
+    sub = kdp_sub_find(plant->lines, number, msg->has_sid ? msg->sid : 0);
     if (sub == NULL) {
         plant_count(plant, COUNT_POOL_FULL, 1);
         return false;
@@ -265,7 +266,7 @@ track(struct kdp_plant *plant, const struct kdp_message *msg, struct kdp_sub **s
 
         line_up(plant, number, false, 0, (struct kdp_text){"", 0});
         line->leg_yes = leg_yes;
-        sub = kdp_sub_find(plant->lines, number, msg->sid);
+        sub = kdp_sub_find(plant->lines, number, msg->has_sid ? msg->sid : 0);
         if (sub == NULL)
             return false;
         kdp_sub_track(line, sub, msg->seq, true, &expected);
