@@ -44,6 +44,18 @@ KDP_TEST(lifecycle_created)
     CHECK_INT(msg.unknown_members, 0);
 }
 
+KDP_TEST(strike_finer_than_we_keep_costs_only_itself)
+{
+    good("{\"type\":\"market_lifecycle_v2\",\"sid\":4,\"seq\":9,\"msg\":{\"market_ticker\":\"A\",\"event_"
+         "type\":\"created\","
+         "\"open_ts\":1795176000,\"additional_metadata\":{\"floor_strike\":0.00001234567,\"cap_strike\":2.5}}"
+         "}",
+         KDP_MESSAGE_LIFECYCLE);
+    CHECK_INT(msg.lifecycle.floor_strike_e6, KDP_INT64_NULL);
+    CHECK_INT(msg.lifecycle.cap_strike_e6, 2500000);
+    CHECK_INT(msg.unknown_members, 1);
+}
+
 KDP_TEST(lifecycle_steps)
 {
     good(LIFE("\"event_type\":\"determined\",\"determination_ts\":1796155300,\"result\":\"yes\",\"settlement_"
@@ -97,8 +109,6 @@ KDP_TEST(bad_lifecycle_values_are_refused)
     bad(LIFE("\"event_type\":\"determined\",\"result\":\"perhaps\""), KDP_REFUSAL_ENUM, "result",
         "\"perhaps");
     bad(LIFE("\"event_type\":\"created\",\"open_ts\":-5"), KDP_REFUSAL_TIME, "open_ts", "-5");
-    bad(LIFE("\"event_type\":\"created\",\"floor_strike\":0.30000000000000004"), KDP_REFUSAL_TOO_FINE,
-        "floor_strike", "0.3");
     bad(LIFE("\"event_type\":\"created\",\"price_ranges\":[{\"start\":0,\"end\":1}]"), KDP_REFUSAL_MISSING,
         "price_ranges", "{\"start");
     bad(LIFE("\"event_type\":\"created\",\"price_ranges\":[{\"start\":1,\"end\":0,\"step\":0.01}]"),

@@ -195,10 +195,10 @@ kdpi_lifecycle_member(struct kdp_decoder *d, enum kdp_member member)
         kdpi_take_decimal(d, member, 6, 0, INT64_MAX, &msg->lifecycle.settlement_value_e6);
         return true;
     case KDP_MEMBER_FLOOR:
-        kdpi_take_decimal(d, member, 6, -INT64_MAX, INT64_MAX, &msg->lifecycle.floor_strike_e6);
+        kdpi_take_strike(d, member, &msg->lifecycle.floor_strike_e6);
         return true;
     case KDP_MEMBER_CAP:
-        kdpi_take_decimal(d, member, 6, -INT64_MAX, INT64_MAX, &msg->lifecycle.cap_strike_e6);
+        kdpi_take_strike(d, member, &msg->lifecycle.cap_strike_e6);
         return true;
     case KDP_MEMBER_CLOSE_EARLY:
         if (kdpi_take_bool(d, member, &yes))

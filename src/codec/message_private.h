@@ -125,6 +125,9 @@ bool kdpi_take_decimal(struct kdp_decoder *d, enum kdp_member member, unsigned s
                        int64_t max, int64_t *outp);
 /* kdpi_take_cents takes an integer of the old form and gives it times 100: cents to 1e-4 dollar, contracts to
  * 1e-2. */
+/* kdpi_take_strike reads a strike, a JSON double that describes a market and is no money: what does not fit
+ * 1e-6 is left null and counted, since refusing it would lose the market's whole life for a digit. */
+bool kdpi_take_strike(struct kdp_decoder *d, enum kdp_member member, int64_t *outp);
 bool kdpi_take_cents(struct kdp_decoder *d, enum kdp_member member, int64_t min, int64_t max, int64_t *outp);
 bool kdpi_take_text(struct kdp_decoder *d, enum kdp_member member, size_t max, struct kdp_text *outp);
 bool kdpi_take_bool(struct kdp_decoder *d, enum kdp_member member, bool *outp);

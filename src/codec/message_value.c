@@ -113,6 +113,26 @@ kdpi_take_decimal(struct kdp_decoder *d, enum kdp_member member, unsigned scale,
 }
 
 bool
+kdpi_take_strike(struct kdp_decoder *d, enum kdp_member member, int64_t *outp)
+{
+    struct kdp_value value = kdpi_value_take(d, member);
+
+    if (!is_numeric(d, &value))
+        return false;
+    switch (kdpi_decimal_parse(value.text.data, value.text.len, 6, outp)) {
+    case KDP_DECIMAL_OK:
+        return true;
+    case KDP_DECIMAL_TOO_FINE:
+    case KDP_DECIMAL_TOO_BIG:
+        d->msg->unknown_members++;
+        return false;
+    default:
+        kdpi_value_refuse(d, KDP_REFUSAL_TYPE, member, value.at);
+        return false;
+    }
+}
+
+bool
 kdpi_take_cents(struct kdp_decoder *d, enum kdp_member member, int64_t min, int64_t max, int64_t *outp)
 {
     return take_scaled(d, member, 0, 100, min, max, outp);
