@@ -61,6 +61,10 @@ kdp_cmd_seal(struct kdp_cli *cli)
     int rc;
 
     rc = kdp_lake_open(&lake, &config);
+    if (rc == -KDP_ENOLIB && kdp_cli_switch(cli, "follow")) { /* the plant goes on; sealing waits for the library */
+        kdp_cli_warning(cli, kdpi_error_hint(), "%s", kdpi_error_text());
+        return KDP_EXIT_NO_SQL;
+    }
     if (rc != 0)
         return kdp_cli_error(cli, rc);
     if (kdp_cli_switch(cli, "follow")) {
