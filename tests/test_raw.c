@@ -311,7 +311,7 @@ KDP_TEST(every_flipped_bit_is_a_named_error_and_the_rest_is_still_read)
     free(bytes);
 }
 
-KDP_TEST(damage_in_front_of_good_blocks_is_never_cut)
+KDP_TEST(damage_to_what_was_synced_is_never_cut)
 {
     struct kdp_raw_config config = {.dir = kdp_test_dir(), .session = 9};
     struct kdp_raw_writer *writer = writer_new(1, 0);
@@ -320,6 +320,7 @@ KDP_TEST(damage_in_front_of_good_blocks_is_never_cut)
     size_t size, after;
 
     CHECK_INT(append(writer, 1, 10), 0);
+    CHECK_INT(kdp_raw_sync(writer), 0);
     CHECK_INT(append(writer, 11, 20), 0);
     CHECK_INT(kdp_raw_writer_close(writer), 0);
     bytes = slurp(file_path(1), &size);
@@ -333,6 +334,39 @@ KDP_TEST(damage_in_front_of_good_blocks_is_never_cut)
     free(bytes);
     bytes = slurp(file_path(1), &after);
     CHECK_INT(after, size);
+    free(bytes);
+}
+
+KDP_TEST(good_blocks_behind_a_hole_that_was_never_synced_are_cut_with_it)
+{
+    struct kdp_raw_config config = {.dir = kdp_test_dir(), .session = 9};
+    struct kdp_raw_writer *writer = writer_new(1, 0);
+    uint64_t cut, last;
+    uint8_t *bytes;
+    size_t size, first, second;
+    struct stat st;
+    int rc;
+
+    CHECK_INT(append(writer, 1, 10), 0);
+    CHECK_INT(kdp_raw_sync(writer), 0);
+    CHECK_INT(stat(file_path(1), &st), 0);
+    first = (size_t)st.st_size;
+    CHECK_INT(append(writer, 11, 20), 0);
+    CHECK_INT(stat(file_path(1), &st), 0);
+    second = (size_t)st.st_size;
+    CHECK_INT(append(writer, 21, 30), 0);
+    CHECK_INT(kdp_raw_writer_close(writer), 0);
+    bytes = slurp(file_path(1), &size);
+    memset(bytes + first, 0, second - first); /* a loss of power that brought the later pages to the disk */
+    spill(file_path(1), bytes, size);
+    CHECK_INT(kdp_raw_last_index(kdp_test_dir(), &last), 0);
+    CHECK_INT(last, 10);
+    CHECK_INT(kdp_raw_writer_open(&writer, &config, 11, &cut), 0);
+    CHECK_INT(cut, size - first);
+    CHECK_INT(append(writer, 11, 15), 0);
+    CHECK_INT(kdp_raw_writer_close(writer), 0);
+    CHECK_INT(read_all(kdp_test_dir(), 1, &rc), 15);
+    CHECK_INT(rc, 0);
     free(bytes);
 }
 

@@ -319,7 +319,7 @@ kdp_stream_agent_drain(struct kdp_stream *stream)
     int rc;
 
     if (!stream->running) {
-        rc = kdpi_agent_cycle(stream, kdpi_mono_ns());
+        rc = kdpi_agent_cycle(stream, stream->agent.last_sync_ns); /* by the clock of who steps it */
         explain(stream, rc);
         return rc;
     }

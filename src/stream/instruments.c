@@ -280,9 +280,7 @@ kdpi_instruments_open(struct kdpi_instruments **logp, const char *dir)
 {
     struct kdpi_instruments *log = calloc(1, sizeof *log);
     char *text = NULL;
-    struct stat st;
     size_t len = 0;
-    bool existed;
     int rc;
 
     *logp = NULL;
@@ -295,7 +293,6 @@ kdpi_instruments_open(struct kdpi_instruments **logp, const char *dir)
     }
     memcpy(log->path, log->dir, strlen(log->dir));
     memcpy(log->path + strlen(log->dir), "/instruments", sizeof "/instruments");
-    existed = stat(log->path, &st) == 0;
     log->fd = open(log->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (log->fd < 0) {
         rc = kdpi_fail_errno(errno, "cannot open %s", log->path);
@@ -304,9 +301,9 @@ kdpi_instruments_open(struct kdpi_instruments **logp, const char *dir)
     rc = slurp(log, &text, &len);
     if (rc == 0)
         rc = read_lines(log, text, len, &log->bytes);
-    /* the tape helps out when there is no file, or a line in it is bad: a torn tail was never synced, so the
+    /* the tape helps out when there is nothing, or a line in it is bad: a torn tail was never synced, so the
      * tape knows none of its ids, but a damaged last line looks the same */
-    if (rc == 0 && (log->bytes < len || !existed))
+    if (rc == 0 && (log->bytes < len || len == 0))
         rc = mend(log);
     free(text);
     if (rc != 0)

@@ -43,7 +43,7 @@ bool
 kdpi_raw_block_is_good(const struct kdp_raw_block *block, uint64_t offset)
 {
     return block->magic == KDP_RAW_BLOCK_MAGIC && kdpi_raw_block_crc(block) == block->header_crc &&
-           block->offset == offset && block->reserved == 0 && block->compressed > 0 &&
+           block->offset == offset && block->synced <= offset && block->compressed > 0 &&
            block->compressed <= KDP_RAW_COMPRESSED_MAX && block->plain <= KDP_RAW_PLAIN_MAX &&
            block->plain % 8 == 0 && block->count > 0 &&
            block->count <= block->plain / sizeof(struct kdp_input_head) && block->first_index > 0;
@@ -137,49 +137,92 @@ kdpi_raw_find(int fd, const char *path, uint64_t from, uint64_t *foundp)
     return 0;
 }
 
+struct walk {
+    int fd;
+    const char *path;
+    uint64_t size, at;
+    bool payload;
+    struct kdp_raw_block block; /* the last good one */
+};
+
+/* Steps over the block at walk->at: 1 when it is good, and at is then behind it; 0 when it is not. */
+static int
+step(struct walk *walk)
+{
+    struct kdp_raw_block block;
+    ssize_t got = pread(walk->fd, &block, sizeof block, (off_t)walk->at);
+    int rc;
+
+    if (got < 0)
+        return kdpi_fail_errno(errno, "cannot read %s", walk->path);
+    if ((size_t)got != sizeof block || !kdpi_raw_block_is_good(&block, walk->at) ||
+        walk->at + kdpi_raw_block_bytes(&block) > walk->size)
+        return 0;
+    rc = walk->payload ? payload_is_good(walk->fd, walk->path, &block, walk->size) : 1;
+    if (rc != 1)
+        return rc;
+    walk->block = block;
+    walk->at += kdpi_raw_block_bytes(&block);
+    return 1;
+}
+
+/* Says up to where the good blocks behind a bad one at walk.at call the file synced. */
+static int
+synced_behind(struct walk walk, uint64_t *syncedp)
+{
+    int rc = 0;
+
+    *syncedp = 0;
+    while (rc >= 0 && walk.at < walk.size) {
+        rc = kdpi_raw_find(walk.fd, walk.path, walk.at + 8, &walk.at);
+        while (rc >= 0 && walk.at < walk.size && (rc = step(&walk)) == 1)
+            if (walk.block.synced > *syncedp)
+                *syncedp = walk.block.synced;
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int
 kdpi_raw_scan(int fd, const char *path, bool payload, uint64_t *endp, uint64_t *last_indexp,
               int64_t *newest_nsp)
 {
-    uint64_t at = KDP_RAW_HEADER;
-    struct kdp_raw_block block;
-    bool damaged = false, behind = false;
+    struct walk walk = {.fd = fd, .path = path, .at = KDP_RAW_HEADER, .payload = payload};
+    bool asked = false, damaged = false;
+    uint64_t synced = 0;
     struct stat st;
-    int rc;
+    int rc = 0;
 
     *last_indexp = 0;
     *newest_nsp = INT64_MIN;
     if (fstat(fd, &st) != 0)
         return kdpi_fail_errno(errno, "cannot look at %s", path);
-    while (at < (uint64_t)st.st_size) {
-        ssize_t got = pread(fd, &block, sizeof block, (off_t)at);
-
-        if (got < 0)
-            return kdpi_fail_errno(errno, "cannot read %s", path);
-        rc = (size_t)got == sizeof block && kdpi_raw_block_is_good(&block, at) &&
-             at + kdpi_raw_block_bytes(&block) <= (uint64_t)st.st_size;
-        if (rc == 1 && (payload || damaged))
-            rc = payload_is_good(fd, path, &block, (uint64_t)st.st_size);
+    walk.size = (uint64_t)st.st_size;
+    while (walk.at < walk.size) {
+        rc = step(&walk);
         if (rc < 0)
             return rc;
         if (rc == 1) {
-            *last_indexp = block.first_index + block.count - 1;
-            if (block.recv_max_ns > *newest_nsp)
-                *newest_nsp = block.recv_max_ns;
-            behind = damaged;
-            at += kdpi_raw_block_bytes(&block);
+            *last_indexp = walk.block.first_index + walk.block.count - 1;
+            if (walk.block.recv_max_ns > *newest_nsp)
+                *newest_nsp = walk.block.recv_max_ns;
             continue;
         }
-        if (!damaged)
-            *endp = at;
+        if (!asked) {
+            walk.payload = true; /* from here on no head is believed alone */
+            rc = synced_behind(walk, &synced);
+            if (rc != 0)
+                return rc;
+            asked = true;
+        }
+        if (walk.at >= synced)
+            break;
         damaged = true;
-        rc = kdpi_raw_find(fd, path, at + 8, &at);
+        rc = kdpi_raw_find(fd, path, walk.at + 8, &walk.at);
         if (rc != 0)
             return rc;
     }
-    if (!damaged)
-        *endp = at < (uint64_t)st.st_size ? at : (uint64_t)st.st_size;
-    return behind;
+    *endp = walk.at < walk.size ? walk.at : walk.size;
+    return damaged;
 }
 
 int

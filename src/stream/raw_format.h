@@ -44,7 +44,7 @@ struct kdp_raw_block {
     int64_t recv_min_ns;  /* 32 */
     int64_t recv_max_ns;  /* 40 */
     uint64_t offset;      /* 48: of this block in the file, so that a misplaced one shows */
-    uint64_t reserved;    /* 56: zero */
+    uint64_t synced;      /* 56: bytes of the file that were known to be on the disk when this was written */
 };
 static_assert(sizeof(struct kdp_raw_block) == KDP_RAW_BLOCK, "raw block");
 
@@ -56,10 +56,11 @@ uint64_t kdpi_raw_block_bytes(const struct kdp_raw_block *block); /* with header
 /* kdpi_raw_check_header checks a file's first bytes (len of them); path is for the words. */
 int kdpi_raw_check_header(const void *bytes, size_t len, const char *path);
 
-/* kdpi_raw_scan walks the blocks of an open file: *endp where the first one that is not good begins (the
- * file's end when all are), *last_indexp the last input of any good one (0: none), *newest_nsp their greatest
- * receive time.  With payload it checks every payload's CRC.  Returns 1 when a good block lies behind a bad
- * one (damage, not a torn tail), 0, or an I/O error. */
+/* kdpi_raw_scan walks the blocks of an open file: *endp where its torn tail begins (its size when there is
+ * none), *last_indexp the last input before that (0: none), *newest_nsp the greatest receive time.  A bad
+ * block whose place some later block calls synced is damage: it is stepped over, and what follows stays.  One
+ * that was never synced is the beginning of the tail, whatever good blocks a loss of power left behind it.
+ * With payload it checks every payload's CRC.  Returns 1 when there is damage, 0, or an I/O error. */
 int kdpi_raw_scan(int fd, const char *path, bool payload, uint64_t *endp, uint64_t *last_indexp,
                   int64_t *newest_nsp);
 /* kdpi_raw_find gives the offset of the first good block header at or after from, the file's size when there

@@ -25,6 +25,7 @@ struct kdp_raw_writer {
     int fd;                  /* -1: the next append begins a file */
     uint64_t number;         /* of the open file or the last one */
     uint64_t offset;         /* where the next block goes */
+    uint64_t synced;         /* of which on the disk */
     uint64_t next_index;
     uint64_t session, segment_bytes;
     ZSTD_CCtx *zstd;
@@ -101,13 +102,13 @@ begin_file(struct kdp_raw_writer *writer)
     }
     writer->number = header.number;
     writer->offset = sizeof header;
+    writer->synced = 0;
     writer->dirty = writer->folder_dirty = true;
     return 0;
 }
 
-/* Cuts the torn tail of an earlier run's last file, or removes it when it holds nothing.  Good blocks behind
- * a bad one are damage to synced data or the leavings of a power loss: such a file stays as it is, its
- * readers name the damage. */
+/* Cuts the torn tail of an earlier run's last file, or removes it when it holds nothing.  Damage within stays
+ * as it is, with all behind it: readers name it. */
 static int
 mend_last(struct kdp_raw_writer *writer, uint64_t number, uint64_t *cutp)
 {
@@ -137,12 +138,12 @@ mend_last(struct kdp_raw_writer *writer, uint64_t number, uint64_t *cutp)
         goto out;
     }
     rc = kdpi_raw_scan(fd, path, true, &end, &last_index, &newest_ns);
-    if (rc == 0 && last_index == 0) {
+    if (rc >= 0 && last_index == 0) {
         *cutp += (uint64_t)st.st_size - KDP_RAW_HEADER;
         rc = unlink(path) != 0 ? kdpi_fail_errno(errno, "cannot remove %s", path) : 0;
         goto out;
     }
-    if (rc == 0 && end < (uint64_t)st.st_size) {
+    if (rc >= 0 && end < (uint64_t)st.st_size) {
         *cutp += (uint64_t)st.st_size - end;
         if (ftruncate(fd, (off_t)end) != 0)
             rc = kdpi_fail_errno(errno, "cannot cut %s", path);
@@ -262,7 +263,8 @@ put_block(struct kdp_raw_writer *writer, const uint8_t *inputs, size_t bytes, si
                                   .first_index = writer->next_index,
                                   .recv_min_ns = INT64_MAX,
                                   .recv_max_ns = INT64_MIN,
-                                  .offset = writer->offset};
+                                  .offset = writer->offset,
+                                  .synced = writer->synced};
     struct kdp_input_head input;
     size_t used = 0, done, size;
     int rc;
@@ -338,6 +340,7 @@ kdp_raw_sync(struct kdp_raw_writer *writer)
     if (writer->dirty && fdatasync(writer->fd) != 0)
         return kdpi_fail_errno(errno, "cannot sync %s", writer->path);
     writer->dirty = false;
+    writer->synced = writer->fd >= 0 ? writer->offset : 0;
     /* the name too, or the file would be gone after a loss of power */
     if (writer->folder_dirty && fsync(writer->folder_fd) != 0)
         return kdpi_fail_errno(errno, "cannot sync %s/raw", writer->dir);

@@ -26,7 +26,7 @@ bool fill_input(struct fill *fill);
 void fill_check_record(const struct kdp_head *rec);
 
 struct fill_seen { /* what fill_check found */
-    uint64_t first_seq, last_seq, records, inputs, last_input, starts, definitions, unused;
+    uint64_t first_seq, last_seq, records, inputs, first_input, last_input, starts, definitions, unused;
     uint32_t last_instrument;
 };
 /* fill_check reads dir's tape and raw tape whole and fails the test unless: sequences go on without break or
