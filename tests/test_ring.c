@@ -229,6 +229,29 @@ KDP_TEST(seek_finds_every_record_that_is_still_there)
     kdp_ring_close(ring);
 }
 
+KDP_TEST(what_the_agent_lacks_can_be_read_to_the_last_record_of_a_full_ring)
+{
+    struct kdp_ring *ring = ring_new(SMALL, 1, false);
+    struct kdp_ring_cursor cursor;
+    uint64_t buf[KDP_RECORD_MAX / 8], taken = 1, random = kdp_test_seed();
+    const void *records;
+    size_t bytes, share;
+
+    for (int round = 0; round < 500; round++) {
+        while (put(ring))
+            ;
+        for (uint64_t seq = taken; seq <= kdp_ring_head_seq(ring); seq += 1 + kdp_test_random(&random) % 90) {
+            CHECK_INT(kdp_ring_seek(&cursor, ring, seq), 0);
+            check_record(buf, (size_t)kdp_ring_next(&cursor, buf), seq);
+        }
+        bytes = kdp_ring_take(ring, KDP_RECORD_MAX + kdp_test_random(&random) % SMALL, &records);
+        for (share = 0; share < bytes && kdp_test_random(&random) % 200 != 0; taken++)
+            share += size_of(taken);
+        kdp_ring_taken(ring, share);
+    }
+    kdp_ring_close(ring);
+}
+
 KDP_TEST(a_range_can_be_skipped_before_the_first_record)
 {
     struct kdp_ring *ring = ring_new(SMALL, 5, false);

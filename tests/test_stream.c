@@ -202,6 +202,35 @@ KDP_TEST(an_input_that_was_logged_and_not_applied_does_not_count)
     CHECK_INT(kdp_stream_close(stream), 0);
 }
 
+KDP_TEST(what_was_written_and_not_given_back_is_not_written_twice)
+{
+    struct fill fill = {.by_hand = true};
+    struct kdp_input_start start, again;
+    struct kdp_stream *stream = open_plain(&start);
+    struct kdp_ring *ring = kdp_stream_ring(stream);
+    struct fill_seen seen;
+    uint64_t taken, input_taken;
+
+    fill_start(&fill, stream, &start);
+    fill_some(&fill, 100);
+    CHECK_INT(kdp_stream_agent_drain(stream), 0);
+    taken = atomic_load(&ring->shared->taken.offset);
+    input_taken = atomic_load(&ring->shared->input_taken.offset);
+    fill_some(&fill, 100);
+    CHECK_INT(kdp_stream_agent_drain(stream), 0);
+    fill_some(&fill, 50);
+    /* killed after the writes, before the two stores that give the room back */
+    atomic_store(&ring->shared->taken.offset, taken);
+    atomic_store(&ring->shared->input_taken.offset, input_taken);
+    drop(stream);
+    stream = open_plain(&again);
+    CHECK_INT(again.unused_from, 0);
+    CHECK(kdp_stream_taken_over(stream) >= 75 && kdp_stream_taken_over(stream) < 100);
+    CHECK_INT(kdp_stream_close(stream), 0);
+    fill_check(kdp_test_dir(), 1, &seen);
+    CHECK_INT(seen.inputs, 251);
+}
+
 KDP_TEST(a_lost_ring_leaves_a_named_hole_of_its_capacity)
 {
     struct fill fill = {.by_hand = true};

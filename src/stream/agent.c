@@ -148,8 +148,8 @@ cycle(struct kdp_stream *stream)
         rc = kdp_tape_sync(stream->tape);
     if (rc != 0)
         return rc;
-    kdp_ring_taken(ring, 0);
     kdp_ring_set_durable(ring, stream->agent.appended_seq, index);
+    kdp_ring_taken(ring, 0);
     return 0;
 }
 

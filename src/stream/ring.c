@@ -87,6 +87,9 @@ claim_slow(struct kdp_ring *ring, size_t size)
     }
     if (end > ring->plant.intent) {
         ring->plant.intent = (end + ring->intent_step - 1) / ring->intent_step * ring->intent_step;
+        if (!ring->unreliable && ring->plant.intent > ring->plant.limit)
+            ring->plant.intent =
+                ring->plant.limit; /* what is not on the tape stays readable to the last record */
         atomic_store_explicit(&ring->shared->intent.offset, ring->plant.intent, memory_order_relaxed);
         /* pairs with the acquire fence in kdp_ring_next: a reader that copied a byte of what is written from
          * here on finds this intent, and drops its copy */

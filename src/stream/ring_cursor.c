@@ -109,26 +109,13 @@ kdp_ring_next(struct kdp_ring_cursor *cursor, void *buf)
     }
 }
 
-/* Puts the cursor before record seq, which is published or the next to be. */
 static int
-walk_to(struct kdp_ring_cursor *cursor, const struct kdp_ring *ring, uint64_t seq, uint64_t head_seq)
+walk(struct kdp_ring_cursor *cursor, uint64_t seq)
 {
-    uint64_t start_seq = kdp_ring_start_seq(ring),
-             entry = (seq > head_seq ? head_seq : seq) / KDP_RING_TABLE_STEP;
     uint64_t buf[KDP_RECORD_MAX / 8];
     struct kdp_ring_cursor probe;
     int rc;
 
-    cursor->ring = ring;
-    cursor->offset = 0;
-    cursor->seq = start_seq;
-    if (entry * KDP_RING_TABLE_STEP >= start_seq && head_seq >= start_seq) {
-        cursor->seq = entry * KDP_RING_TABLE_STEP;
-        /* written before head.seq reached it, see kdp_ring_commit; of another lap: found by the record's own
-         * number */
-        cursor->offset =
-            atomic_load_explicit(&ring->table[entry & (ring->table_entries - 1)], memory_order_relaxed);
-    }
     while (cursor->seq < seq) {
         rc = kdp_ring_next(cursor, buf);
         if (rc <= 0)
@@ -137,6 +124,50 @@ walk_to(struct kdp_ring_cursor *cursor, const struct kdp_ring *ring, uint64_t se
     probe = *cursor;
     rc = kdp_ring_next(&probe, buf);
     return rc < 0 ? rc : 0;
+}
+
+/* Puts the cursor before the first record that the agent has not given back: the writer stops in front of it,
+ * so it can be read when the table's entry before it no longer can. */
+static void
+start_at_taken(struct kdp_ring_cursor *cursor, const struct kdp_ring *ring)
+{
+    uint64_t at = atomic_load_explicit(&ring->shared->taken.offset, memory_order_acquire);
+    uint64_t mask = ring->record_bytes - 1, words[sizeof(struct kdp_head) / 8];
+    const struct kdp_head *head = (const void *)words;
+
+    copy_out(words, ring->records + (at & mask), 1);
+    if ((words[0] >> 16 & 0xffff) == KDP_RING_PAD)
+        at = (at | mask) + 1;
+    if (mask + 1 - (at & mask) < sizeof words)
+        at = (at | mask) + 1; /* no record begins so near the end */
+    copy_out(words, ring->records + (at & mask), sizeof words / 8);
+    cursor->offset = at;
+    cursor->seq = head->seq;
+}
+
+/* Puts the cursor before record seq, which is published or the next to be. */
+static int
+walk_to(struct kdp_ring_cursor *cursor, const struct kdp_ring *ring, uint64_t seq, uint64_t head_seq)
+{
+    uint64_t start_seq = kdp_ring_start_seq(ring),
+             entry = (seq > head_seq ? head_seq : seq) / KDP_RING_TABLE_STEP;
+    int rc;
+
+    cursor->ring = ring;
+    cursor->offset = 0;
+    cursor->seq = start_seq;
+    if (entry * KDP_RING_TABLE_STEP >= start_seq && head_seq >= start_seq) {
+        cursor->seq = entry * KDP_RING_TABLE_STEP;
+        /* written before head.seq reached it, see kdp_ring_commit; of another lap: found by the record's
+         * number */
+        cursor->offset =
+            atomic_load_explicit(&ring->table[entry & (ring->table_entries - 1)], memory_order_relaxed);
+    }
+    rc = walk(cursor, seq);
+    if (rc != -KDP_EOVERRUN || ring->unreliable)
+        return rc;
+    start_at_taken(cursor, ring);
+    return cursor->seq <= seq ? walk(cursor, seq) : -KDP_EOVERRUN;
 }
 
 int

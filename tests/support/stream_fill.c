@@ -190,6 +190,7 @@ fill_check_record(const struct kdp_head *rec)
 
 /* ---- checking a directory ---- */
 
+void (*fill_on_record)(const struct kdp_head *rec);
 static uint8_t *counts; /* by input index: 1 on the raw tape, 2 and it counts */
 static uint64_t counts_room;
 
@@ -248,6 +249,8 @@ check_one(const struct kdp_head *rec, uint64_t *nextp, struct fill_seen *seen)
         seen->first_seq = rec->seq;
     seen->last_seq = rec->seq;
     fill_check_record(rec);
+    if (fill_on_record != NULL)
+        fill_on_record(rec);
     /* what retention took from the raw tape is no loss */
     if (rec->src_seq >= counts_room || (counts[rec->src_seq] != 2 && rec->src_seq >= seen->first_input))
         kdp_test_fail(__FILE__, __LINE__,

@@ -29,6 +29,8 @@ struct fill_seen { /* what fill_check found */
     uint64_t first_seq, last_seq, records, inputs, first_input, last_input, starts, definitions, unused;
     uint32_t last_instrument;
 };
+/* When set, fill_check calls it with every record of the tape. */
+extern void (*fill_on_record)(const struct kdp_head *rec);
 /* fill_check reads dir's tape and raw tape whole and fails the test unless: sequences go on without break or
  * repeat but where a Gap record names the hole; every record and input is whole; every record's input is on
  * the raw tape and counts there; an id is defined once and before its first use.  With from != 0 the first
