@@ -13,6 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef KDP_SANITIZED
+#define STRIDE 7 /* every byte is for the plain build */
+#else
+#define STRIDE 1
+#endif
+
 /* Input number index: its length, kind and bytes follow from it. */
 static size_t
 length_of(uint64_t index)
@@ -219,7 +225,7 @@ KDP_TEST(a_tail_torn_at_any_byte_is_cut_at_the_last_good_block)
     CHECK_INT(kdp_raw_writer_close(writer), 0);
     snprintf(path, sizeof path, "%s", file_path(1));
     bytes = slurp(path, &whole);
-    for (size = before; size < whole; size++) {
+    for (size = before; size < whole; size += STRIDE) {
         spill(path, bytes, size);
         /* alone the file is said to end too early; in a directory the tail is the next start's business */
         CHECK_INT(read_all(path, 1, &rc), 30);

@@ -22,6 +22,11 @@
 #include <unistd.h>
 
 #define RING (256u << 10)
+#ifdef KDP_SANITIZED
+#define STRIDE 7 /* every byte is for the plain build */
+#else
+#define STRIDE 1
+#endif
 
 static struct kdp_stream *
 open_with(struct kdp_stream_config config, struct kdp_input_start *start)
@@ -342,7 +347,7 @@ KDP_TEST(the_log_of_instruments_is_mended_wherever_it_is_torn_or_flipped)
     CHECK(text != NULL && file != NULL && fread(text, 1, size, file) == size);
     fclose(file);
     instruments_are_complete(max);
-    for (size_t at = 0; at < size; at++) {
+    for (size_t at = 0; at < size; at += STRIDE) {
         if (at == 0 || text[at - 1] != '\n') { /* cut between two lines it is whole, and synced lines are not cut */
             file = fopen(path, "w");
             CHECK(file != NULL && fwrite(text, 1, at, file) == at);

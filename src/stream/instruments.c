@@ -210,8 +210,9 @@ take_from_tape(void *arg, const struct kdp_tape_instrument *instrument)
     struct mending *mending = arg;
     struct kdp_stream_instrument key = {.id = instrument->id};
 
-    if (mending->rc != 0 || instrument->id == 0 ||
-        bsearch(&key, mending->log->items, mending->known, sizeof key, by_id) != NULL)
+    if (mending->rc != 0 || instrument->id == 0)
+        return;
+    if (mending->known > 0 && bsearch(&key, mending->log->items, mending->known, sizeof key, by_id) != NULL)
         return;
     mending->rc = remember(mending->log, instrument->id, instrument->ticker, instrument->ticker_len);
     if (instrument->id > mending->log->max)
