@@ -526,8 +526,10 @@ KDP_TEST(trade_stands_in_the_stream_once)
 KDP_TEST(frames_without_sid_and_seq_are_one_subscription)
 {
     begin();
-    frame(1, "{'type':'orderbook_snapshot','msg':{'market_ticker':'A','yes_dollars_fp':[['0.4200','10.00']]}}");
-    frame(1, "{'type':'orderbook_delta','msg':{'market_ticker':'A','price_dollars':'0.4300','delta_fp':'2.00','side':'yes'}}");
+    frame(1,
+          "{'type':'orderbook_snapshot','msg':{'market_ticker':'A','yes_dollars_fp':[['0.4200','10.00']]}}");
+    frame(1, "{'type':'orderbook_delta','msg':{'market_ticker':'A','price_dollars':'0.4300','delta_fp':'2.00'"
+             ",'side':'yes'}}");
     state_is("A", KDP_BOOK_STATE_LIVE);
     CHECK_INT(market("A").top.bid_e4, 4300);
     CHECK_INT(totals().gaps, 0);
@@ -610,6 +612,35 @@ KDP_TEST(lifecycle_defines_changes_ticks_and_closes)
     delta(1, 1, 3, "A", "yes", "0.4210", "-1.00"); /* orders are cancelled after the close */
     state_is("A", KDP_BOOK_STATE_CLOSED);
     CHECK_INT(market("A").top.bid_e4, 4200);
+}
+
+KDP_TEST(books_are_given_back_a_day_after_settlement)
+{
+    char ticker[16];
+
+    begin();
+    up(1);
+    for (unsigned i = 0; i < 1000; i++) { /* as many as there are books */
+        snprintf(ticker, sizeof ticker, "M%u", i);
+        snapshot(1, 1, i + 1, ticker, "[['0.4200','10.00']]", "");
+    }
+    snapshot(1, 1, 1001, "LATE", "[['0.4200','10.00']]", "");
+    CHECK_INT(market("LATE").bid_levels, 0); /* refused, told and counted */
+    for (unsigned i = 0; i < 10; i++)
+        frame(1,
+              "{'type':'market_lifecycle_v2','sid':4,'seq':%u,'msg':{'market_ticker':'M%u','event_type':'"
+              "settled','settled_ts':1795183387}}",
+              i + 1, i);
+    now += 23 * 3600 * KDP_NS_PER_S;
+    snapshot(1, 1, 1002, "LATE", "[['0.4200','10.00']]", "");
+    CHECK_INT(market("LATE").bid_levels, 0);
+    now += 2 * 3600 * KDP_NS_PER_S;
+    snapshot(1, 1, 1003, "LATE", "[['0.4200','10.00']]", "");
+    CHECK_INT(market("LATE").bid_levels, 1);
+    state_is("LATE", KDP_BOOK_STATE_LIVE);
+    snapshot(1, 1, 1004, "LATER", "[['0.4200','10.00']]", "");
+    state_is("LATER", KDP_BOOK_STATE_LIVE);
+    state_is("M0", KDP_BOOK_STATE_CLOSED);
 }
 
 KDP_TEST(terminal_errors_and_unsubscribed_end_the_subscription)

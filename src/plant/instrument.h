@@ -18,15 +18,17 @@ struct kdp_instrument {
     uint8_t *definition;   /* the last Definition record, as written */
     uint16_t ticker_len;
     uint16_t definition_room;
-    uint8_t state;        /* enum kdp_book_state as told to readers; NONE before the first */
-    bool closed_for_good; /* by its lifecycle: changes still apply, the state stays */
-    bool announced;       /* its Definition is in this run's stream */
-    bool heals_gap;       /* stale because of a gap that is still open */
-    bool pool_full;       /* told once */
-    uint32_t sub;         /* owner: subscription index + 1, 0: none */
-    uint32_t prev, next;  /* books of one subscription */
-    int64_t not_live_ns;  /* input time since which it is not live, 0: it is */
-    int32_t day;          /* UTC day of its last day snapshot */
+    uint8_t state;         /* enum kdp_book_state as told to readers; NONE before the first */
+    bool closed_for_good;  /* by its lifecycle: changes still apply, the state stays */
+    bool announced;        /* its Definition is in this run's stream */
+    bool heals_gap;        /* stale because of a gap that is still open */
+    bool pool_full;        /* told once */
+    uint32_t sub;          /* owner: subscription index + 1, 0: none */
+    uint32_t prev, next;   /* books of one subscription */
+    int64_t settled_ns;    /* input time at which its end was told */
+    uint32_t settled_next; /* in the plant's queue of settled markets that still have a book */
+    int64_t not_live_ns;   /* input time since which it is not live, 0: it is */
+    int32_t day;           /* UTC day of its last day snapshot */
     int32_t last_price_e4;
     int64_t last_ts_ms;
     int64_t volume_e2;

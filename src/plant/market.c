@@ -429,6 +429,41 @@ market_ticker(struct kdp_plant *plant, const struct kdp_message *msg)
     plant_count(plant, COUNT_TICKERS, 1);
 }
 
+#define SETTLED_KEEP_NS (24 * INT64_C(3600) * KDP_NS_PER_S)
+
+static void
+settled_add(struct kdp_plant *plant, uint32_t id)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+    item->settled_ns = plant->now_ns;
+    if (plant->settled_last != 0)
+        kdp_instruments_at(plant->instruments, plant->settled_last)->settled_next = id;
+    else
+        plant->settled_first = id;
+    plant->settled_last = id;
+}
+
+void
+market_settled_free(struct kdp_plant *plant)
+{
+    uint32_t id = plant->settled_first;
+    struct kdp_instrument *item;
+
+    if (id == 0)
+        return;
+    item = kdp_instruments_at(plant->instruments, id);
+    if (plant->now_ns - item->settled_ns < SETTLED_KEEP_NS)
+        return;
+    plant->settled_first = item->settled_next;
+    if (plant->settled_first == 0)
+        plant->settled_last = 0;
+    disown(plant, id);
+    if (item->book != NULL)
+        kdp_book_free(plant->pool, item->book);
+    item->book = NULL;
+}
+
 void
 market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg)
 {
@@ -467,6 +502,8 @@ market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg)
     }
     if (msg->lifecycle.kind == KDP_LIFECYCLE_KIND_DETERMINED ||
         msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED) {
+        if (!item->closed_for_good)
+            settled_add(plant, id);
         item->closed_for_good = true;
         market_state(plant, id, KDP_BOOK_STATE_CLOSED,
                      msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED ? KDP_REASON_SETTLED

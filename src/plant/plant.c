@@ -506,6 +506,7 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
     if (input->recv_ns > plant->now_ns)
         plant->now_ns = input->recv_ns;
     day(plant);
+    market_settled_free(plant);
     switch (input->kind) {
     case KDP_INPUT_FRAME:
     case KDP_INPUT_COMMAND:

@@ -69,6 +69,8 @@ struct kdp_plant {
     int64_t now_ns; /* its receive time, never running backwards: for durations only */
     uint8_t flags;  /* of the records it makes */
     int wait_error; /* why the ring's writer gave up */
+    /* markets whose end was told, oldest first: their books are given back after a day */
+    uint32_t settled_first, settled_last;
     /* the day */
     int32_t day;
     uint32_t day_cursor; /* next instrument to be written down for the day, 0: done */
@@ -114,6 +116,8 @@ void market_trade(struct kdp_plant *plant, const struct kdp_message *msg);
 void market_ticker(struct kdp_plant *plant, const struct kdp_message *msg);
 void market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg);
 void market_event(struct kdp_plant *plant, const struct kdp_message *msg);
+/* market_settled_free gives back the book of a market that was settled 24 h ago, one with each call. */
+void market_settled_free(struct kdp_plant *plant);
 /* market_day writes one instrument down for the day: Definition, and its book when that is live. */
 void market_day(struct kdp_plant *plant, uint32_t id);
 
