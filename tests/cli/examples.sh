@@ -1,5 +1,6 @@
 #!/bin/bash
-# The examples at the end of every help page are run, in a folder with a recording; those that read also find a data folder.
+# The examples at the end of every help page, and the README's commands, are run in a folder with a recording; those that
+# read also find a data folder.
 . "$(dirname "$0")/lib.sh"
 
 has() { "$KDP" __complete '' | grep -qx "$1"; }
@@ -30,6 +31,8 @@ run_examples() { # FOLDER, then lines of commands
     done
 }
 run_examples with < <("$KDP" -h | sed -n 's/^  \([^ ]\)/\1/p')
+# the README's commands, as written, but for where the program is
+run_examples with < <(sed -n 's/^    build\/kdp/kdp/p' "$source_dir/README.md")
 for command in $("$KDP" __complete '' | grep -vx help); do
     folder=with
     [ "$(group_of "$command")" != capture ] || folder=without
