@@ -39,10 +39,13 @@ static const struct kdp_command commands[] = {
      "kdp book --ticker KXBTC15M-26NOV221015-15\n"
      "kdp book --ticker KXBTC15M-26NOV221015-15 --format json",
      0, 0, kdp_cmd_book},
-    {"seal", NULL, "", "seal [--follow] [options]",
-     "Seals what the tape has into the lake. kdp run and kdp replay do it by themselves.",
-     "how: follow|output: summary data", NULL, "", 0, 0, kdp_cmd_seal},
-    {"config", "tend", "settings, and where from",
+    {"seal", "tend", "the tape, into the lake", "seal [--follow] [options]",
+     "Seals what the tape has and the lake lacks. kdp replay does it by itself.",
+     "how: follow|output: summary data", NULL,
+     "kdp seal --summary json\n"
+     "kdp seal --data ./data --summary json",
+     0, 0, kdp_cmd_seal},
+    {"config", "tend", "settings and sources",
      "config [--all|--defaults|--check|--env-example] [options]",
      "Shows the settings that are not at their defaults and where each came from.\n"
      "Any setting that has a variable can be given as an option, to see its effect.",
