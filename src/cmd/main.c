@@ -10,10 +10,12 @@
 
 /* A row stands here from the day its command works (command.h says what belongs to it). */
 static const struct kdp_command commands[] = {
-    {"replay", "capture", "a recording, through the plant", "replay --input FILE [--input FILE ...] [options]",
+    {"replay", "capture", "a recording, through the plant",
+     "replay --input FILE [--input FILE ...] [options]",
      "Plays recordings of the exchange's stream as if they arrived now: books,\n"
      "records, tape and lake come out as a live run would have made them.",
-     "what: *input speed leg|into: data append lake tape raw max-markets ring-size=16M raw-ring-size=32M|output: summary progress",
+     "what: *input speed leg|into: data append lake tape raw max-markets ring-size=16M "
+     "raw-ring-size=32M|output: summary progress",
      "0 done, 1 failed or not read to the end, 2 usage, 130 stopped by Ctrl-C",
      "kdp replay --input session.jsonl --data replayed\n"
      "kdp replay --input session.jsonl --data replayed --append --summary json",
@@ -45,8 +47,7 @@ static const struct kdp_command commands[] = {
      "kdp seal --summary json\n"
      "kdp seal --data ./data --summary json",
      0, 0, kdp_cmd_seal},
-    {"config", "tend", "settings and sources",
-     "config [--all|--defaults|--check|--env-example] [options]",
+    {"config", "tend", "settings and sources", "config [--all|--defaults|--check|--env-example] [options]",
      "Shows the settings that are not at their defaults and where each came from.\n"
      "Any setting that has a variable can be given as an option, to see its effect.",
      "what: all defaults check env-example|output: format", NULL,
