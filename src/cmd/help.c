@@ -38,6 +38,10 @@ static const struct {
     {"tail", "tap"},
 };
 
+/* Commands that other pages and tools name already; each is forgotten here by having a row in commands[]. */
+static const char *const planned[] = {"demo",     "market",  "status", "top",    "run",  "record", "sim",
+                                      "backfill", "preview", "eod",    "verify", "feed", "export", "bench"};
+
 static void
 spaces(FILE *out, size_t count)
 {
@@ -195,18 +199,26 @@ int
 kdp_unknown_command(const char *name)
 {
     const struct kdp_command *command;
-    const char *best = NULL;
+    const char *best = NULL, *later = NULL;
     unsigned least = 1000;
     char shown[160];
     int rc;
 
     if (strncmp(name, "tools.", 6) == 0)
         name += 6;
-    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++) {
-        if (kdpi_word_distance(name, renamed[i].old) <= 1 && kdp_command_find(renamed[i].now) != NULL)
-            best = renamed[i].now;
+    for (size_t i = 0; i < sizeof planned / sizeof planned[0]; i++) {
+        if (strcmp(name, planned[i]) == 0 && kdp_command_find(name) == NULL)
+            later = planned[i];
     }
-    for (size_t i = 0; best == NULL && (command = kdp_command_at(i)) != NULL; i++) {
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++) {
+        if (kdpi_word_distance(name, renamed[i].old) > 1)
+            continue;
+        if (kdp_command_find(renamed[i].now) != NULL)
+            best = renamed[i].now;
+        else
+            later = renamed[i].now;
+    }
+    for (size_t i = 0; best == NULL && later == NULL && (command = kdp_command_at(i)) != NULL; i++) {
         unsigned distance = kdpi_word_distance(name, command->name);
 
         if (command->group != NULL && distance < least && kdpi_word_near(name, command->name, distance))
@@ -220,6 +232,8 @@ kdp_unknown_command(const char *name)
     rc = kdpi_fail(KDP_EUSAGE, "no command %s", shown);
     if (best != NULL)
         kdpi_hint("Did you mean kdp %s?", best);
+    else if (later != NULL)
+        kdpi_hint("kdp %s comes with a later version; kdp -h lists what this one has", later);
     else
         kdpi_hint("kdp -h lists the commands");
     return kdp_cli_error(NULL, rc);

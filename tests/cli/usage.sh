@@ -14,6 +14,21 @@ says 'kdp: error: no command confg'
 says '  Did you mean kdp config?'
 kdp xyzzyx; exits 2; says 'kdp -h lists the commands'
 kdp $'\033[2Jx'; exits 2; says '\x1b[2Jx'
+# the tools before had other names: the new one is named, whether this version has it or not
+has() { "$KDP" __complete '' | grep -qx "$1"; }
+while read -r old now; do
+    kdp "$old"; exits 2; no_answer
+    says "no command ${old#tools.}"
+    if has "$now"; then says "Did you mean kdp $now?"; else says "kdp $now comes with a later version"; fi
+done <<'names'
+public_demo demo
+tools.public_demo demo
+market_data_recorder record
+historical_fetcher backfill
+market_data_preview preview
+candles ohlc
+orderbook book
+names
 kdp --frob; exits 2; says 'no option --frob before the command'
 
 kdp config --formt json; exits 2; no_answer
