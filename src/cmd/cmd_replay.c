@@ -71,7 +71,9 @@ json_bytes(FILE *out, const char *text, size_t len)
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
 
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
             fprintf(out, "\\u%04x", c);
         else
             fputc(c, out);
