@@ -125,7 +125,11 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
                                        .raw_ring_bytes = (size_t)kdp_cli_count(cli, "raw-ring-size"),
                                        .raw_off = !kdp_cli_switch(cli, "raw"),
                                        .tape_off = !kdp_cli_switch(cli, "tape"),
-                                       .refuse_existing = config->refuse_existing};
+                                       .refuse_existing = config->refuse_existing,
+                                       .lake = config->lake,
+                                       /* what is played is kept whole, however many days it spans */
+                                       .tape_keep_ns = INT64_MAX,
+                                       .raw_keep_ns = INT64_MAX};
     struct kdp_plant_config plant = {.max_markets = (uint32_t)kdp_cli_count(cli, "max-markets"),
                                      .wait = wait_for_tape,
                                      .wait_arg = topology,
@@ -136,11 +140,11 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
     int rc;
 
     *topology = (struct kdp_topology){.cli = cli, .sealer_stdin = -1};
-    topology->input_max = (stream.raw_ring_bytes != 0 ? stream.raw_ring_bytes : (size_t)64 << 20) / 2;
     rc = kdp_stream_open(&topology->stream, &stream, &topology->start);
     if (rc != 0)
         return rc;
     topology->ring = kdp_stream_ring(topology->stream);
+    topology->input_max = kdp_ring_input_max(topology->ring);
     topology->fresh = (topology->start.flags & KDP_START_FRESH) != 0;
     plant.ring = topology->ring;
     plant.hash = config->hash && topology->fresh;
