@@ -72,7 +72,7 @@ ensure_packages() { # PACKAGE[:COMMAND]...
         apt-get -o DPkg::Lock::Timeout=120 update
     logged apt-install 'apt-get install' "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 install -y --no-install-recommends "${missing[@]}"
-    brought=$(sed -n 's/^Need to get \(.*\) of archives\.$/\1/p' "$logs/apt-install.log")
+    brought=$(sed -n 's/^Need to get \([^/]*\/\)\{0,1\}\(.*\) of archives\.$/\2/p' "$logs/apt-install.log")
     packages_words="${#missing[@]} packages installed${brought:+ with what they need ($brought)}"
 }
 
@@ -92,9 +92,9 @@ duckdb_needs() { # the packages for fetching DuckDB, none when the library is he
     [ -s "$root/build/lib/libduckdb.so" ] || printf '%s' "$duckdb_packages"
 }
 
-# Configures and builds one preset.
-build_preset() { # PRESET
+# Configures and builds one preset, or one target of it.
+build_preset() { # PRESET [TARGET]
     cd "$root" || exit 1
     logged "cmake-$1" "configuring $1" cmake --preset "$1"
-    logged "build-$1" "building $1" cmake --build --preset "$1" -j "$(nproc)"
+    logged "build-$1" "building $1" cmake --build --preset "$1" -j "$(nproc)" ${2:+--target "$2"}
 }
