@@ -1,4 +1,5 @@
-/* test_tape_repair.c - kdp tape repair: what is whole is saved, what is lost is noted, the damaged file stays. */
+/* test_tape_repair.c - kdp tape repair: what is whole is saved, what is lost is noted, the damaged file
+ * stays. */
 #include "error.h"
 #include "kdp/reader.h"
 #include "kdp_test.h"
@@ -76,7 +77,8 @@ segment_at(const char *dir, size_t index, struct kdp_tape_block *third)
     return segment;
 }
 
-/* After a repair: the tape is clean, all but the lost records come, the reader tells of the loss once, and a plant goes on. */
+/* After a repair: the tape is clean, all but the lost records come, the reader tells of the loss once, and a
+ * plant goes on. */
 static void
 is_mended(const struct tape_fixture *f, const char *dir, uint64_t lost_first, uint64_t lost_last)
 {
@@ -138,14 +140,16 @@ KDP_TEST(a_damaged_block_is_cut_out_and_noted)
     CHECK_INT(kdp_tape_repair(dir, true, note, &mended), 1);
     CHECK_INT(mended.lost, block.count);
     CHECK_INT(stat(mended.kept, &after), 0);
-    CHECK(before.st_ino == after.st_ino && before.st_size == after.st_size); /* untouched under its new name */
+    CHECK(before.st_ino == after.st_ino &&
+          before.st_size == after.st_size); /* untouched under its new name */
     is_mended(f, dir, block.first_seq, block.first_seq + block.count - 1);
     tape_fixture_free(f);
 }
 
 KDP_TEST(a_damaged_head_header_footer_and_trailer_lose_nothing_else)
 {
-    /* place: 0 header, 1 a block's head, 2 index, 3 dictionary in the footer, 4 trailer, 5 the first dictionary block */
+    /* place: 0 header, 1 a block's head, 2 index, 3 dictionary in the footer, 4 trailer, 5 the first
+     * dictionary block */
     for (unsigned place = 0; place < 6; place++) {
         for (unsigned which = 0; which < 2; which++) { /* a segment in the middle, and the last */
             struct tape_fixture *f = tape_fixture_new(120000, 1, 30);
@@ -192,7 +196,8 @@ see(void *arg, const struct kdp_tape_instrument *instrument)
     seen[instrument->id] = 1;
 }
 
-/* All dictionaries of a segment damaged: the other segments know the instruments, since ids are never reused. */
+/* All dictionaries of a segment damaged: the other segments know the instruments, since ids are never reused.
+ */
 KDP_TEST(a_repaired_segment_still_describes_its_instruments)
 {
     struct tape_fixture *f = tape_fixture_new(200000, 1, 30);
@@ -209,7 +214,8 @@ KDP_TEST(a_repaired_segment_still_describes_its_instruments)
     flip(segment.path, segment.bytes - 128 - 40);
     CHECK_INT(kdp_tape_repair(dir, true, note, &mended), 1);
     is_mended(f, dir, 0, 0);
-    snprintf(command, sizeof command, "mkdir -p %s/alone/tape && cp %s %s/alone/tape/", dir, segment.path, dir);
+    snprintf(command, sizeof command, "mkdir -p %s/alone/tape && cp %s %s/alone/tape/", dir, segment.path,
+             dir);
     CHECK_INT(system(command), 0);
     snprintf(command, sizeof command, "%s/alone", dir);
     CHECK_INT(kdp_tape_open(&tape, command), 0);
@@ -322,5 +328,39 @@ KDP_TEST(a_clean_tape_is_left_alone_and_a_running_plant_too)
     CHECK_INT(kdp_stream_close(stream), 0);
     snprintf(none, sizeof none, "%s/none", dir);
     CHECK_INT(kdp_tape_repair(none, true, NULL, NULL), -KDP_ENOENT);
+    tape_fixture_free(f);
+}
+
+/* The only block of a tape is lost: nothing can be read, and that is told, not passed over as an empty tape.
+ */
+KDP_TEST(a_tape_that_is_lost_whole_says_so)
+{
+    struct tape_fixture *f = tape_fixture_new(20000, 1, 30);
+    const char *dir = kdp_test_dir();
+    struct mended mended = {.count = 0};
+    const struct kdp_head *rec;
+    struct kdp_reader *reader;
+    struct kdp_tape_segment segment;
+    struct kdp_tape_block block;
+    struct kdp_tape *tape;
+
+    tape_fixture_write(f, dir, 60000, 40000, true);
+    CHECK_INT(kdp_tape_open(&tape, dir), 0);
+    CHECK_INT(kdp_tape_block_count(tape), 1);
+    block = *kdp_tape_block_at(tape, 0);
+    CHECK(kdp_tape_segment_at(tape, 0, &segment));
+    flip(segment.path, block.offset + 1000);
+    kdp_tape_close(tape);
+    for (unsigned repaired = 0; repaired < 2; repaired++) {
+        CHECK_INT(kdp_reader_open(&reader, dir, "oldest", 0), 0);
+        CHECK(kdp_reader_next(reader, &rec) < 0);
+        CHECK(strstr(kdpi_error_text(), "sequences 1 to ") != NULL);
+        CHECK_INT(kdp_reader_next(reader, &rec), 0);
+        CHECK_INT(kdp_reader_seq(reader), f->count + 1);
+        kdp_reader_close(reader);
+        if (!repaired)
+            CHECK_INT(kdp_tape_repair(dir, true, note, &mended), 1);
+    }
+    CHECK_INT(mended.lost, f->count);
     tape_fixture_free(f);
 }

@@ -14,6 +14,8 @@ int kdp_cmd_ohlc(struct kdp_cli *cli);
 int kdp_cmd_query(struct kdp_cli *cli);
 int kdp_cmd_schema(struct kdp_cli *cli);
 int kdp_cmd_seal(struct kdp_cli *cli);
+int kdp_cmd_tap(struct kdp_cli *cli);
+int kdp_cmd_tape(struct kdp_cli *cli);
 int kdp_cmd_version(struct kdp_cli *cli);
 
 #endif

@@ -20,6 +20,14 @@ static const struct kdp_command commands[] = {
      "kdp replay --input session.jsonl --data replayed\n"
      "kdp replay --input session.jsonl --data replayed --append --summary json",
      0, 0, kdp_cmd_replay},
+    {"tap", "ask", "the stream itself", "tap [--from PLACE] [--to PLACE] [options]",
+     "Prints records as they come, from the tape and then from the running plant.\n"
+     "Without --to it follows the plant; a folder without one is read to its end.",
+     "where: from=now to follow seconds limit|which: types ticker|output: columns format data",
+     "0 done, also by Ctrl-C; 1 failed, or records are missing; 2 usage",
+     "kdp tap --from oldest --to end --types trade,bbo --format csv\n"
+     "kdp tap --from oldest --ticker KXHIGHNY-26NOV22-B51.5 --limit 20",
+     0, 0, kdp_cmd_tap},
     {"query", "ask", "SQL over lake and tape", "query \"SQL\" [options]",
      "Runs SQL over the sealed files and the stream's tail, as one set of tables at\n"
      "one cut. - reads the SQL from standard input. kdp schema lists the tables.",
@@ -69,6 +77,14 @@ static const struct kdp_command commands[] = {
      "kdp schema trades\n"
      "kdp schema --records --format csv",
      0, 1, kdp_cmd_schema},
+    {"tape", "tend", "check the stream's files", "tape verify|info|repair [DIR] [options]",
+     "Verify reads every block of the tape and names all damage; info tells what is on it.\n"
+     "Repair saves what is whole, notes what is lost, and keeps the damaged files.",
+     "what: yes|from: data|output: format progress",
+     "0 well or repaired, 1 damaged or not repaired, 2 usage, 130 stopped by Ctrl-C",
+     "kdp tape verify\n"
+     "kdp tape info --format json",
+     1, 2, kdp_cmd_tape},
     {"completion", "tend", "bash, zsh, fish", "completion bash|zsh|fish",
      "Prints a script that lets the shell complete commands, options and values.\n"
      "bash: eval \"$(kdp completion bash)\"    fish: kdp completion fish | source",

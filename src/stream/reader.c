@@ -264,6 +264,13 @@ from_tape(struct kdp_reader *reader, bool *endp)
         if (block->recv_running_max_ns >= reader->skip_ns)
             reader->skip_ns = KDP_TIME_NULL;
     }
+    if (reader->next_seq == ANY && kdp_tape_last_seq(reader->tape) != 0) {
+        /* a tape that has sequences and no block: all of it is lost */
+        struct kdp_tape_segment segment;
+
+        if (kdp_tape_segment_at(reader->tape, 0, &segment))
+            reader->next_seq = segment.first_seq;
+    }
     if (reader->next_seq != ANY && reader->next_seq <= kdp_tape_last_seq(reader->tape))
         return gone(reader, reader->next_seq, kdp_tape_last_seq(reader->tape),
                     "lost, as kdp tape repair noted");

@@ -75,7 +75,8 @@ recount(struct walk *walk, const struct kdpi_tape_block_head *head)
 {
     uint64_t instruments[4] = {0}, families[4], counts[KDP_TEMPLATE_MAX + 1] = {0};
     int64_t min = INT64_MAX, max = INT64_MIN, running = walk->running_max;
-    bool follows = head->first_seq == walk->next_seq; /* else the sums of what is missing are in its head, not here */
+    bool follows =
+        head->first_seq == walk->next_seq; /* else the sums of what is missing are in its head, not here */
     const uint8_t *at = walk->payload, *end = at + head->bytes;
     bool wrong = false;
     uint32_t mask = 0;
