@@ -78,7 +78,7 @@ kdp_book_pool_open(uint32_t books_max, size_t bytes_max)
     /* Books are picked at random by the market: with 4 KiB pages each pick misses the TLB too.  Small pools
      * stay on small pages.  A kernel that refuses costs speed only. */
     if (books >= 8 * HUGE_PAGE)
-        (void)madvise(memory, mapped - bytes_max, MADV_HUGEPAGE);
+        (void)madvise(memory, mapped, MADV_HUGEPAGE);
     pool = (struct kdp_book_pool *)(void *)memory;
     pool->mapped_bytes = mapped;
     pool->layouts = (struct kdpi_layout *)(void *)(memory + head);
