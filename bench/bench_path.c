@@ -177,7 +177,11 @@ main(int argc, char **argv)
            contestants[2].p50 / contestants[0].p50, contestants[2].p50 / contestants[1].p50);
     t0 = bench_now_ns();
     k0 = bench_ticks();
-    run_path(&works[2], 20000);
+    for (unsigned i = 0; i < 20000; i++) { /* not run_path: callgrind.sh counts its calls */
+        const struct kdp_input_head *head = next_input(&works[2]);
+
+        kdp_plant_input(works[2].plant, head, head + 1);
+    }
     ticks_per_ns = (double)(bench_ticks() - k0) / (double)(bench_now_ns() - t0);
     for (size_t i = 0; i < sizeof ns / sizeof *ns; i++) {
         const struct kdp_input_head *head = next_input(&works[2]);
