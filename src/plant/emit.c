@@ -9,8 +9,8 @@
     ((KDP_RECORD_MAX - sizeof(struct kdp_book_snapshot) - sizeof(struct kdp_group_size)) / \
      sizeof(struct kdp_book_snapshot_levels))
 
-/* Gives room in the ring, waiting while the tape is behind.  What is complete must be visible to the tape
- * agent first, or nobody would make room. */
+/* Gives room in the ring, waiting while the tape is behind.  A claim that fails has made visible what is
+ * complete, so that the tape agent can make room. */
 static void *
 claim(struct kdp_plant *plant)
 {
@@ -18,7 +18,6 @@ claim(struct kdp_plant *plant)
 
     while (rec == NULL) {
         KDP_ASSERT(plant->config.wait != NULL);
-        kdp_ring_publish(plant->ring);
         plant_count(plant, COUNT_RING_WAITS, 1);
         plant->wait_error = plant->config.wait(plant->config.wait_arg);
         if (plant->wait_error != 0)
