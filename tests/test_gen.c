@@ -409,8 +409,9 @@ KDP_TEST(trades_equal_the_changes_they_cause)
             blocks += m.trade.block;
             combos += combo;
             if (!m.trade.block && !combo) {
-                int32_t p = before.m.delta.side == KDP_SIDE_YES ? before.m.delta.price_e4
-                                                                : 10000 - before.m.delta.price_e4;
+                int32_t p = !before.valid                         ? 0
+                            : before.m.delta.side == KDP_SIDE_YES ? before.m.delta.price_e4
+                                                                  : 10000 - before.m.delta.price_e4;
 
                 if (before.valid && before.m.delta.delta_e2 == -m.trade.count_e2 && p == m.trade.price_e4 &&
                     strlen(before.ticker) == m.market_ticker.len &&

@@ -336,6 +336,14 @@ start(struct kdp_recording *recording)
     return 0;
 }
 
+static int64_t
+exchange_time(struct kdp_recording *recording, const struct kdp_unwrapped *u)
+{
+    if (u->form == KDP_LINE_MARK || u->form == KDP_LINE_BARE)
+        return u->exch_ns;
+    return kdpi_frame_time(recording->unwrapper, u->text, u->len);
+}
+
 /* Finds the time that frames before the first known time get.  Reads on in the buffer and consumes nothing.
  */
 static int
@@ -359,8 +367,8 @@ look_ahead(struct kdp_recording *recording)
         if (kdpi_unwrap(recording->unwrapper, recording->buffer + recording->begin + item.start, item.len,
                         recording->scratch, &u) == KDP_REFUSAL_NONE) {
             recording->first_ns = u.recv_ns;
-            if (u.recv_ns == KDP_TIME_NULL && u.form != KDP_LINE_MARK)
-                recording->first_ns = kdpi_frame_time(recording->unwrapper, u.text, u.len);
+            if (u.recv_ns == KDP_TIME_NULL)
+                recording->first_ns = exchange_time(recording, &u);
             if (recording->first_ns != KDP_TIME_NULL)
                 return 0;
         }
@@ -396,8 +404,7 @@ set_time(struct kdp_recording *recording, const struct kdp_unwrapped *u, struct 
 
     if (ns == KDP_TIME_NULL) {
         out->flags |= KDP_INPUT_TS_DERIVED;
-        ns =
-            u->form == KDP_LINE_MARK ? KDP_TIME_NULL : kdpi_frame_time(recording->unwrapper, u->text, u->len);
+        ns = exchange_time(recording, u);
         if (ns == KDP_TIME_NULL || ns < recording->clock_ns)
             ns = recording->clock_ns != KDP_TIME_NULL ? recording->clock_ns : recording->first_ns;
     }

@@ -346,10 +346,46 @@ read_frame(struct kdp_json *json, struct kdp_text *frame)
         kdpi_json_raw(json, frame);
 }
 
+/* A time that a recording may plausibly carry: one absurd frame must not push the clock of all that follow
+ * it. */
+static bool
+plausible(int64_t ns)
+{
+    return ns >= INT64_C(1483228800) * KDP_NS_PER_S &&
+           ns < INT64_C(4102444800) * KDP_NS_PER_S; /* 2017 to 2099 */
+}
+
+static int64_t
+latest(int64_t msg_ns, int64_t sending_ns)
+{
+    int64_t ns = sending_ns > msg_ns ? sending_ns : msg_ns;
+
+    return plausible(ns) ? ns : KDP_TIME_NULL;
+}
+
+static int64_t
+read_msg_time(struct kdp_json *json)
+{
+    int64_t ms_ns = KDP_TIME_NULL, text_ns = KDP_TIME_NULL, number_ns = KDP_TIME_NULL;
+    struct kdp_text key;
+
+    while (kdpi_json_member(json, &key)) {
+        if (kdpi_text_is(key, "ts_ms"))
+            read_any_time(json, &ms_ns);
+        else if (kdpi_text_is(key, "ts") || kdpi_text_is(key, "time"))
+            read_any_time(json, kdpi_json_peek(json) == KDP_JSON_STRING ? &text_ns : &number_ns);
+    }
+    if (text_ns != KDP_TIME_NULL &&
+        (ms_ns == KDP_TIME_NULL || text_ns / KDP_NS_PER_MS == ms_ns / KDP_NS_PER_MS))
+        return text_ns;
+    return ms_ns != KDP_TIME_NULL ? ms_ns : number_ns;
+}
+
 static bool
 read_line(struct kdp_json *json, struct kdp_unwrapped *out, struct kdp_text *frame, unsigned *seenp)
 {
     int64_t recv_ns = KDP_TIME_NULL, recv_ms_ns = KDP_TIME_NULL, any_ns = KDP_TIME_NULL;
+    int64_t msg_ns = KDP_TIME_NULL, sending_ns = KDP_TIME_NULL; /* when the line is a frame itself */
     struct kdp_text key;
 
     kdpi_json_object(json);
@@ -377,10 +413,17 @@ read_line(struct kdp_json *json, struct kdp_unwrapped *out, struct kdp_text *fra
         case M_TIME:
             read_any_time(json, &any_ns);
             break;
+        case M_FRAME:
+            if (key.len == 3 && kdpi_json_peek(json) == KDP_JSON_OBJECT && kdpi_json_object(json))
+                msg_ns = read_msg_time(json);
+            break;
         default:
+            if (kdpi_text_is(key, "sending_ts_ms"))
+                read_any_time(json, &sending_ns);
             break;
         }
     }
+    out->exch_ns = latest(msg_ns, sending_ns);
     out->recv_ns = recv_ns != KDP_TIME_NULL ? recv_ns : recv_ms_ns != KDP_TIME_NULL ? recv_ms_ns : any_ns;
     return kdpi_json_end(json);
 }
@@ -394,7 +437,8 @@ kdpi_unwrap(struct kdp_unwrapper *unwrapper, const char *line, size_t len, char 
     unsigned seen = 0;
     bool whole;
 
-    *out = (struct kdp_unwrapped){.form = KDP_LINE_BARE, .conn = 1, .recv_ns = KDP_TIME_NULL, .why = ""};
+    *out = (struct kdp_unwrapped){
+        .form = KDP_LINE_BARE, .conn = 1, .recv_ns = KDP_TIME_NULL, .exch_ns = KDP_TIME_NULL, .why = ""};
     if (read_common(line, len, scratch, out))
         return KDP_REFUSAL_NONE;
     kdpi_json_begin(json, line, len);
@@ -407,6 +451,8 @@ kdpi_unwrap(struct kdp_unwrapper *unwrapper, const char *line, size_t len, char 
         out->form = KDP_LINE_MARK;
     else if (!whole && (seen & (M_RECV_NS | M_RECV_MS | M_CONN)) != 0 && (seen & M_FRAME) == 0)
         out->form = KDP_LINE_WRAPPED;
+    if (out->form != KDP_LINE_BARE || !whole)
+        out->exch_ns = KDP_TIME_NULL;
     out->text = line;
     out->len = len;
     if (out->form == KDP_LINE_BARE) {
@@ -416,41 +462,17 @@ kdpi_unwrap(struct kdp_unwrapper *unwrapper, const char *line, size_t len, char 
         out->refusal = json->refusal;
         out->position = json->position;
         out->why = json->why;
-    } else if (out->form != KDP_LINE_MARK && frame.data[0] == '"') {
+    } else if (out->form == KDP_LINE_MARK) {
+        out->text = "";
+        out->len = 0;
+    } else if (frame.data[0] == '"') {
         out->text = scratch;
         unescape(frame.data + 1, line + len, scratch, &out->len); /* the reader has passed it */
-    } else if (out->form != KDP_LINE_MARK) {
+    } else {
         out->text = frame.data;
         out->len = frame.len;
     }
     return out->refusal;
-}
-
-/* A time that a recording may plausibly carry: one absurd frame must not push the clock of all that follow
- * it. */
-static bool
-plausible(int64_t ns)
-{
-    return ns >= INT64_C(1483228800) * KDP_NS_PER_S &&
-           ns < INT64_C(4102444800) * KDP_NS_PER_S; /* 2017 to 2099 */
-}
-
-static int64_t
-read_msg_time(struct kdp_json *json)
-{
-    int64_t ms_ns = KDP_TIME_NULL, text_ns = KDP_TIME_NULL, number_ns = KDP_TIME_NULL;
-    struct kdp_text key;
-
-    while (kdpi_json_member(json, &key)) {
-        if (kdpi_text_is(key, "ts_ms"))
-            read_any_time(json, &ms_ns);
-        else if (kdpi_text_is(key, "ts") || kdpi_text_is(key, "time"))
-            read_any_time(json, kdpi_json_peek(json) == KDP_JSON_STRING ? &text_ns : &number_ns);
-    }
-    if (text_ns != KDP_TIME_NULL &&
-        (ms_ns == KDP_TIME_NULL || text_ns / KDP_NS_PER_MS == ms_ns / KDP_NS_PER_MS))
-        return text_ns;
-    return ms_ns != KDP_TIME_NULL ? ms_ns : number_ns;
 }
 
 int64_t
@@ -471,9 +493,7 @@ kdpi_frame_time(struct kdp_unwrapper *unwrapper, const char *frame, size_t len)
     }
     if (!kdpi_json_end(json))
         return KDP_TIME_NULL;
-    if (sending_ns > msg_ns)
-        msg_ns = sending_ns;
-    return plausible(msg_ns) ? msg_ns : KDP_TIME_NULL;
+    return latest(msg_ns, sending_ns);
 }
 
 bool

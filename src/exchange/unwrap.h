@@ -1,16 +1,15 @@
 /* unwrap.h - one line of a recording: what form it has, when and where it was received, and the frame inside.
  *
  * Forms, told apart by their members, which may come in any order:
- *   {"type":...,"sid":...,"msg":{...}}                     bare: the line is the frame
- *   {"recv_ns":N,"conn":N,"raw":"..."}                     wrapped: the frame as an escaped text (or as an
- * object)
- *   {"recv_ms":N,"raw":"..."}  {"recv_ts_ns":N,"raw":...}  the same with other names of the receive time
- *   {"recv_ns":N,"conn":N,"event":"connected"}             mark: a connection begins ("disconnected",
- * "closed": ends)
- *   {"channel":"...","message":{...}}                      message: the frame as an object or an escaped
- * text; a receive time may stand beside it under the names above or as ts, timestamp, time Members that none
- * of these know are skipped.  One line at a time, no allocation after open; one
- * unwrapper serves one thread. */
+ *   {"type":...,"sid":...,"msg":{...}}           bare: the line is the frame
+ *   {"recv_ns":N,"conn":N,"raw":"..."}           wrapped: the frame as an escaped text, or as an object
+ *   {"recv_ms":N,"raw":"..."}                    the same with another name of the receive time;
+ *   {"recv_ts_ns":N,"raw":"..."}                 and another
+ *   {"recv_ns":N,"conn":N,"event":"connected"}   mark: a connection begins (disconnected, closed: it ends)
+ *   {"channel":"...","message":{...}}            message: the frame as an object or an escaped text
+ * Beside "message" a receive time may stand under the names above or as ts, timestamp or time.  Members that
+ * none of these know are skipped.  One line at a time, no allocation after open; one unwrapper serves one
+ * thread. */
 #ifndef KDPI_UNWRAP_H
 #define KDPI_UNWRAP_H
 
@@ -32,6 +31,7 @@ struct kdp_unwrapped {
     enum kdp_line_event event; /* of a mark */
     uint16_t conn;    /* 1 where the line names none; 0 in the line becomes 65535, since line 0 is nobody's */
     int64_t recv_ns;  /* KDP_TIME_NULL where the line has none */
+    int64_t exch_ns;  /* of a bare frame: its kdpi_frame_time, found on the way; else KDP_TIME_NULL */
     const char *text; /* the frame: in the line or in scratch */
     size_t len;
     enum kdp_refusal refusal;

@@ -57,6 +57,15 @@ note_top(struct gen_client *client)
     }
 }
 
+/* At the close the exchange sends a snapshot without levels that nobody asked for; of a book that had orders
+ * it says so. */
+static bool
+means_close(const struct gen_client *client, const struct gen_item *item)
+{
+    return !item->asked && client->book.count[GEN_YES] == 0 && client->book.count[GEN_NO] == 0 &&
+           (client->state == KDP_GEN_CLOSED || (client->state == KDP_GEN_LIVE && client->bbo_changes > 0));
+}
+
 static void
 apply(struct kdp_gen *gen, const struct gen_item *item)
 {
@@ -65,11 +74,12 @@ apply(struct kdp_gen *gen, const struct gen_item *item)
     switch (item->effect) {
     case GEN_SNAPSHOT:
         client->book = gen->markets[item->market].book;
-        if (client->state != KDP_GEN_CLOSED)
-            client->state = KDP_GEN_LIVE;
+        client->state = client->final || means_close(client, item) ? KDP_GEN_CLOSED : KDP_GEN_LIVE;
         note_top(client);
         break;
     case GEN_DELTA:
+        if (client->state == KDP_GEN_CLOSED && !client->final) /* it was only empty */
+            client->state = KDP_GEN_LIVE;
         if (client->state != KDP_GEN_LIVE)
             break;
         KDP_ASSERT(gen_book_change(&client->book, item->side, item->price_e4, item->delta_e2));
@@ -85,6 +95,7 @@ apply(struct kdp_gen *gen, const struct gen_item *item)
         break;
     case GEN_DETERMINED:
         client->state = KDP_GEN_CLOSED;
+        client->final = true;
         break;
     default:
         break;

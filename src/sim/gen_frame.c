@@ -264,6 +264,7 @@ gen_put_snapshot(struct kdp_gen *gen, uint32_t index, uint32_t id)
     item->seq = sub->seq;
     item->market = index;
     item->effect = GEN_SNAPSHOT;
+    item->asked = id != 0;
 }
 
 void

@@ -54,7 +54,7 @@ struct gen_client {
     int32_t top[4];
     uint32_t trades, bbo_changes;
     uint8_t state; /* enum kdp_gen_state */
-    bool topped;   /* top was ever non-empty */
+    bool final;    /* determined: closed whatever comes */
 };
 
 struct gen_event {
@@ -107,6 +107,7 @@ struct gen_item {
     uint32_t market;
     int32_t price_e4, delta_e2;
     uint8_t kind, conn, channel, effect, side; /* channel GEN_CHANNELS: none */
+    bool asked;                                /* a snapshot with an id */
 };
 
 struct gen_pending {

@@ -4,8 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 cat >compare.py <<'END'
-import json, sys
-want = {m["ticker"]: m for m in json.load(open(sys.argv[1]))["markets"]}
+import gzip, json, sys
+want = {m["ticker"]: m for m in json.load((gzip.open if sys.argv[1].endswith(".gz") else open)(sys.argv[1]))["markets"]}
 summary = json.load(open(sys.argv[2]))
 got = {m["ticker"]: m for m in summary["markets"]}
 wrong = []
@@ -68,6 +68,14 @@ round_trip '' --frames 50000 --faults $all --markets 100
 round_trip '' --frames 40000 --faults $all,resync --form bare
 round_trip '' --frames 40000 --faults $all --form blueprint
 round_trip '' --frames 30000 --faults $all,resync --leg yes --commands
+
+# sessions kept in the tree: they stay the same when the generator changes
+for file in session.jsonl.zst faults.jsonl.zst bare.jsonl.gz; do
+    kdp replay --input "$source_dir/tests/data/$file" --data kept --no-lake --no-raw --summary json --quiet; exits 0
+    printf '%s' "$out" >summary.json
+    python3 compare.py "$source_dir/tests/data/${file%%.*}.books.json.gz" summary.json >compared || wrong "$file: $(cat compared)"
+    rm -rf kept
+done
 
 # the same seed, the same session; packed as its name says
 kdp gen --frames 2000 --seed 5 --output a.jsonl; exits 0; prints 'next       kdp replay --input a.jsonl'
