@@ -243,6 +243,21 @@ KDP_TEST(yes_leg_is_taken_from_the_command_and_flips_nothing_twice)
     CHECK_INT(market("C").top.ask_e4, 4400);
 }
 
+KDP_TEST(command_that_says_nothing_of_the_leg_means_the_no_leg)
+{
+    begin();
+    up(1);
+    frame(1, "{'id':1,'cmd':'subscribe','params':{'channels':['orderbook_delta'],'market_tickers':['A'],'use_"
+             "yes_price':true}}");
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    frame(1, "{'id':2,'cmd':'subscribe','params':{'channels':['orderbook_delta'],'market_tickers':['B']}}");
+    frame(1, "{'id':2,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':2}}");
+    snapshot(1, 1, 1, "A", "", "[['0.4400','5.00']]");
+    snapshot(1, 2, 1, "B", "", "[['0.5600','5.00']]");
+    CHECK_INT(market("A").top.ask_e4, 4400);
+    CHECK_INT(market("B").top.ask_e4, 4400);
+}
+
 KDP_TEST(control_replies_use_up_sequence_numbers)
 {
     begin();

@@ -168,9 +168,10 @@ kdp_sub_track(const struct kdp_line *line, struct kdp_sub *sub, uint64_t seq, bo
 }
 
 void
-kdp_line_command(struct kdp_line *line, int64_t id, bool leg_yes)
+kdp_line_command(struct kdp_line *line, int64_t id, bool leg_yes, bool said)
 {
-    line->leg_yes = leg_yes;
+    if (said)
+        line->leg_yes = leg_yes;
     line->pending[line->pending_next].id = id;
     line->pending[line->pending_next].leg_yes = leg_yes;
     line->pending_next = (uint8_t)((line->pending_next + 1) % KDP_PENDING_MAX);

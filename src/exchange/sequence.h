@@ -1,9 +1,9 @@
 /* sequence.h - connections, their subscriptions, and one sequence counter for each.
  *
  * seq counts per (connection, sid) over all markets of the subscription and its control replies
- * (docs/exchange.md 4.4); a new connection starts sids and seqs again, so a subscription belongs to one (line,
- * epoch) and dies with it.  Pure memory, one thread, no allocation after open.  What a gap means for books is
- * the plant's business. */
+ * (docs/exchange.md 4.4); a new connection starts sids and seqs again, so a subscription belongs to one
+ * (line, epoch) and dies with it.  Pure memory, one thread, no allocation after open.  What a gap means for
+ * books is the plant's business. */
 #ifndef KDPI_SEQUENCE_H
 #define KDPI_SEQUENCE_H
 
@@ -85,8 +85,10 @@ void kdp_sub_free(struct kdp_lines *lines, struct kdp_sub *sub);
 enum kdp_seq_verdict kdp_sub_track(const struct kdp_line *line, struct kdp_sub *sub, uint64_t seq,
                                    bool snapshot, uint64_t *expectedp);
 
-/* The leg of NO prices: a subscribe command is remembered by id until its reply names the sid. */
-void kdp_line_command(struct kdp_line *line, int64_t id, bool leg_yes);
+/* The leg of NO prices: a subscribe command is remembered by id until its reply names the sid.  said:
+ * the command spoke of it, and so it holds for data that overtake their reply; not said is the exchange's
+ * default, NO. */
+void kdp_line_command(struct kdp_line *line, int64_t id, bool leg_yes, bool said);
 bool kdp_line_reply_leg(const struct kdp_line *line, bool has_id, int64_t id);
 
 #endif

@@ -428,8 +428,9 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
                      msg.seq);
         break;
     case KDP_MESSAGE_COMMAND:
-        if (msg.command.use_yes_price >= 0)
-            kdp_line_command(line, msg.has_id ? msg.id : 0, msg.command.use_yes_price > 0);
+        if (msg.command.cmd.len == 9 && memcmp(msg.command.cmd.data, "subscribe", 9) == 0)
+            kdp_line_command(line, msg.has_id ? msg.id : 0, msg.command.use_yes_price > 0,
+                             msg.command.use_yes_price >= 0);
         break;
     case KDP_MESSAGE_UNKNOWN:
         plant->totals.unknown_types++;
