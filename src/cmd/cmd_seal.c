@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -35,6 +36,19 @@ parent_waits(void)
     return read(STDIN_FILENO, drop, sizeof drop) > 0;
 }
 
+/* A plant that was killed leaves a sealer which seals what there is and ends; one that is started at once
+ * afterwards finds it at work.  Its parent may end meanwhile: what is left to do is done all the same. */
+static int
+open_after_others(struct kdp_lake **lakep, const struct kdp_lake_config *config)
+{
+    const struct timespec look = {.tv_nsec = LOOK_MS * KDP_NS_PER_MS};
+    int rc;
+
+    while ((rc = kdp_lake_open(lakep, config)) == -KDP_EBUSY && kdp_cli_interrupted() == 0)
+        nanosleep(&look, NULL);
+    return rc;
+}
+
 static void
 summary(const struct kdp_lake_totals *totals, int64_t took_ns)
 {
@@ -60,7 +74,7 @@ kdp_cmd_seal(struct kdp_cli *cli)
     struct kdp_lake *lake;
     int rc;
 
-    rc = kdp_lake_open(&lake, &config);
+    rc = kdp_cli_switch(cli, "follow") ? open_after_others(&lake, &config) : kdp_lake_open(&lake, &config);
     if (rc == -KDP_ENOLIB && kdp_cli_switch(cli, "follow")) { /* the plant goes on; sealing waits for the library */
         kdp_cli_warning(cli, kdpi_error_hint(), "%s", kdpi_error_text());
         return KDP_EXIT_NO_SQL;

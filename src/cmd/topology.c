@@ -54,6 +54,7 @@ start_sealer(struct kdp_topology *topology, const char *dir)
     char self[4096], name[] = "kdp", command[] = "seal", follow[] = "--follow", option[] = "--data";
     char *argv[] = {name, command, follow, option, NULL, NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     int ends[2], rc;
 
@@ -66,7 +67,12 @@ start_sealer(struct kdp_topology *topology, const char *dir)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    rc = posix_spawn(&topology->sealer, self, &actions, NULL, argv, environ);
+    /* a process group of its own: Ctrl-C is for us, and we end the sealer when it has had everything */
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    rc = posix_spawn(&topology->sealer, self, &actions, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     free(argv[4]);
     close(ends[0]);
