@@ -25,6 +25,7 @@
 
 struct replay {
     struct kdp_cli *cli;
+    struct kdp_topology_config config;
     struct kdp_topology topology;
     struct kdp_progress progress;
     struct kdp_replay_result result;
@@ -32,17 +33,12 @@ struct replay {
     double speed; /* 0: as fast as it goes */
     unsigned leg_flags;
     uint8_t up[LINES_MAX / 8]; /* lines that must be taken down at the end of a file */
-    bool started;
+    bool started, stopped;     /* the run has its START, and its STOP */
+    bool as_recorded;          /* the numbers of a raw tape's run are those given out here */
     int64_t first_ns, last_ns;       /* receive times of inputs */
     int64_t pace_from_ns, pace_mono; /* of the file being played */
     FILE *rejects;
     char rejects_path[4096];
-    /* one input of a raw tape held back: a START behind it may say that it was never applied */
-    struct kdp_recorded held;
-    uint64_t held_index;
-    char *held_text;
-    size_t held_room;
-    bool holding;
 };
 
 /* ---- what was refused is kept
@@ -124,8 +120,10 @@ start(struct replay *replay, int64_t recv_ns)
 {
     struct kdp_input_start what = replay->topology.start;
 
+    if (replay->first_ns == 0)
+        replay->first_ns = recv_ns;
     replay->started = true;
-    replay->first_ns = replay->last_ns = recv_ns;
+    replay->last_ns = recv_ns;
     what.session = 0; /* a replay's raw tape is the same each time */
     return kdp_topology_feed(&replay->topology, KDP_INPUT_START, 0, 0, recv_ns, &what, sizeof what, NULL, 0);
 }
@@ -139,6 +137,7 @@ feed(struct replay *replay, enum kdp_input_kind kind, unsigned flags, unsigned l
     if (rc != 0)
         return rc;
     replay->last_ns = recv_ns;
+    replay->stopped = kind == KDP_INPUT_STOP;
     return kdp_topology_feed(&replay->topology, kind, flags, line, recv_ns, fixed, fixed_len, rest, rest_len);
 }
 
@@ -180,29 +179,42 @@ pace(struct replay *replay, int64_t recv_ns)
     }
 }
 
+/* A START of a raw tape: a run of another process begins.  Its numbers are kept where everything before it
+ * has been played, holes included, so that the stream is the same record by record. */
 static int
-play_one(struct replay *replay, const struct kdp_recorded *in)
+start_again(struct replay *replay, const struct kdp_recorded *in)
+{
+    struct kdp_input_start was;
+    bool hole;
+    int rc = 0;
+
+    if (in->len < sizeof was)
+        return 0;
+    memcpy(&was, in->text, sizeof was);
+    hole = was.unused_from != 0 && replay->topology.fresh && (replay->as_recorded || !replay->started);
+    if (replay->started || hole) {
+        kdp_replay_collect(&replay->result, replay->topology.plant);
+        rc = kdp_topology_again(&replay->topology, &replay->config, hole ? was.next_seq : 0,
+                                hole ? was.next_instrument : 0);
+    }
+    if (rc != 0)
+        return rc;
+    replay->as_recorded = replay->topology.fresh && (replay->as_recorded || !replay->started) &&
+                          was.next_seq == kdp_ring_next_seq(replay->topology.ring);
+    memset(replay->up, 0, sizeof replay->up);
+    return start(replay, in->recv_ns);
+}
+
+static int
+play(struct replay *replay, const struct kdp_recorded *in)
 {
     pace(replay, in->recv_ns);
+    kdp_plant_end(replay->topology.plant, in->head != NULL && replay->as_recorded ? in->seq_end : UINT64_MAX);
     switch (in->kind) {
-    case KDP_INPUT_START: { /* of a recorded raw tape: its numbers hold only where ours are the same */
-        struct kdp_input_start was;
-        uint64_t next = kdp_ring_next_seq(replay->topology.ring);
-
-        if (in->len < sizeof was)
-            return 0;
-        memcpy(&was, in->text, sizeof was);
-        if (!replay->started)
-            return start(replay, in->recv_ns);
-        if (was.next_seq < next || !replay->topology.fresh) {
-            was.next_seq = next;
-            was.unused_from = 0;
-            was.next_instrument = 0;
-        }
-        return feed(replay, KDP_INPUT_START, in->flags, 0, in->recv_ns, &was, sizeof was, NULL, 0);
-    }
+    case KDP_INPUT_START:
+        return start_again(replay, in);
     case KDP_INPUT_STOP:
-        return 0; /* a run that ended in order; ours ends when the recordings do */
+        return feed(replay, KDP_INPUT_STOP, in->flags, 0, in->recv_ns, NULL, 0, NULL, 0);
     case KDP_INPUT_CONNECTED:
     case KDP_INPUT_FRAME:
     case KDP_INPUT_COMMAND:
@@ -235,43 +247,6 @@ play_one(struct replay *replay, const struct kdp_recorded *in)
     }
 }
 
-/* Inputs of a raw tape go through here one step late: those that a killed run had logged but not applied are
- * left out. */
-static int
-play(struct replay *replay, const struct kdp_recorded *in)
-{
-    int rc = 0;
-
-    if (in->head == NULL)
-        return play_one(replay, in);
-    if (replay->holding) {
-        struct kdp_input_start was;
-        bool applied = true;
-
-        if (in->kind == KDP_INPUT_START && in->len >= sizeof was) {
-            memcpy(&was, in->text, sizeof was);
-            applied = was.applied == 0 || replay->held_index <= was.applied;
-        }
-        if (applied)
-            rc = play_one(replay, &replay->held);
-    }
-    if (in->len > replay->held_room) {
-        char *room = realloc(replay->held_text, in->len * 2);
-
-        if (room == NULL)
-            return kdpi_fail(KDP_ENOMEM, "out of memory: an input of %zu bytes", in->len);
-        replay->held_text = room;
-        replay->held_room = in->len * 2;
-    }
-    replay->held = *in;
-    replay->held_index = in->head->index;
-    if (in->len > 0)
-        memcpy(replay->held_text, in->text, in->len);
-    replay->held.text = replay->held_text;
-    replay->holding = true;
-    return rc;
-}
-
 static void
 show_progress(struct replay *replay, struct kdp_recording *recording, int64_t started_ns)
 {
@@ -282,6 +257,7 @@ show_progress(struct replay *replay, struct kdp_recording *recording, int64_t st
     if (!kdp_progress_due(&replay->progress))
         return;
     kdp_plant_totals(replay->topology.plant, &totals);
+    totals.frames += replay->result.totals.frames; /* of runs that are over */
     kdp_recording_progress(recording, &done, &all);
     kdp_progress_update(&replay->progress, (double)done, (double)all, "%llu frames  %.0f/s",
                         (unsigned long long)totals.frames,
@@ -321,11 +297,6 @@ play_file(struct replay *replay, const char *path)
             if (kdp_cli_interrupted() != 0)
                 break;
     }
-    if (replay->holding && rc == 0) {
-        replay->holding = false;
-        rc = play_one(replay, &replay->held);
-    }
-    replay->holding = false;
     kdp_recording_close(recording);
     return rc;
 }
@@ -351,18 +322,19 @@ int
 kdp_cmd_replay(struct kdp_cli *cli)
 {
     static struct replay replay; /* large, and a command runs once */
-    struct kdp_topology_config config = {.lake = kdp_cli_switch(cli, "lake"),
-                                         .hash = true,
-                                         .rejected = frame_rejected,
-                                         .rejected_arg = &replay};
     const char *const *inputs, *leg = kdp_cli_text(cli, "leg");
     unsigned count = kdp_cli_list(cli, "input", &inputs);
     int rc, closed, exit_code;
 
     replay.cli = cli;
-    replay.dir = config.dir = kdp_cli_text(cli, "data");
+    replay.dir = kdp_cli_text(cli, "data");
     replay.leg_flags = leg != NULL && strcmp(leg, "yes") == 0 ? KDP_INPUT_LEG_YES : 0;
-    config.refuse_existing = !kdp_cli_switch(cli, "append");
+    replay.config = (struct kdp_topology_config){.dir = replay.dir,
+                                                 .lake = kdp_cli_switch(cli, "lake"),
+                                                 .hash = true,
+                                                 .refuse_existing = !kdp_cli_switch(cli, "append"),
+                                                 .rejected = frame_rejected,
+                                                 .rejected_arg = &replay};
     rc = read_speed(&replay);
     for (unsigned i = 0; i < count && rc == 0; i++)
         if (strcmp(inputs[i], "-") != 0 && access(inputs[i], R_OK) != 0)
@@ -370,7 +342,7 @@ kdp_cmd_replay(struct kdp_cli *cli)
     if (rc != 0)
         return kdp_cli_error(cli, rc);
     replay.result.started_ns = kdpi_mono_ns();
-    rc = kdp_topology_open(&replay.topology, cli, &config);
+    rc = kdp_topology_open(&replay.topology, cli, &replay.config);
     if (rc != 0)
         return kdp_cli_error(cli, rc);
     replay.result.taken_over = kdp_stream_taken_over(replay.topology.stream);
@@ -388,7 +360,8 @@ kdp_cmd_replay(struct kdp_cli *cli)
         if (kdp_cli_interrupted() != 0)
             break;
     }
-    if (replay.started && (rc == 0 || rc == -KDP_ETRUNCATED || rc == -KDP_ECHECKSUM || rc == -KDP_EFORMAT)) {
+    if (replay.started && !replay.stopped &&
+        (rc == 0 || rc == -KDP_ETRUNCATED || rc == -KDP_ECHECKSUM || rc == -KDP_EFORMAT)) {
         char kept[2048], hint[1024];
         int stop;
 
@@ -408,7 +381,8 @@ kdp_cmd_replay(struct kdp_cli *cli)
     replay.result.span_ns = replay.started ? replay.last_ns - replay.first_ns : 0;
     replay.result.fresh = replay.topology.fresh;
     exit_code = rc == 0 ? KDP_EXIT_DONE : kdp_cli_error(cli, rc);
-    kdp_replay_collect(&replay.result, replay.topology.plant);
+    if (replay.topology.plant != NULL)
+        kdp_replay_collect(&replay.result, replay.topology.plant);
     closed = kdp_topology_close(&replay.topology);
     if (closed != 0) {
         int code = kdp_cli_error(cli, closed);
@@ -417,7 +391,6 @@ kdp_cmd_replay(struct kdp_cli *cli)
     }
     if (replay.rejects != NULL)
         fclose(replay.rejects);
-    free(replay.held_text);
     kdp_replay_print(&replay.result, cli);
     kdp_replay_release(&replay.result);
     if (kdp_cli_interrupted() != 0 && exit_code == KDP_EXIT_DONE)

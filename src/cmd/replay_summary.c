@@ -35,55 +35,89 @@ by_count(const void *a, const void *b)
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->name, y->name);
 }
 
+static void
+collect_types(struct kdp_replay_result *result, const struct kdp_plant *plant)
+{
+    uint64_t count;
+    const char *name;
+
+    for (unsigned i = 0; (name = kdp_plant_type_at(plant, i, &count)) != NULL; i++) {
+        unsigned at = 0;
+
+        while (at < result->type_count && strcmp(result->types[at].name, name) != 0)
+            at++;
+        if (at == sizeof result->types / sizeof *result->types)
+            continue;
+        if (at == result->type_count) {
+            snprintf(result->types[at].name, sizeof result->types[at].name, "%s", name);
+            result->type_count++;
+        }
+        result->types[at].count += count;
+    }
+    qsort(result->types, result->type_count, sizeof *result->types, by_count);
+}
+
+/* Puts what the plant knows of a market in the place of what was known, which it goes on counting from. */
+static void
+take_market(struct kdp_plant_market *known, struct kdp_plant_market market)
+{
+    market.ticker = known->ticker;
+    market.bbo_changes += known->bbo_changes;
+    market.trades += known->trades;
+    market.messages += known->messages;
+    if (market.last_ts_ms == KDP_INT64_NULL)
+        market.last_ts_ms = known->last_ts_ms;
+    *known = market;
+}
+
 void
 kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *plant)
 {
-    struct kdp_plant_market market;
-    const char *name;
-    uint32_t seen = 0;
-    size_t bytes = 0, at = 0;
+    struct kdp_plant_totals totals;
+    const uint64_t *from = (const uint64_t *)&totals;
+    uint64_t *to = (uint64_t *)&result->totals;
+    struct kdp_plant_market market, *markets;
+    uint32_t before = result->market_count, seen = 0;
 
-    kdp_plant_totals(plant, &result->totals);
+    static_assert(sizeof totals % sizeof *from == 0, "counts and nothing else");
+    kdp_plant_totals(plant, &totals);
+    for (size_t i = 0; i < sizeof totals / sizeof *from; i++)
+        to[i] += from[i];
     kdp_plant_hash(plant, result->hash);
     kdp_plant_memory(plant, &result->book_bytes, &result->market_bytes);
-    for (unsigned i = 0; i < sizeof result->types / sizeof *result->types; i++) {
-        struct kdp_replay_type *type = &result->types[i];
-
-        name = kdp_plant_type_at(plant, i, &type->count);
-        if (name == NULL)
-            break;
-        snprintf(type->name, sizeof type->name, "%s", name);
-        result->type_count = i + 1;
-    }
-    qsort(result->types, result->type_count, sizeof *result->types, by_count);
+    collect_types(result, plant);
+    for (uint32_t i = 0; i < before; i++) /* of a run that is over */
+        if (result->markets[i].state == KDP_BOOK_STATE_LIVE)
+            result->markets[i].state = KDP_BOOK_STATE_STALE;
     for (uint32_t i = 0; kdp_plant_market_at(plant, i, &market); i++)
-        if (market.ticker != NULL && market.messages > 0) {
-            seen++;
-            bytes += strlen(market.ticker) + 1;
-        }
-    result->markets = calloc(seen + 1u, sizeof *result->markets);
-    result->tickers = malloc(bytes + 1);
-    if (result->markets == NULL || result->tickers == NULL)
+        seen += market.ticker != NULL && market.messages > 0;
+    markets = realloc(result->markets, ((size_t)before + seen + 1) * sizeof *markets);
+    if (markets == NULL)
         return;
+    result->markets = markets;
     for (uint32_t i = 0; kdp_plant_market_at(plant, i, &market); i++) {
-        size_t len;
+        struct kdp_plant_market *known;
 
         if (market.ticker == NULL || market.messages == 0)
             continue;
-        len = strlen(market.ticker) + 1;
-        memcpy(result->tickers + at, market.ticker, len);
-        market.ticker = result->tickers + at;
-        at += len;
-        result->markets[result->market_count++] = market;
+        known = bsearch(&market, markets, before, sizeof *markets, by_ticker);
+        if (known != NULL) {
+            take_market(known, market);
+            continue;
+        }
+        market.ticker = strdup(market.ticker);
+        if (market.ticker != NULL)
+            markets[result->market_count++] = market;
     }
-    qsort(result->markets, result->market_count, sizeof *result->markets, by_ticker);
+    qsort(markets, result->market_count, sizeof *markets, by_ticker);
 }
 
 void
 kdp_replay_release(struct kdp_replay_result *result)
 {
+    for (uint32_t i = 0; i < result->market_count; i++)
+        free((void *)(uintptr_t)result->markets[i].ticker);
     free(result->markets);
-    free(result->tickers);
 }
 
 /* live, stale or closed: to a script a book that waits for its snapshot is stale like one that never had one.

@@ -29,10 +29,10 @@ struct kdp_replay_result {
     unsigned type_count;
     struct kdp_plant_market *markets; /* by ticker; tickers are copies */
     uint32_t market_count;
-    char *tickers;
 };
 
-/* kdp_replay_collect copies out of the plant what will be said after it is closed. */
+/* kdp_replay_collect copies out of the plant what will be said after it is closed.  After more than one plant (a raw tape of
+ * several runs) counts are sums, and a market's book is that of the last plant that heard of it. */
 void kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *plant);
 void kdp_replay_print(const struct kdp_replay_result *result, const struct kdp_cli *cli);
 void kdp_replay_release(struct kdp_replay_result *result);

@@ -122,36 +122,25 @@ restore_trades(struct kdp_topology *topology, const char *dir)
     return rc;
 }
 
-int
-kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
-                  const struct kdp_topology_config *config)
+/* Opens stream and plant and starts the tape agent. */
+static int
+begin_run(struct kdp_topology *topology, const struct kdp_topology_config *config,
+          const struct kdp_stream_config *stream)
 {
-    struct kdp_stream_config stream = {.dir = config->dir,
-                                       .ring_bytes = (size_t)kdp_cli_count(cli, "ring-size"),
-                                       .raw_ring_bytes = (size_t)kdp_cli_count(cli, "raw-ring-size"),
-                                       .raw_off = !kdp_cli_switch(cli, "raw"),
-                                       .tape_off = !kdp_cli_switch(cli, "tape"),
-                                       .refuse_existing = config->refuse_existing,
-                                       .lake = config->lake,
-                                       /* what is played is kept whole, however many days it spans */
-                                       .tape_keep_ns = INT64_MAX,
-                                       .raw_keep_ns = INT64_MAX};
-    struct kdp_plant_config plant = {.max_markets = (uint32_t)kdp_cli_count(cli, "max-markets"),
+    struct kdp_plant_config plant = {.max_markets = (uint32_t)kdp_cli_count(topology->cli, "max-markets"),
                                      .wait = wait_for_tape,
                                      .wait_arg = topology,
                                      .rejected = config->rejected,
                                      .rejected_arg = config->rejected_arg};
     const struct kdp_stream_instrument *known;
     size_t known_count;
-    int rc;
+    int rc = kdp_stream_open(&topology->stream, stream, &topology->start);
 
-    *topology = (struct kdp_topology){.cli = cli, .sealer_stdin = -1};
-    rc = kdp_stream_open(&topology->stream, &stream, &topology->start);
     if (rc != 0)
         return rc;
     topology->ring = kdp_stream_ring(topology->stream);
     topology->input_max = kdp_ring_input_max(topology->ring);
-    topology->fresh = (topology->start.flags & KDP_START_FRESH) != 0;
+    topology->fresh = topology->fresh || (topology->start.flags & KDP_START_FRESH) != 0;
     plant.ring = topology->ring;
     plant.hash = config->hash && topology->fresh;
     rc = kdp_plant_open(&topology->plant, &plant);
@@ -159,14 +148,60 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
         known = kdp_stream_instruments(topology->stream, &known_count);
         rc = kdp_plant_restore(topology->plant, known, known_count);
     }
-    if (rc == 0 && !topology->fresh)
+    if (rc == 0 && (topology->start.flags & KDP_START_FRESH) == 0)
         rc = restore_trades(topology, config->dir);
-    if (rc == 0)
-        rc = kdp_stream_agent_start(topology->stream);
+    return rc == 0 ? kdp_stream_agent_start(topology->stream) : rc;
+}
+
+static struct kdp_stream_config
+stream_config(const struct kdp_cli *cli, const struct kdp_topology_config *config)
+{
+    return (struct kdp_stream_config){.dir = config->dir,
+                                      .ring_bytes = (size_t)kdp_cli_count(cli, "ring-size"),
+                                      .raw_ring_bytes = (size_t)kdp_cli_count(cli, "raw-ring-size"),
+                                      .raw_off = !kdp_cli_switch(cli, "raw"),
+                                      .tape_off = !kdp_cli_switch(cli, "tape"),
+                                      .refuse_existing = config->refuse_existing,
+                                      .lake = config->lake,
+                                      /* what is played is kept whole, however many days it spans */
+                                      .tape_keep_ns = INT64_MAX,
+                                      .raw_keep_ns = INT64_MAX};
+}
+
+int
+kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
+                  const struct kdp_topology_config *config)
+{
+    struct kdp_stream_config stream = stream_config(cli, config);
+    int rc;
+
+    *topology = (struct kdp_topology){.cli = cli, .sealer_stdin = -1};
+    rc = begin_run(topology, config, &stream);
     if (rc == 0 && config->lake && kdp_cli_switch(cli, "tape"))
         rc = start_sealer(topology, config->dir);
     if (rc != 0)
         kdp_topology_close(topology);
+    return rc;
+}
+
+int
+kdp_topology_again(struct kdp_topology *topology, const struct kdp_topology_config *config, uint64_t next_seq,
+                   uint32_t next_instrument)
+{
+    struct kdp_stream_config stream = stream_config(topology->cli, config);
+    struct kdp_plant *before = topology->plant;
+    int rc = kdp_stream_close(topology->stream);
+
+    topology->stream = NULL;
+    topology->plant = NULL;
+    stream.refuse_existing = false;
+    stream.next_seq = next_seq;
+    stream.next_instrument = next_instrument;
+    if (rc == 0)
+        rc = begin_run(topology, config, &stream);
+    if (rc == 0)
+        kdp_plant_follow(topology->plant, before);
+    kdp_plant_close(before);
     return rc;
 }
 

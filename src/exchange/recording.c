@@ -446,10 +446,14 @@ static int
 next_raw(struct kdp_recording *recording, struct kdp_recorded *out)
 {
     const struct kdp_input_head *head;
-    int rc = kdp_raw_next(recording->raw, &head);
+    uint64_t seq_end;
+    int rc;
 
-    if (rc != 1)
-        return rc;
+    do {
+        rc = kdp_raw_next(recording->raw, &head);
+        if (rc != 1)
+            return rc;
+    } while (!kdp_raw_counts(recording->raw, &seq_end));
     *out = (struct kdp_recorded){.kind = head->kind,
                                  .flags = head->flags,
                                  .line = head->line,
@@ -458,6 +462,7 @@ next_raw(struct kdp_recording *recording, struct kdp_recorded *out)
                                  .text = (const char *)(head + 1),
                                  .len = head->length,
                                  .head = head,
+                                 .seq_end = seq_end,
                                  .why = ""};
     return 1;
 }

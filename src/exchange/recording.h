@@ -2,7 +2,7 @@
  *
  * FILE or "-", plain or compressed (by content), in any of the line forms of unwrap.h, even mixed; a JSON
  * array of frames; or a raw tape of our own (a file of it, or a data directory), whose inputs pass through
- * unchanged.  Blank lines, CRLF and a byte order mark are tolerated.  A line that cannot be read is handed
+ * unchanged; those that a killed run logged and never applied are left out, where the directory tells.  Blank lines, CRLF and a byte order mark are tolerated.  A line that cannot be read is handed
  * out as malformed and never ends the reading.
  *
  * Times: where a line says when it was received, that stands.  Elsewhere the receive time is derived from the
@@ -35,6 +35,7 @@ struct kdp_recorded {
     size_t len;
     const struct kdp_input_head
         *head;                /* from a raw tape: the input as it lies there, payload at text; else NULL */
+    uint64_t seq_end;         /* from a raw tape: records from this number on its run never gave out, see raw.h */
     enum kdp_refusal refusal; /* of a malformed line: why */
     size_t position;          /* and at which byte of the line */
     const char *why;          /* static words */

@@ -34,7 +34,7 @@ emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument, co
     const struct kdp_input_head *input = plant->input;
     struct kdp_head *head;
 
-    if (plant->wait_error != 0)
+    if (plant->wait_error != 0 || kdp_ring_next_seq(plant->ring) >= plant->seq_end)
         return NULL;
     head = claim(plant);
     if (head == NULL)

@@ -59,6 +59,7 @@ kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config)
     plant->ring = config->ring;
     plant->now_ns = INT64_MIN;
     plant->day = INT32_MIN;
+    plant->seq_end = UINT64_MAX;
     plant->lines = kdp_lines_open();
     /* combinations get ids but no books: about a million a day */
     plant->instruments = kdp_instruments_open(markets * 32u < markets ? UINT32_MAX / 64 : markets * 32u);
@@ -117,6 +118,19 @@ void
 kdp_plant_restore_trade(struct kdp_plant *plant, const uint8_t trade_id[16], int64_t recv_ns)
 {
     kdp_trade_set_add(plant->trades, trade_id, recv_ns);
+}
+
+void
+kdp_plant_follow(struct kdp_plant *plant, const struct kdp_plant *before)
+{
+    if (plant->hash != NULL && before->hash != NULL)
+        XXH3_copyState(plant->hash, before->hash);
+}
+
+void
+kdp_plant_end(struct kdp_plant *plant, uint64_t seq)
+{
+    plant->seq_end = seq;
 }
 
 /* ---- connections

@@ -45,6 +45,13 @@ int kdp_plant_restore(struct kdp_plant *plant, const struct kdp_stream_instrumen
  * input. */
 void kdp_plant_restore_trade(struct kdp_plant *plant, const uint8_t trade_id[16], int64_t recv_ns);
 
+/* kdp_plant_follow makes the stream hash go on where that of a plant of the same directory ended. */
+void kdp_plant_follow(struct kdp_plant *plant, const struct kdp_plant *before);
+
+/* kdp_plant_end says that no record from seq on is to be made (UINT64_MAX: no end): a run whose raw tape is replayed was
+ * killed before it gave them out. */
+void kdp_plant_end(struct kdp_plant *plant, uint64_t seq);
+
 /* kdp_plant_input consumes one input that is already in the raw ring: decodes, applies, writes and publishes
  * records. */
 int kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, const void *payload);

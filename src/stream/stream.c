@@ -283,6 +283,35 @@ largest(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Keeps count ids from being given out. */
+static int
+reserve_ids(struct kdp_stream *stream, uint64_t count)
+{
+    uint32_t max = kdpi_instruments_max(stream->instruments);
+    int rc;
+
+    if (count == 0)
+        return 0;
+    if (count > UINT32_MAX - 1 - max)
+        return kdpi_fail(KDP_ERANGE, "%s: instrument ids are used up", stream->dir);
+    rc = kdpi_instruments_add(stream->instruments, max + (uint32_t)count, "", 0);
+    return rc != 0 ? rc : kdpi_instruments_sync(stream->instruments);
+}
+
+/* A run on a raw tape that is replayed began behind a hole: so does the replay of it. */
+static int
+jump_as_recorded(struct kdp_stream *stream)
+{
+    const struct kdp_stream_config *config = &stream->config;
+    uint32_t next = kdpi_instruments_max(stream->instruments) + 1;
+
+    if (config->next_seq <= stream->start.next_seq)
+        return 0;
+    stream->start.next_seq = config->next_seq;
+    stream->start.flags |= KDP_START_RING_LOST;
+    return reserve_ids(stream, config->next_instrument > next ? config->next_instrument - next : 0);
+}
+
 static int
 plan_start(struct kdp_stream *stream, const struct found *found)
 {
@@ -310,16 +339,14 @@ plan_start(struct kdp_stream *stream, const struct found *found)
             largest(start->next_seq, largest(last + 1, file->start_seq) + ring_bytes / KDP_RING_RECORD_MIN);
         start->flags |= KDP_START_RING_LOST;
         ids = ring_bytes / DEFINITION_MIN < IDS_LOST_MAX ? ring_bytes / DEFINITION_MIN : IDS_LOST_MAX;
-        if (kdpi_instruments_max(stream->instruments) > UINT32_MAX - 1 - ids)
-            return kdpi_fail(KDP_ERANGE, "%s: instrument ids are used up", stream->dir);
-        rc = kdpi_instruments_add(stream->instruments,
-                                  kdpi_instruments_max(stream->instruments) + (uint32_t)ids, "", 0);
-        if (rc == 0)
-            rc = kdpi_instruments_sync(stream->instruments);
+        rc = reserve_ids(stream, ids);
         if (rc != 0)
             return rc;
     }
-    if (start->next_seq > last + 1 && (file->tape || found->ring_lost || last != 0))
+    rc = jump_as_recorded(stream);
+    if (rc != 0)
+        return rc;
+    if (start->next_seq > last + 1 && (file->tape || (start->flags & KDP_START_RING_LOST) != 0 || last != 0))
         start->unused_from = last + 1;
     start->next_instrument = kdpi_instruments_max(stream->instruments) + 1;
     stream->tape_last = last;

@@ -24,6 +24,9 @@ struct kdp_stream_config {
     uint64_t quota_bytes;              /* of tape and raw together, 0: none */
     bool lake;                         /* retention of the tape waits for kdp_stream_sealed_floor */
     int64_t tape_keep_ns, raw_keep_ns; /* retention; 0: defaults (2 days, 7 days) */
+    /* of a raw tape being replayed: the number and the id that the run on it began with after a hole; 0: as found */
+    uint64_t next_seq;
+    uint32_t next_instrument;
 };
 
 struct kdp_stream_instrument {

@@ -59,6 +59,21 @@ exits 0
 [ "$(hash_of)" = "$want" ] || wrong "another hash from the raw tape"
 kdp replay --input d13/raw/00000001.raw --data d14 --summary json
 [ "$(hash_of)" = "$want" ] || wrong "another hash from the raw tape of a raw tape"
+# a raw tape of several runs makes several runs: the same records with the same numbers
+kdp replay --input s.jsonl --data d13 --append --summary json; exits 0
+kdp tap --from oldest --to end --format csv --data d13; exits 0
+printf '%s' "$out" >first.csv
+kdp replay --input d13 --data d15b --summary json; exits 0
+twice=$out
+kdp tap --from oldest --to end --format csv --data d15b; exits 0
+printf '%s' "$out" | cmp - first.csv || wrong 'other records from a raw tape of two runs'
+[ "$(grep -c ',plant,live,0,' first.csv)" = 2 ] || wrong 'not two runs'
+python3 - "$twice" <<'END' || wrong 'the summary of two runs is not that of both'
+import json, sys
+two = json.loads(sys.argv[1])
+assert two["frames"] == 2 * sum(1 for line in open("s.jsonl") if '"raw"' in line), two["frames"]
+assert two["stream_hash"] is not None and two["records"] == sum(1 for _ in open("first.csv")) - 1, two["records"]
+END
 
 # a folder that has a tape is refused, or gone on in
 kdp replay --input s.jsonl --data d1
