@@ -481,6 +481,33 @@ KDP_TEST(memory_is_limited)
     kdp_sql_close(sql);
 }
 
+/* Some 600,000 records are three shares of a scan: two threads take them, each with a reader of its own. */
+KDP_TEST(a_long_tail_is_scanned_by_several_threads_once)
+{
+    uint64_t count = 600000, rows = 0, sum = 0;
+    char want[256], *got;
+    struct lake_fixture *f;
+
+    lake_need_duckdb();
+    f = lake_fixture_new(11, count, DAY_0, 1000);
+    lake_fixture_write(f, count, true);
+    for (uint64_t i = 0; i < count; i++) {
+        if (lake_fixture_at(f, i)->template_id == KDP_TEMPLATE_LEVEL) {
+            rows++;
+            sum += i + 1;
+        }
+    }
+    snprintf(want, sizeof want, "%" PRIu64 "|%" PRIu64 "|%" PRIu64 "|40\n", rows, rows, sum);
+    for (unsigned i = 0; i < 3; i++) {
+        got = lake_dump(f->dir, 0,
+                        "SELECT count(*), count(DISTINCT seq), sum(seq), count(DISTINCT ticker) FROM "
+                        "orderbook_deltas WHERE line = 1");
+        CHECK_STR(got, want);
+        free(got);
+    }
+    lake_fixture_free(f);
+}
+
 KDP_TEST(damage_on_the_tape_ends_the_statement_with_its_place)
 {
     struct kdp_sql_config config = {0};

@@ -319,13 +319,13 @@ execute(struct kdp_sql *sql, duckdb_prepared_statement statement, duckdb_result 
         if (state == DUCKDB_PENDING_RESULT_READY)
             break;
         if (state == DUCKDB_PENDING_ERROR) {
-            rc = keep_words(duck->pending_error(pending));
+            rc = rc != 0 ? rc : keep_words(duck->pending_error(pending));
             break;
         }
-        if (sql->config.stopped != NULL && sql->config.stopped() != 0) {
+        /* interrupted tasks are run on to their end, which is near: what they hold is freed there */
+        if (rc == 0 && sql->config.stopped != NULL && sql->config.stopped() != 0) {
             duck->interrupt(sql->connection);
             rc = kdpi_fail(KDP_ESTOPPED, "stopped");
-            break;
         }
         if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE)
             nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL); /* the other thread has the last task */

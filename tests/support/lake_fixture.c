@@ -137,21 +137,28 @@ lake_seal(const char *dir, int64_t (*now_ns)(void), struct kdp_lake_totals *tota
     kdp_lake_close(lake);
 }
 
-char *
-lake_dump(const char *dir, uint64_t at_seq, const char *text)
+static struct kdp_sql *
+open_sql(const char *dir, uint64_t at_seq)
 {
     struct kdp_sql_config config = {.dir = dir, .at_seq = at_seq};
+    struct kdp_sql *sql;
+
+    if (kdp_sql_open(&sql, &config) != 0)
+        kdp_test_fail(__FILE__, __LINE__, "%s %s", kdpi_error_text(), kdpi_error_hint());
+    return sql;
+}
+
+static char *
+dump(struct kdp_sql *sql, const char *text)
+{
     struct kdp_sql_result *result = NULL;
-    struct kdp_sql *sql = NULL;
-    char *dump = NULL;
+    char *out_text = NULL;
     size_t len;
-    FILE *out = open_memstream(&dump, &len);
+    FILE *out = open_memstream(&out_text, &len);
     int rc;
 
     CHECK(out != NULL);
-    rc = kdp_sql_open(&sql, &config);
-    if (rc == 0)
-        rc = kdp_sql_run(sql, text, &result);
+    rc = kdp_sql_run(sql, text, &result);
     while (rc == 0 && (rc = kdp_sql_next(result)) > 0) {
         for (unsigned i = 0; i < kdp_sql_columns(result); i++) {
             const char *cell = kdp_sql_cell(result, i);
@@ -164,30 +171,40 @@ lake_dump(const char *dir, uint64_t at_seq, const char *text)
     if (rc < 0)
         kdp_test_fail(__FILE__, __LINE__, "%s: %s %s", text, kdpi_error_text(), kdpi_error_hint());
     kdp_sql_free(result);
-    kdp_sql_close(sql);
     fclose(out);
-    return dump;
+    return out_text;
+}
+
+char *
+lake_dump(const char *dir, uint64_t at_seq, const char *text)
+{
+    struct kdp_sql *sql = open_sql(dir, at_seq);
+    char *got = dump(sql, text);
+
+    kdp_sql_close(sql);
+    return got;
 }
 
 const char *
 lake_ask(const char *dir, uint64_t at_seq, const char *fmt, ...)
 {
     static char cell[4096];
-    char text[4096], *dump;
+    char text[4096], *got;
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    dump = lake_dump(dir, at_seq, text);
-    snprintf(cell, sizeof cell, "%.*s", (int)strcspn(dump, "|\n"), dump);
-    free(dump);
+    got = lake_dump(dir, at_seq, text);
+    snprintf(cell, sizeof cell, "%.*s", (int)strcspn(got, "|\n"), got);
+    free(got);
     return cell;
 }
 
 void
 lake_check(const struct lake_fixture *f, uint64_t seq)
 {
+    struct kdp_sql *sql = open_sql(f->dir, seq);
     const struct kdp_lake_table *tables;
     unsigned count;
 
@@ -209,12 +226,13 @@ lake_check(const struct lake_fixture *f, uint64_t seq)
         snprintf(text, sizeof text,
                  "SELECT count(*), count(DISTINCT seq), coalesce(sum(DISTINCT seq), 0)::HUGEINT FROM %s",
                  tables[i].name);
-        got = lake_dump(f->dir, seq, text);
+        got = dump(sql, text);
         if (strcmp(got, want) != 0)
             kdp_test_fail(__FILE__, __LINE__, "%s up to %" PRIu64 ": got %swant %s", tables[i].name, seq, got,
                           want);
         free(got);
     }
+    kdp_sql_close(sql);
 }
 
 char *
