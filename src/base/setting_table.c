@@ -59,6 +59,8 @@ static const struct kdp_setting table[] = {
      "sealed raw tape files go after this", KDP_SECTION_CAPTURE},
     {"tape-quota", "KDP_TAPE_QUOTA", KDP_SETTING_BYTES, "SIZE", NULL, MIB, INT64_MAX, NULL,
      "most that tape and raw tape may take on disk", KDP_SECTION_CAPTURE},
+    {"lake-compression", "KDP_LAKE_COMPRESSION", KDP_SETTING_CHOICE, "C", "snappy", 0, 0, "snappy|zstd",
+     "of the lake's files: snappy is read faster, zstd is smaller", KDP_SECTION_CAPTURE},
 
     /* QuestDB */
     {"questdb-rdb-host", "QUESTDB_RDB_HOST", KDP_SETTING_TEXT, "HOST", NULL, 0, 0, NULL, "hot database",

@@ -68,7 +68,8 @@ summary(const struct kdp_lake_totals *totals, int64_t took_ns)
 int
 kdp_cmd_seal(struct kdp_cli *cli)
 {
-    struct kdp_lake_config config = {.dir = kdp_cli_text(cli, "data")};
+    struct kdp_lake_config config = {.dir = kdp_cli_text(cli, "data"),
+                                     .compression = kdp_cli_text(cli, "lake-compression")};
     int64_t started_ns = kdpi_mono_ns();
     struct kdp_lake_totals totals;
     struct kdp_lake *lake;

@@ -51,7 +51,7 @@ static const struct kdp_command commands[] = {
      0, 0, kdp_cmd_book},
     {"seal", "tend", "the tape, into the lake", "seal [--follow] [options]",
      "Seals what the tape has and the lake lacks. kdp replay does it by itself.",
-     "how: follow|output: summary data", NULL,
+     "how: follow lake-compression|output: summary data", NULL,
      "kdp seal --summary json\n"
      "kdp seal --data ./data --summary json",
      0, 0, kdp_cmd_seal},

@@ -63,7 +63,7 @@ kdp_duckdb_load(const struct kdp_duckdb **duckp)
         return 0;
     }
     if (named != NULL && named[0] != '\0') {
-        library = dlopen(named, RTLD_NOW | RTLD_LOCAL);
+        library = dlopen(named, RTLD_LAZY | RTLD_LOCAL);
         if (library == NULL) {
             int rc = kdpi_fail(KDP_ENOLIB, "cannot load DuckDB: KDP_DUCKDB_LIB: %s", dlerror());
             kdpi_hint("Name a libduckdb.so of DuckDB 1.5 there, or unset it; ./run --build-only fetches one");
@@ -72,7 +72,7 @@ kdp_duckdb_load(const struct kdp_duckdb **duckp)
     } else {
         beside(path, sizeof path);
         if (path[0] != '\0' && access(path, R_OK) == 0) {
-            library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+            library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
             if (library == NULL) {
                 int rc = kdpi_fail(KDP_ENOLIB, "cannot load DuckDB: %s", dlerror());
                 kdpi_hint("Delete that file and fetch it anew: ./run --build-only");
@@ -80,7 +80,7 @@ kdp_duckdb_load(const struct kdp_duckdb **duckp)
             }
         }
         if (library == NULL)
-            library = dlopen("libduckdb.so", RTLD_NOW | RTLD_LOCAL);
+            library = dlopen("libduckdb.so", RTLD_LAZY | RTLD_LOCAL);
         if (library == NULL) {
             int rc = kdpi_fail(KDP_ENOLIB, "SQL needs libduckdb.so: not in build/lib, not on the system");
             kdpi_hint("./run --build-only fetches it. Without it run, replay, tap, book, top work");

@@ -1,7 +1,7 @@
 /* duckdb_api.h - DuckDB's C interface as far as kdp uses it, found at run time.
  *
  * Own short prototypes instead of DuckDB's header: kdp builds without DuckDB on the machine, and says what is
- * missing when SQL is asked for.  tests/duckdb_api_check.c holds them to the real header wherever one can be
+ * missing when SQL is asked for.  tests/lake/duckdb_api.sh holds them to the real header wherever one can be
  * had.  The names are DuckDB's own; a function duckdb_x is member x of struct kdp_duckdb.  Written for 1.5,
  * also right for 1.4. */
 #ifndef KDPI_DUCKDB_API_H

@@ -323,7 +323,8 @@ write_file(struct kdp_lake *lake, const struct kdp_lake_table *table, int32_t da
     if (text == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory");
     sprintf(text,
-            "COPY (%s) TO %s (FORMAT parquet, COMPRESSION %s, PARQUET_VERSION v2, "
+            "COPY (%s) TO %s (FORMAT parquet, COMPRESSION %s, PARQUET_VERSION v2, ROW_GROUP_SIZE 61440, "
+            "WRITE_BLOOM_FILTER false, "
             "KV_METADATA {kdp_table: '%s', kdp_schema_version: '%u'})",
             select, literal, lake->config.compression, table->name, KDP_LAKE_SCHEMA_VERSION);
     step(lake);

@@ -13,7 +13,11 @@
 #define COUNTS_MAX \
     (size_t)(1u << 24) /* counters of the counting sort, 128 MiB at most; beyond it rows are compared */
 
-struct ref { /* a row: where its record lies (in 8-byte words) and which item of it */
+/* A row: where its record lies (in 8-byte words), which item of it, and what the sort asks, so that sorting
+ * does not touch the records: they are far more than a cache holds. */
+struct ref {
+    int64_t ns; /* timestamp */
+    uint32_t instrument;
     uint32_t word;
     uint32_t item;
 };
@@ -29,6 +33,8 @@ struct kdp_lake_batch {
     struct rows tables[KDP_LAKE_TABLES_MAX];
     /* of the table sorted last */
     unsigned sorted_table;
+    size_t day; /* found last */
+    int64_t day_first_ns, day_end_ns;
     struct ref *sorted;
     size_t sorted_room;
     struct kdp_lake_day *days;
@@ -96,6 +102,18 @@ grow(void **memory, size_t *room, size_t want, size_t item)
     return 0;
 }
 
+static const struct kdp_head *
+record_at(const struct kdp_lake_batch *batch, struct ref ref)
+{
+    return (const void *)(batch->arena + (size_t)ref.word * 8);
+}
+
+static int64_t
+time_of(const struct kdp_head *rec)
+{
+    return rec->exch_ns != KDP_TIME_NULL ? rec->exch_ns : rec->recv_ns;
+}
+
 int
 kdp_lake_batch_add(struct kdp_lake_batch *batch, unsigned table, const struct kdp_head *rec, size_t size)
 {
@@ -112,7 +130,10 @@ kdp_lake_batch_add(struct kdp_lake_batch *batch, unsigned table, const struct kd
         return rc;
     memcpy(batch->arena + batch->used, rec, size);
     for (uint32_t i = 0; i < count; i++)
-        rows->at[rows->count++] = (struct ref){.word = (uint32_t)(batch->used / 8), .item = i};
+        rows->at[rows->count++] = (struct ref){.ns = time_of(rec),
+                                               .instrument = rec->instrument,
+                                               .word = (uint32_t)(batch->used / 8),
+                                               .item = i};
     batch->used += size;
     return 0;
 }
@@ -129,28 +150,19 @@ kdp_lake_batch_bytes(const struct kdp_lake_batch *batch)
     return batch->used;
 }
 
-static const struct kdp_head *
-record_at(const struct kdp_lake_batch *batch, struct ref ref)
-{
-    return (const void *)(batch->arena + (size_t)ref.word * 8);
-}
-
-static int64_t
-time_of(const struct kdp_head *rec)
-{
-    return rec->exch_ns != KDP_TIME_NULL ? rec->exch_ns : rec->recv_ns;
-}
-
-/* find_day gives the day's place in batch->days, adding it in order; the last answer is tried first. */
+/* find_day sets batch->day to the place of a time's day in batch->days, adding it in order; most often it is
+ * there. */
 static int
-find_day(struct kdp_lake_batch *batch, int32_t day, size_t *lastp)
+find_day(struct kdp_lake_batch *batch, int64_t ns)
 {
     size_t low = 0, high = batch->day_count;
     void *memory = batch->days;
+    int32_t day;
     int rc;
 
-    if (*lastp < batch->day_count && batch->days[*lastp].day == day)
+    if (batch->day < high && ns >= batch->day_first_ns && ns < batch->day_end_ns)
         return 0;
+    day = kdpi_day_of(ns);
     while (low < high) {
         size_t mid = (low + high) / 2;
         if (batch->days[mid].day < day)
@@ -158,7 +170,9 @@ find_day(struct kdp_lake_batch *batch, int32_t day, size_t *lastp)
         else
             high = mid;
     }
-    *lastp = low;
+    batch->day = low;
+    batch->day_first_ns = day * KDP_NS_PER_DAY;
+    batch->day_end_ns = batch->day_first_ns + KDP_NS_PER_DAY;
     if (low < batch->day_count && batch->days[low].day == day)
         return 0;
     rc = grow(&memory, &batch->day_room, batch->day_count + 1, sizeof *batch->days);
@@ -167,9 +181,15 @@ find_day(struct kdp_lake_batch *batch, int32_t day, size_t *lastp)
         return rc;
     memmove(&batch->days[low + 1], &batch->days[low], (batch->day_count - low) * sizeof *batch->days);
     batch->day_count++;
-    batch->days[low] =
-        (struct kdp_lake_day){.day = day, .seq_min = UINT64_MAX, .ns_min = INT64_MAX, .ns_max = INT64_MIN};
+    batch->days[low] = (struct kdp_lake_day){.day = day, .ns_min = INT64_MAX, .ns_max = INT64_MIN};
     return 0;
+}
+
+/* known_id puts all ids that cannot have a ticker into one. */
+static uint32_t
+known_id(const struct kdp_lake_batch *batch, uint32_t instrument)
+{
+    return instrument <= batch->instrument_max ? instrument : batch->instrument_max + 1;
 }
 
 struct name {
@@ -199,10 +219,8 @@ rank_tickers(struct kdp_lake_batch *batch, const struct rows *rows, uint32_t *ra
 
     memset(rank, 0, ((size_t)batch->instrument_max + 2) * sizeof *rank);
     for (size_t i = 0; i < rows->count && rc == 0; i++) {
-        uint32_t id = record_at(batch, rows->at[i])->instrument;
+        uint32_t id = known_id(batch, rows->at[i].instrument);
 
-        if (id > batch->instrument_max)
-            id = batch->instrument_max + 1; /* has no name */
         if (rank[id] != 0)
             continue;
         rank[id] = 1;
@@ -227,13 +245,12 @@ rank_tickers(struct kdp_lake_batch *batch, const struct rows *rows, uint32_t *ra
 /* order_by_time mends the order within one ticker: rows come by seq, which nearly always is the order of time
  * too. */
 static int
-order_by_time(const struct kdp_lake_batch *batch, struct ref *at, size_t count)
+order_by_time(struct ref *at, size_t count)
 {
     size_t ordered = 1, run;
     struct ref *from = at, *to, *spare;
 
-    while (ordered < count &&
-           time_of(record_at(batch, at[ordered - 1])) <= time_of(record_at(batch, at[ordered])))
+    while (ordered < count && at[ordered - 1].ns <= at[ordered].ns)
         ordered++;
     if (ordered >= count)
         return 0;
@@ -251,9 +268,7 @@ order_by_time(const struct kdp_lake_batch *batch, struct ref *at, size_t count)
 
             /* stable: of equal times the left one, with the lower seq, goes first */
             while (a < mid && b < end)
-                to[out++] = time_of(record_at(batch, from[b])) < time_of(record_at(batch, from[a]))
-                                ? from[b++]
-                                : from[a++];
+                to[out++] = from[b].ns < from[a].ns ? from[b++] : from[a++];
             while (a < mid)
                 to[out++] = from[a++];
             while (b < end)
@@ -279,19 +294,16 @@ compare_rows(const void *a, const void *b, void *arg)
 {
     const struct sort_key *key = arg;
     const struct ref *x = a, *y = b;
-    const struct kdp_head *p = record_at(key->batch, *x), *q = record_at(key->batch, *y);
-    int64_t p_ns = time_of(p), q_ns = time_of(q);
-    int32_t p_day = kdpi_day_of(p_ns), q_day = kdpi_day_of(q_ns);
-    uint32_t none = key->batch->instrument_max + 1;
-    uint32_t p_rank = key->rank[p->instrument < none ? p->instrument : none];
-    uint32_t q_rank = key->rank[q->instrument < none ? q->instrument : none];
+    int32_t x_day = kdpi_day_of(x->ns), y_day = kdpi_day_of(y->ns);
+    uint32_t x_rank = key->rank[known_id(key->batch, x->instrument)];
+    uint32_t y_rank = key->rank[known_id(key->batch, y->instrument)];
 
-    if (p_day != q_day)
-        return p_day < q_day ? -1 : 1;
-    if (p_rank != q_rank)
-        return p_rank < q_rank ? -1 : 1;
-    if (p_ns != q_ns)
-        return p_ns < q_ns ? -1 : 1;
+    if (x_day != y_day)
+        return x_day < y_day ? -1 : 1;
+    if (x_rank != y_rank)
+        return x_rank < y_rank ? -1 : 1;
+    if (x->ns != y->ns)
+        return x->ns < y->ns ? -1 : 1;
     if (x->word != y->word)
         return x->word < y->word ? -1 : 1; /* in order of seq, as they came */
     return (x->item > y->item) - (x->item < y->item);
@@ -311,7 +323,7 @@ sort_by_comparing(struct kdp_lake_batch *batch, const struct rows *rows, const u
 static int
 sort_by_counting(struct kdp_lake_batch *batch, const struct rows *rows, const uint32_t *rank, uint32_t ranks)
 {
-    size_t keys = batch->day_count * ranks, last = 0;
+    size_t keys = batch->day_count * ranks;
     size_t *start = calloc(keys + 1, sizeof *start);
     int rc = 0;
 
@@ -319,13 +331,10 @@ sort_by_counting(struct kdp_lake_batch *batch, const struct rows *rows, const ui
         return kdpi_fail(KDP_ENOMEM, "no memory to sort %zu rows", rows->count);
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < rows->count; i++) {
-            const struct kdp_head *rec = record_at(batch, rows->at[i]);
-            uint32_t id =
-                rec->instrument <= batch->instrument_max ? rec->instrument : batch->instrument_max + 1;
             size_t key;
 
-            (void)find_day(batch, kdpi_day_of(time_of(rec)), &last);
-            key = last * ranks + rank[id];
+            (void)find_day(batch, rows->at[i].ns); /* there since the first pass */
+            key = batch->day * ranks + rank[known_id(batch, rows->at[i].instrument)];
             if (pass == 0)
                 start[key + 1]++;
             else
@@ -337,7 +346,7 @@ sort_by_counting(struct kdp_lake_batch *batch, const struct rows *rows, const ui
     /* start[k] is now where key k ends */
     for (size_t i = 0, from = 0; i < keys && rc == 0; from = start[i++])
         if (start[i] > from + 1)
-            rc = order_by_time(batch, batch->sorted + from, start[i] - from);
+            rc = order_by_time(batch->sorted + from, start[i] - from);
     free(start);
     return rc;
 }
@@ -348,7 +357,6 @@ kdp_lake_batch_sort(struct kdp_lake_batch *batch, unsigned table, uint32_t instr
 {
     const struct rows *rows = &batch->tables[table];
     uint32_t *rank = malloc(((size_t)instrument_max + 2) * sizeof *rank), ranks = 0;
-    size_t last = 0;
     void *memory = batch->sorted;
     int rc = 0;
 
@@ -362,8 +370,27 @@ kdp_lake_batch_sort(struct kdp_lake_batch *batch, unsigned table, uint32_t instr
     if (rank == NULL)
         return kdpi_fail(KDP_ENOMEM, "no memory for %u markets", instrument_max);
     rc = rank_tickers(batch, rows, rank, &ranks);
-    for (size_t i = 0; i < rows->count && rc == 0; i++)
-        rc = find_day(batch, kdpi_day_of(time_of(record_at(batch, rows->at[i]))), &last);
+    for (size_t i = 0; i < rows->count && rc == 0; i++) {
+        const struct ref *row = &rows->at[i];
+        struct kdp_lake_day *day;
+
+        rc = find_day(batch, row->ns);
+        if (rc != 0)
+            break;
+        day = &batch->days[batch->day];
+        if (day->count++ == 0)
+            day->first_row = i;
+        day->last_row = i;
+        if (row->ns < day->ns_min)
+            day->ns_min = row->ns;
+        if (row->ns > day->ns_max)
+            day->ns_max = row->ns;
+    }
+    /* rows come in order of seq */
+    for (size_t i = 0; i < batch->day_count && rc == 0; i++) {
+        batch->days[i].seq_min = record_at(batch, rows->at[batch->days[i].first_row])->seq;
+        batch->days[i].seq_max = record_at(batch, rows->at[batch->days[i].last_row])->seq;
+    }
     if (rc == 0) {
         rc = grow(&memory, &batch->sorted_room, rows->count, sizeof *batch->sorted);
         batch->sorted = memory;
@@ -371,23 +398,6 @@ kdp_lake_batch_sort(struct kdp_lake_batch *batch, unsigned table, uint32_t instr
     if (rc != 0 || rows->count == 0) {
         free(rank);
         return rc;
-    }
-    for (size_t i = 0; i < rows->count; i++) {
-        const struct kdp_head *rec = record_at(batch, rows->at[i]);
-        int64_t ns = time_of(rec);
-        struct kdp_lake_day *day;
-
-        (void)find_day(batch, kdpi_day_of(ns), &last); /* there since the first pass */
-        day = &batch->days[last];
-        day->count++;
-        if (rec->seq < day->seq_min)
-            day->seq_min = rec->seq;
-        if (rec->seq > day->seq_max)
-            day->seq_max = rec->seq;
-        if (ns < day->ns_min)
-            day->ns_min = ns;
-        if (ns > day->ns_max)
-            day->ns_max = ns;
     }
     rc = batch->day_count * ranks <= COUNTS_MAX ? sort_by_counting(batch, rows, rank, ranks)
                                                 : sort_by_comparing(batch, rows, rank);

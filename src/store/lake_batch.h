@@ -3,7 +3,8 @@
  * One pass over the stream collects the rows of all tables; per table they are then put into (day, ticker,
  * time, seq) order by counting sorts over two small ranges, which costs a fraction of what DuckDB's ORDER BY
  * takes for the same rows (docs/design/lake.md), and handed to DuckDB by the table function kdp_batch(table,
- * day).  Memory: the records once, and 24 bytes a row while its table is sorted.  One thread. */
+ * day).  Memory: the records once and 24 bytes a row, and as much again for the table being sorted.  One
+ * thread. */
 #ifndef KDPI_LAKE_BATCH_H
 #define KDPI_LAKE_BATCH_H
 
@@ -18,7 +19,8 @@ struct kdp_lake_batch;
 
 struct kdp_lake_day { /* the rows of one table and day */
     int32_t day;
-    size_t first, count; /* among the sorted rows */
+    size_t first, count;        /* among the sorted rows */
+    size_t first_row, last_row; /* among the rows as they came */
     uint64_t seq_min, seq_max;
     int64_t ns_min, ns_max; /* of timestamp */
 };

@@ -121,6 +121,41 @@ equal 'n
 5'
 mv tape.away d/tape
 
+# compression is a setting, also of the sealer that replay starts
+compression_of() { kdp query "SELECT DISTINCT compression AS c FROM parquet_metadata('$PWD/$1/trades/date=2026-11-20/day.parquet')" --data "$1" --format csv; }
+compression_of d
+equal 'c
+SNAPPY'
+export KDP_LAKE_COMPRESSION=zstd
+kdp replay --input s.jsonl --data z; exits 0
+unset KDP_LAKE_COMPRESSION
+compression_of z
+equal 'c
+ZSTD'
+kdp seal --data d --lake-compression brotli; exits 2
+
+# beside a running plant: every cut holds every record up to it, once, and can be had again afterwards
+all=$(kdp query 'FROM trades LIMIT 0' --data d; "$KDP" schema --format csv | sed '1d;s/,.*//' | sed 's/.*/SELECT seq FROM &/' | paste -sd'|' | sed 's/|/ UNION ALL /g')
+"$KDP" replay --input s.jsonl --data live --speed 60 >/dev/null 2>&1 &
+plant=$!
+for ((i = 0; i < 200; i++)); do [ ! -e live/plant ] || break; sleep 0.02; done
+cuts=()
+while kill -0 $plant 2>/dev/null; do
+    kdp query "SELECT count(DISTINCT seq) AS n, coalesce(max(seq), 0) AS m FROM ($all)" --data live --format csv
+    exits 0
+    n=$(printf '%s' "$out" | tail -n 1)
+    [ "${n%,*}" = "${n#*,}" ] || wrong 'a cut with a hole, or a row twice'
+    [[ $err != *--at-seq* ]] || { cut=${err##*--at-seq }; [ "$cut" = "${n%,*}" ] || wrong "the cut is $cut"; cuts+=("$cut"); }
+done
+wait $plant || wrong 'the paced replay failed'
+[ ${#cuts[@]} -ge 5 ] || wrong "only ${#cuts[@]} queries beside the plant"
+[ "$(printf '%s\n' "${cuts[@]}" | sort -un | wc -l)" -ge 3 ] || wrong "the plant did not move: ${cuts[*]}"
+for cut in $(printf '%s\n' "${cuts[@]}" | sort -un); do
+    kdp query "SELECT count(DISTINCT seq) AS n FROM ($all)" --data live --format csv --at-seq "$cut"
+    [ "$out" = "n
+$cut" ] || wrong "cut $cut cannot be had again"
+done
+
 # what goes wrong
 kdp query 'selec 1' --data d; exits 1; says 'kdp: error: Parser Error: syntax error at or near "selec"'; no_answer
 kdp query 'SELECT nope FROM trades' --data d; exits 1; says 'nope'; says 'Candidate bindings'
