@@ -12,8 +12,7 @@ enum kdp_gen_form {
 };
 
 /* kdp_gen_line writes one line with its end to buf, which must have kdp_gen_line_max(frame->len) bytes, and
- * returns its length: 0 when the form has no way to say it (marks and commands outside WRAPPED).
- * kdp_gen_form_keeps_lines says whether a form names connections. */
+ * returns its length: 0 when the form has no way to say it (marks and commands outside WRAPPED). */
 size_t kdp_gen_line(char *buf, const struct kdp_gen_frame *frame, enum kdp_gen_form form);
 #define kdp_gen_line_max(len) (6 * (len) + 192)
 
