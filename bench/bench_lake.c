@@ -1,5 +1,5 @@
-/* bench_lake.c - what sealing costs and how many bytes a row takes, beside DuckDB's plain COPY of the same rows as csv;
- * and how fast the tape's tail and the sealed files are scanned.
+/* bench_lake.c - what sealing costs and how many bytes a row takes, beside DuckDB's plain COPY of the same
+ * rows as csv; and how fast the tape's tail and the sealed files are scanned.
  *
  *   kdp replay --input FILE --data DIR --no-lake; bench_lake DIR
  *
@@ -75,7 +75,8 @@ seal(const char *tape, const char *compression, uint64_t records)
     seal_s = process_cpu() - from;
     kdp_lake_totals(lake, &totals);
     kdp_lake_close(lake);
-    printf("bench=lake_seal compression=%s records=%" PRIu64 " open_cpu_ms=%.0f seal_cpu_ms=%.0f cpu_ns_per_record=%.0f "
+    printf("bench=lake_seal compression=%s records=%" PRIu64
+           " open_cpu_ms=%.0f seal_cpu_ms=%.0f cpu_ns_per_record=%.0f "
            "mrecords_per_cpu_s=%.2f files=%" PRIu64 "\n",
            compression, records, open_s * 1e3, seal_s * 1e3, seal_s * 1e9 / (double)records,
            (double)records / seal_s / 1e6, totals.files);
@@ -91,8 +92,8 @@ seal(const char *tape, const char *compression, uint64_t records)
         }
         kdp_manifest_release(&manifest);
         if (rows > 0)
-            printf("bench=lake_bytes compression=%s table=%s rows=%" PRIu64 " bytes_per_row=%.2f\n", compression,
-                   tables[i].name, rows, (double)bytes / (double)rows);
+            printf("bench=lake_bytes compression=%s table=%s rows=%" PRIu64 " bytes_per_row=%.2f\n",
+                   compression, tables[i].name, rows, (double)bytes / (double)rows);
     }
 }
 
@@ -121,7 +122,8 @@ plain(const char *source, uint64_t head)
     struct stat st;
 
     check(kdp_duckdb_load(&duck));
-    if (duck->create_config(&config) != DuckDBSuccess || duck->set_config(config, "threads", "1") != DuckDBSuccess ||
+    if (duck->create_config(&config) != DuckDBSuccess ||
+        duck->set_config(config, "threads", "1") != DuckDBSuccess ||
         duck->open_ext(NULL, &database, config, NULL) != DuckDBSuccess ||
         duck->connect(database, &connection) != DuckDBSuccess)
         exit(1);
@@ -136,7 +138,8 @@ plain(const char *source, uint64_t head)
 
         snprintf(csv, sizeof csv, "%s/rows.csv", work);
         snprintf(parquet, sizeof parquet, "%s/rows.parquet", work);
-        snprintf(text, sizeof text, "COPY (FROM kdp_tape(%u, 1, %" PRIu64 ")) TO '%s' (HEADER)", i, head, csv);
+        snprintf(text, sizeof text, "COPY (FROM kdp_tape(%u, 1, %" PRIu64 ")) TO '%s' (HEADER)", i, head,
+                 csv);
         if (duck->query(connection, text, &result) != DuckDBSuccess)
             exit(1);
         duckdb_data_chunk chunk = duck->fetch_chunk(result);
@@ -150,8 +153,8 @@ plain(const char *source, uint64_t head)
         run_sql(duck, connection, text);
         took = process_cpu() - from;
         if (stat(parquet, &st) == 0)
-            printf("bench=lake_plain table=%s rows=%" PRIu64 " bytes_per_row=%.2f cpu_ns_per_row=%.0f\n", tables[i].name,
-                   rows, (double)st.st_size / (double)rows, took * 1e9 / (double)rows);
+            printf("bench=lake_plain table=%s rows=%" PRIu64 " bytes_per_row=%.2f cpu_ns_per_row=%.0f\n",
+                   tables[i].name, rows, (double)st.st_size / (double)rows, took * 1e9 / (double)rows);
     }
     duck->disconnect(&connection);
     duck->close(&database);
@@ -182,8 +185,8 @@ scan(const char *dir, const char *where, const char *what, const char *text)
         best = (double)(bench_now_ns() - from) < best ? (double)(bench_now_ns() - from) : best;
     }
     kdp_sql_close(sql);
-    printf("bench=lake_scan from=%s what=%s rows=%" PRId64 " best_ms=%.2f mrows_per_s=%.1f\n", where, what, rows, best / 1e6,
-           (double)rows * 1e3 / best);
+    printf("bench=lake_scan from=%s what=%s rows=%" PRId64 " best_ms=%.2f mrows_per_s=%.1f\n", where, what,
+           rows, best / 1e6, (double)rows * 1e3 / best);
 }
 
 int
@@ -204,7 +207,8 @@ main(int argc, char **argv)
         return 2;
     }
     bench_machine();
-    snprintf(work, sizeof work, "%s/kdp-bench-lake.XXXXXX", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    snprintf(work, sizeof work, "%s/kdp-bench-lake.XXXXXX",
+             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     if (mkdtemp(work) == NULL) {
         perror(work);
         return 1;

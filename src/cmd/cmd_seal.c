@@ -19,18 +19,20 @@
 
 #define LOOK_MS 200
 
-/* parent_waits sleeps a while; false when stdin was closed (or a signal asks for the end). */
+/* parent_waits sleeps a while; false when stdin was closed.  A Ctrl-C reaches the plant and its sealer alike:
+ * the plant then still writes its last records, so the sealer goes on until the pipe is closed.  Only at a
+ * terminal, without a parent, a signal is the sign. */
 static bool
 parent_waits(void)
 {
     struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
     char drop[256];
-    int ready = poll(&in, 1, LOOK_MS);
+    int ready = poll(&in, 1, LOOK_MS), failed = ready < 0 ? errno : 0;
 
-    if (kdp_cli_interrupted() != 0)
+    if (kdp_cli_interrupted() != 0 && isatty(STDIN_FILENO))
         return false;
-    if (ready < 0)
-        return errno == EINTR;
+    if (failed != 0)
+        return failed == EINTR;
     if (ready == 0)
         return true;
     return read(STDIN_FILENO, drop, sizeof drop) > 0;
@@ -76,7 +78,8 @@ kdp_cmd_seal(struct kdp_cli *cli)
     int rc;
 
     rc = kdp_cli_switch(cli, "follow") ? open_after_others(&lake, &config) : kdp_lake_open(&lake, &config);
-    if (rc == -KDP_ENOLIB && kdp_cli_switch(cli, "follow")) { /* the plant goes on; sealing waits for the library */
+    if (rc == -KDP_ENOLIB &&
+        kdp_cli_switch(cli, "follow")) { /* the plant goes on; sealing waits for the library */
         kdp_cli_warning(cli, kdpi_error_hint(), "%s", kdpi_error_text());
         return KDP_EXIT_NO_SQL;
     }

@@ -156,6 +156,21 @@ for cut in $(printf '%s\n' "${cuts[@]}" | sort -un); do
 $cut" ] || wrong "cut $cut cannot be had again"
 done
 
+# the sealer outlives a Ctrl-C that was meant for the plant, and ends in order when its stdin is closed
+kdp replay --input s.jsonl --data f --no-lake; exits 0
+mkfifo pipe
+"$KDP" seal --follow --data f --summary json <pipe >seal.out 2>&1 &
+sealer=$!
+exec 9>pipe
+for ((i = 0; i < 100; i++)); do [ ! -s f/lake.lock ] || break; sleep 0.02; done
+sleep 0.3
+kill -INT $sealer
+sleep 0.5
+kill -0 $sealer 2>/dev/null || wrong 'the sealer ended at a signal'
+exec 9>&-
+wait $sealer || wrong "the sealer failed: $(cat seal.out)"
+grep -q '"trades": 5' seal.out || wrong "the sealer did not seal: $(cat seal.out)"
+
 # what goes wrong
 kdp query 'selec 1' --data d; exits 1; says 'kdp: error: Parser Error: syntax error at or near "selec"'; no_answer
 kdp query 'SELECT nope FROM trades' --data d; exits 1; says 'nope'; says 'Candidate bindings'
