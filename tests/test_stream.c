@@ -152,6 +152,8 @@ KDP_TEST(a_killed_run_is_taken_over_without_a_break)
     struct kdp_stream *stream = open_plain(&start);
     struct kdp_plant_info info;
     struct fill_seen seen;
+    const struct kdp_stream_instrument *known;
+    size_t known_count;
     uint64_t head, inputs;
     char name[64];
 
@@ -175,6 +177,9 @@ KDP_TEST(a_killed_run_is_taken_over_without_a_break)
     CHECK_INT(again.unused_from, 0);
     CHECK_INT(again.applied, inputs);
     CHECK_INT(again.next_instrument, fill.next_instrument);
+    known = kdp_stream_instruments(stream, &known_count); /* the ones that only the ring knew too: they keep their ids */
+    CHECK_INT(known_count, fill.next_instrument - 1);
+    CHECK_INT(known[known_count - 1].id, fill.next_instrument - 1);
     CHECK(kdp_stream_taken_over(stream) > 80);
     CHECK(shm_unlink(name) != 0); /* its ring is gone */
     fill_start(&fill, stream, &again);

@@ -272,6 +272,11 @@ tidy_up(struct kdp_stream *stream, struct found *found)
     found->applied = found->raw_last;
     if (rc == 0 && found->file.state == KDP_PLANT_RUNNING)
         rc = take_over(stream, found);
+    if (rc == 0 && stream->taken_over > 0) {
+        /* the list is as read at open: what was taken over may name instruments, which must not get new ids */
+        kdpi_instruments_close(stream->instruments);
+        rc = kdpi_instruments_open(&stream->instruments, stream->dir);
+    }
     return rc;
 }
 
