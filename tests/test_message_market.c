@@ -239,12 +239,15 @@ KDP_TEST(client_commands)
 
     good(sub, KDP_MESSAGE_COMMAND);
     CHECK(is(msg.command.cmd, "subscribe") && msg.command.use_yes_price == 1 && msg.id == 1 && !msg.has_sid);
+    CHECK(msg.command.books);
     CHECK_STR(tickers(sub), "A B ");
     good(one, KDP_MESSAGE_COMMAND);
-    CHECK(msg.command.use_yes_price == 0 && is(msg.market_ticker, "A"));
+    CHECK(msg.command.use_yes_price == 0 && is(msg.market_ticker, "A") && !msg.command.books);
     CHECK_INT(msg.unknown_members, 1);
     CHECK_STR(tickers(one), "A ");
     good("{\"id\":7,\"cmd\":\"list_subscriptions\"}", KDP_MESSAGE_COMMAND);
     CHECK_INT(msg.command.use_yes_price, -1);
+    good("{\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"trade\",\"ticker\",1]}}", KDP_MESSAGE_COMMAND);
+    CHECK(!msg.command.books);
     bad("{\"id\":7,\"cmd\":\"subscribe\",\"params\":[]}", KDP_REFUSAL_TYPE, "params", "[]");
 }

@@ -58,6 +58,14 @@ up(unsigned line)
     input(KDP_INPUT_CONNECTED, line, &what, sizeof what);
 }
 
+static void
+down(unsigned line)
+{
+    struct kdp_input_line what = {0};
+
+    input(KDP_INPUT_DISCONNECTED, line, &what, sizeof what);
+}
+
 __attribute__((format(printf, 2, 3))) static void
 frame(unsigned line, const char *fmt, ...)
 {
@@ -258,6 +266,48 @@ KDP_TEST(command_that_says_nothing_of_the_leg_means_the_no_leg)
     CHECK_INT(market("B").top.ask_e4, 4400);
 }
 
+KDP_TEST(leg_is_what_the_command_for_books_said_and_nothing_else)
+{
+    begin();
+    up(1);
+    frame(1, "{'id':1,'cmd':'subscribe','params':{'channels':['trade'],'use_yes_price':true}}"); /* not for
+                                                                                                    books */
+    snapshot(1, 1, 1, "A", "", "[['0.5600','5.00']]");
+    CHECK_INT(market("A").top.ask_e4, 4400);
+    up(2);
+    frame(
+        2,
+        "{'id':1,'cmd':'subscribe','params':{'use_yes_price':true,'channels':['trade','orderbook_delta']}}");
+    frame(
+        2,
+        "{'id':2,'cmd':'subscribe','params':{'channels':['orderbook_delta']}}"); /* the exchange's default */
+    frame(2, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    frame(2, "{'id':2,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':2}}");
+    snapshot(2, 1, 1, "B", "", "[['0.4300','5.00']]");
+    snapshot(2, 2, 1, "C", "", "[['0.5600','5.00']]");
+    CHECK_INT(market("B").top.ask_e4, 4300);
+    CHECK_INT(market("C").top.ask_e4, 4400);
+    input_flags = KDP_INPUT_LEG_YES; /* for where the recording does not say */
+    up(3);
+    frame(3, "{'id':1,'cmd':'subscribe','params':{'channels':['orderbook_delta'],'use_yes_price':false}}");
+    snapshot(3, 1, 1, "D", "", "[['0.5600','5.00']]");
+    CHECK_INT(market("D").top.ask_e4, 4400);
+    input_flags = 0;
+}
+
+KDP_TEST(leg_of_one_recording_does_not_reach_into_the_next)
+{
+    begin();
+    input_flags = KDP_INPUT_BARE;
+    frame(1, "{'id':1,'cmd':'subscribe','params':{'channels':['orderbook_delta'],'use_yes_price':true}}");
+    snapshot(1, 1, 1, "A", "", "[['0.4300','5.00']]");
+    CHECK_INT(market("A").top.ask_e4, 4300);
+    down(1);
+    snapshot(1, 1, 1, "B", "", "[['0.5600','5.00']]");
+    CHECK_INT(market("B").top.ask_e4, 4400);
+    input_flags = 0;
+}
+
 KDP_TEST(control_replies_use_up_sequence_numbers)
 {
     begin();
@@ -349,6 +399,10 @@ KDP_TEST(first_number_of_a_connection_must_be_1)
     CHECK_INT(totals().gaps, 1);
     state_is("A", KDP_BOOK_STATE_STALE);
     CHECK_INT(market("A").bid_levels, 0);
+    down(1); /* a mark that got lost makes no tail of a recording of what follows */
+    delta(1, 1, 7, "A", "yes", "0.4200", "5.00");
+    CHECK_INT(totals().gaps, 2);
+    CHECK_INT(totals().connections, 2);
 }
 
 KDP_TEST(reconnect_begins_sids_and_numbers_again_and_books_go_stale)

@@ -118,10 +118,10 @@ KDP_TEST(leg_follows_the_command_whose_reply_names_the_sid)
 {
     struct kdp_line *line = kdp_lines_at((lines = kdp_lines_open()), 1);
 
-    CHECK(!kdp_line_reply_leg(line, true, 1));
-    kdp_line_command(line, 1, true, true);
-    kdp_line_command(line, 2, false, true);
-    CHECK(kdp_line_reply_leg(line, true, 1));
-    CHECK(!kdp_line_reply_leg(line, true, 2));
-    CHECK(!kdp_line_reply_leg(line, false, 0)); /* the last command said */
+    CHECK_INT(kdp_line_reply_leg(line, true, 1), KDP_LEG_UNSAID);
+    kdp_line_command(line, 1, KDP_LEG_YES);
+    kdp_line_command(line, 2, KDP_LEG_NO);
+    CHECK_INT(kdp_line_reply_leg(line, true, 1), KDP_LEG_YES);
+    CHECK_INT(kdp_line_reply_leg(line, true, 2), KDP_LEG_NO);
+    CHECK_INT(kdp_line_reply_leg(line, false, 0), KDP_LEG_NO); /* the last command said */
 }

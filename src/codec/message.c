@@ -99,8 +99,25 @@ struct envelope {
     size_t msg_at, tickers_at; /* SIZE_MAX: not given */
     bool msg_read, tickers_read;
     struct kdp_text cmd;
+    bool books; /* orderbook_delta is among the channels */
     int8_t use_yes_price;
 };
+
+/* Looks for the channel of books in a command's list, or a single name. */
+static void
+take_channels(struct kdp_decoder *d, struct envelope *e)
+{
+    struct kdp_json *json = &d->json;
+    struct kdp_text name;
+
+    if (kdpi_json_peek(json) != KDP_JSON_ARRAY) {
+        e->books |= kdpi_json_scalar(json, &name) == KDP_JSON_STRING && kdpi_text_is(name, "orderbook_delta");
+        return;
+    }
+    kdpi_json_array(json);
+    while (kdpi_json_element(json))
+        e->books |= kdpi_json_scalar(json, &name) == KDP_JSON_STRING && kdpi_text_is(name, "orderbook_delta");
+}
 
 static void
 take_params(struct kdp_decoder *d, struct envelope *e)
@@ -132,9 +149,11 @@ take_params(struct kdp_decoder *d, struct envelope *e)
         case KDP_MEMBER_TICKERS:
             kdpi_tickers_count(d, member);
             break;
+        case KDP_MEMBER_CHANNELS:
+            take_channels(d, e);
+            break;
         case KDP_MEMBER_SID:
         case KDP_MEMBER_SIDS:
-        case KDP_MEMBER_CHANNELS:
         case KDP_MEMBER_ACTION:
         case KDP_MEMBER_MARKET_ID:
         case KDP_MEMBER_MARKET_IDS:
@@ -217,6 +236,7 @@ settle(struct kdp_decoder *d, struct envelope *e)
     if (msg->type.len == 0 && e->cmd.len != 0) {
         msg->kind = KDP_MESSAGE_COMMAND;
         msg->command.cmd = e->cmd;
+        msg->command.books = e->books && kdpi_text_is(e->cmd, "subscribe");
         msg->command.use_yes_price = e->use_yes_price;
         return;
     }
@@ -261,7 +281,7 @@ enum kdp_refusal
 kdpi_decode_general(struct kdp_decoder *d, const char *frame, size_t len, struct kdp_message *msg)
 {
     struct kdp_json *json = &d->json;
-    struct envelope e = {SIZE_MAX, SIZE_MAX, false, false, {"", 0}, -1};
+    struct envelope e = {.msg_at = SIZE_MAX, .tickers_at = SIZE_MAX, .cmd = {"", 0}, .use_yes_price = -1};
     struct kdp_text key;
     bool object;
 

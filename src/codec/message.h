@@ -149,6 +149,7 @@ struct kdp_message {
         } event;
         struct {
             struct kdp_text cmd;
+            bool books;           /* subscribe to orderbook_delta: what use_yes_price speaks of */
             int8_t use_yes_price; /* -1 not said */
         } command;
     };

@@ -110,7 +110,7 @@ kdp_sub_find(struct kdp_lines *lines, uint16_t line, uint32_t sid)
         return NULL;
     }
     sub = &lines->subs[index - 1];
-    *sub = (struct kdp_sub){.sid = sid, .epoch = owner->epoch, .line = line, .leg_yes = owner->leg_yes};
+    *sub = (struct kdp_sub){.sid = sid, .epoch = owner->epoch, .line = line, .leg = owner->leg};
     sub->hash_next = *bucket;
     *bucket = index;
     sub->line_next = owner->first_sub;
@@ -168,21 +168,20 @@ kdp_sub_track(const struct kdp_line *line, struct kdp_sub *sub, uint64_t seq, bo
 }
 
 void
-kdp_line_command(struct kdp_line *line, int64_t id, bool leg_yes, bool said)
+kdp_line_command(struct kdp_line *line, int64_t id, enum kdp_leg leg)
 {
-    if (said)
-        line->leg_yes = leg_yes;
+    line->leg = (uint8_t)leg;
     line->pending[line->pending_next].id = id;
-    line->pending[line->pending_next].leg_yes = leg_yes;
+    line->pending[line->pending_next].leg = (uint8_t)leg;
     line->pending_next = (uint8_t)((line->pending_next + 1) % KDP_PENDING_MAX);
 }
 
-bool
+enum kdp_leg
 kdp_line_reply_leg(const struct kdp_line *line, bool has_id, int64_t id)
 {
     if (has_id && id != 0)
         for (unsigned i = 0; i < KDP_PENDING_MAX; i++)
             if (line->pending[i].id == id)
-                return line->pending[i].leg_yes;
-    return line->leg_yes;
+                return (enum kdp_leg)line->pending[i].leg;
+    return (enum kdp_leg)line->leg;
 }

@@ -33,6 +33,12 @@ enum kdp_channel {
 const char *kdpi_channel_name(enum kdp_channel channel);
 enum kdp_channel kdpi_channel_of(const char *name, size_t len);
 
+enum kdp_leg { /* the scale on which NO prices come */
+               KDP_LEG_UNSAID,
+               KDP_LEG_NO,
+               KDP_LEG_YES
+};
+
 struct kdp_sub { /* one subscription; the fields below the line belong to the plant */
     uint32_t sid, epoch;
     uint16_t line;
@@ -43,7 +49,7 @@ struct kdp_sub { /* one subscription; the fields below the line belong to the pl
     uint32_t line_next, line_prev; /* subscriptions of one line, index + 1 */
     /* ---- */
     uint8_t channel;           /* enum kdp_channel */
-    bool leg_yes;              /* NO prices come on the YES scale */
+    uint8_t leg;               /* enum kdp_leg */
     uint32_t first_instrument; /* books it owns: head of a list of instrument ids */
     uint32_t books;
     uint32_t gaps_open; /* gaps whose books are not all healed */
@@ -55,14 +61,14 @@ struct kdp_sub { /* one subscription; the fields below the line belong to the pl
 struct kdp_line {
     uint32_t epoch; /* 0: never connected */
     bool connected;
-    bool marked;  /* its connections are marked in the input, so a new one is never guessed */
-    bool leg_yes; /* what the last subscribe command for books said */
+    bool marked; /* its connections are marked in the input, so a new one is never guessed */
+    uint8_t leg; /* enum kdp_leg: what the last subscribe command for books said */
     uint8_t pending_next;
     uint32_t first_sub; /* index + 1 */
     uint32_t last_sub;  /* index + 1 of the one used last: a cache */
     struct {
         int64_t id;
-        bool leg_yes;
+        uint8_t leg;
     } pending[KDP_PENDING_MAX];
 };
 
@@ -85,10 +91,9 @@ void kdp_sub_free(struct kdp_lines *lines, struct kdp_sub *sub);
 enum kdp_seq_verdict kdp_sub_track(const struct kdp_line *line, struct kdp_sub *sub, uint64_t seq,
                                    bool snapshot, uint64_t *expectedp);
 
-/* The leg of NO prices: a subscribe command is remembered by id until its reply names the sid.  said:
- * the command spoke of it, and so it holds for data that overtake their reply; not said is the exchange's
- * default, NO. */
-void kdp_line_command(struct kdp_line *line, int64_t id, bool leg_yes, bool said);
-bool kdp_line_reply_leg(const struct kdp_line *line, bool has_id, int64_t id);
+/* The leg of NO prices: a subscribe command for books is remembered by id until its reply names the sid; data
+ * that overtake their reply have what the last command said. */
+void kdp_line_command(struct kdp_line *line, int64_t id, enum kdp_leg leg);
+enum kdp_leg kdp_line_reply_leg(const struct kdp_line *line, bool has_id, int64_t id);
 
 #endif

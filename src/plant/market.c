@@ -193,7 +193,9 @@ have_book(struct kdp_plant *plant, uint32_t id)
 static int32_t
 yes_scale(const struct kdp_plant *plant, const struct kdp_sub *sub, uint8_t side, int32_t price_e4)
 {
-    bool leg_yes = sub->leg_yes || (plant->input->flags & KDP_INPUT_LEG_YES) != 0;
+    /* what the client's own command said counts before what somebody says of the recording */
+    bool leg_yes =
+        sub->leg == KDP_LEG_UNSAID ? (plant->input->flags & KDP_INPUT_LEG_YES) != 0 : sub->leg == KDP_LEG_YES;
 
     return side == KDP_SIDE_NO && !leg_yes ? KDP_PRICE_MAX - price_e4 : price_e4;
 }

@@ -161,10 +161,8 @@ line_up(struct kdp_plant *plant, uint16_t number, bool marked, uint32_t epoch, s
     line->epoch = epoch > line->epoch ? epoch : line->epoch + 1;
     line->connected = true;
     line->marked = marked;
-    if (marked) {
-        line->leg_yes = false;
-        memset(line->pending, 0, sizeof line->pending);
-    }
+    line->leg = KDP_LEG_UNSAID;
+    memset(line->pending, 0, sizeof line->pending);
     plant->totals.connections++;
     emit_state(plant, KDP_SUBJECT_LINE, 0, KDP_BOOK_STATE_LIVE, KDP_REASON_CONNECTED, NULL, 0, 0, url);
 }
@@ -276,10 +274,10 @@ track(struct kdp_plant *plant, const struct kdp_message *msg, struct kdp_sub **s
         on_gap(plant, sub, expected, msg->seq);
         return true;
     case KDP_SEQ_RESTART: { /* a recording without connection marks was made over several connections */
-        bool leg_yes = line->leg_yes;
+        uint8_t leg = line->leg;
 
         line_up(plant, number, false, 0, (struct kdp_text){"", 0});
-        line->leg_yes = leg_yes;
+        line->leg = leg;
         sub = kdp_sub_find(plant->lines, number, msg->has_sid ? msg->sid : 0);
         if (sub == NULL)
             return false;
@@ -383,8 +381,10 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
     struct kdp_message msg;
     struct kdp_sub *sub;
 
-    if (!line->connected)
-        line_up(plant, plant->input->line, false, 0, (struct kdp_text){"", 0});
+    if (!line->connected) /* where connections are marked, one whose mark is missing is a new one all the same
+                           */
+        line_up(plant, plant->input->line, line->marked && (plant->input->flags & KDP_INPUT_BARE) == 0, 0,
+                (struct kdp_text){"", 0});
     plant->totals.frames++;
     plant_count(plant, COUNT_FRAMES, 1);
     kdpi_decode(plant->decoder, frame, len, &msg);
@@ -426,7 +426,7 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
             sub->announced = true;
             sub->channel = (uint8_t)kdpi_channel_of(msg.subscribed.channel.data, msg.subscribed.channel.len);
             if (sub->channel == KDP_CHANNEL_BOOK)
-                sub->leg_yes = kdp_line_reply_leg(line, msg.has_id, msg.id);
+                sub->leg = (uint8_t)kdp_line_reply_leg(line, msg.has_id, msg.id);
         }
         break;
     case KDP_MESSAGE_OK:
@@ -442,9 +442,11 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
                      msg.seq);
         break;
     case KDP_MESSAGE_COMMAND:
-        if (msg.command.cmd.len == 9 && memcmp(msg.command.cmd.data, "subscribe", 9) == 0)
-            kdp_line_command(line, msg.has_id ? msg.id : 0, msg.command.use_yes_price > 0,
-                             msg.command.use_yes_price >= 0);
+        if (msg.command.books)
+            kdp_line_command(line, msg.has_id ? msg.id : 0,
+                             msg.command.use_yes_price < 0   ? KDP_LEG_UNSAID
+                             : msg.command.use_yes_price > 0 ? KDP_LEG_YES
+                                                             : KDP_LEG_NO);
         break;
     case KDP_MESSAGE_UNKNOWN:
         plant->totals.unknown_types++;

@@ -88,9 +88,7 @@ def price_of(value):
 
 
 def whole(value, what):
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed(what)
-    return value
+    return int(decimal_of(value, Decimal(1), what))  # a text that is a number counts as one
 
 
 def text_ms(text):
@@ -109,15 +107,18 @@ def text_ms(text):
 
 def time_of(msg):
     """ts_ms of a message, else what ts (text, or seconds) or time says; None without any."""
-    if msg.get('ts_ms') is not None:
-        return whole(msg['ts_ms'], 'ts_ms')
+    times = []
+    if msg.get('ts_ms') not in (None, ''):
+        times.append(whole(msg['ts_ms'], 'ts_ms'))
     for name in ('ts', 'time'):
         value = msg.get(name)
-        if isinstance(value, str):
-            return text_ms(value)
-        if value is not None:
-            return int(decimal_of(value, Decimal('0.001'), name) * 1000)
-    return None
+        if isinstance(value, str) and value and not NUMBER.match(value):
+            times.append(text_ms(value))
+        elif value not in (None, ''):
+            times.append(int(decimal_of(value, Decimal('0.000000001'), name) * 1000))
+    if any(ms < 0 for ms in times):
+        raise Malformed('time')
+    return times[0] if times else None
 
 
 # ---------------------------------------------------------------- lines to frames
@@ -303,11 +304,12 @@ class Replay:
             return
         if 'type' in what:
             self.by_type[what['type']] = self.by_type.get(what['type'], 0) + 1
-        elif isinstance(what.get('cmd'), str):
+        if not self.line(conn).open:
+            self.line(conn).leg_yes = self.leg_yes
+            self.begin_line(conn)
+        if 'type' not in what and isinstance(what.get('cmd'), str):
             self.command(conn, what)
             return
-        if not self.line(conn).open:
-            self.begin_line(conn)
         try:
             self.frame(conn, what)
         except Malformed:
@@ -348,6 +350,8 @@ class Replay:
     def frame(self, conn, frame):
         msg = frame.get('msg')
         kind = frame.get('type')
+        if kind in ('orderbook_snapshot', 'orderbook_delta') and frame.get('sid') is None:
+            frame = {**frame, 'sid': 0}  # old recordings have no sid: their books are one subscription
         if frame.get('seq') is not None and frame.get('sid') is not None and not self.sequence(conn, frame):
             return
         if kind == 'subscribed':
@@ -408,6 +412,7 @@ class Replay:
 
     def orderbook_snapshot(self, conn, frame, msg, market):
         sid = whole(frame.get('sid'), 'sid')
+        ts_ms = time_of(msg)
         sides = {}
         bad = False
         for side in ('yes', 'no'):
@@ -433,6 +438,8 @@ class Replay:
         market.sides = sides
         market.owner = owner
         market.state = 'closed' if market.ended or close else 'live'
+        if ts_ms is not None:
+            market.last_ts_ms = ts_ms
         market.settle()
 
     def orderbook_delta(self, conn, frame, msg, market):
@@ -463,7 +470,9 @@ class Replay:
     def trade(self, conn, frame, msg, market):
         if not isinstance(msg.get('trade_id'), str):
             raise Malformed('trade_id')
-        price_of(msg.get('yes_price_dollars'))
+        legs = [price_of(msg[name]) for name in ('yes_price_dollars', 'no_price_dollars') if msg.get(name) not in (None, '')]
+        if not legs or len(legs) == 2 and sum(legs) != 1:
+            raise Malformed('yes_price_dollars')
         decimal_of(msg.get('count_fp'), SIZE_STEP, 'count_fp')
         ts_ms = time_of(msg)
         if msg['trade_id'] in self.trade_ids:
