@@ -47,7 +47,7 @@ struct rewrite { /* of one segment */
     uint32_t hole_count;
     uint32_t *ids;
     uint32_t id_count;
-    uint64_t records;
+    uint64_t records, next_seq, families[4];
     int64_t running_max;
     uint8_t *payload;
 };
@@ -137,6 +137,26 @@ needs_repair(const struct repair *repair, size_t index)
 /* ---- writing
  * ----------------------------------------------------------------------------------------------------- */
 
+/* The counts of the feed families before a segment whose header is gone: what its first block says, less its
+ * own. */
+static void
+count_before(const struct repair *repair, const struct kdpi_survey *survey, struct kdpi_tape_header *header)
+{
+    size_t first = 0;
+
+    while (survey != NULL && first < survey->block_count && !survey->blocks[first].good)
+        first++;
+    if (survey != NULL && first < survey->block_count) {
+        for (unsigned i = 0; i < 4; i++) {
+            uint64_t said = survey->blocks[first].head.family_count[i], own = survey->first_families[i];
+
+            header->family_count[i] = said > own ? said - own : 0;
+        }
+    } else if (repair->previous.session == header->session) {
+        memcpy(header->family_count, repair->previous.family_count, sizeof header->family_count);
+    }
+}
+
 static int
 write_header(const struct repair *repair, const struct kdpi_survey *survey, uint64_t number, struct span span,
              struct rewrite *out)
@@ -153,11 +173,12 @@ write_header(const struct repair *repair, const struct kdpi_survey *survey, uint
         header.previous_last_seq = repair->previous.number == 0 ? 0 : repair->previous.last_seq;
         memcpy(header.previous_hash, repair->previous.hash, sizeof header.previous_hash);
         header.recv_running_max_ns = repair->previous.recv_running_max_ns;
-        if (repair->previous.session == header.session)
-            memcpy(header.family_count, repair->previous.family_count, sizeof header.family_count);
+        count_before(repair, survey, &header);
         kdpi_tape_header_finish(&header);
     }
     out->running_max = header.recv_running_max_ns;
+    out->next_seq = header.first_seq;
+    memcpy(out->families, header.family_count, sizeof out->families);
     return put(out, &header, sizeof header);
 }
 
@@ -247,7 +268,7 @@ write_dictionary(const struct repair *repair, const struct kdpi_survey *survey, 
 
 /* Head sums are made anew from the records, since one of them may be what was wrong. */
 static void
-recount(struct kdpi_tape_block_head *head, const uint8_t *payload, struct rewrite *out, uint64_t families[4])
+recount(struct kdpi_tape_block_head *head, const uint8_t *payload, struct rewrite *out)
 {
     const uint8_t *at = payload, *end = at + head->bytes;
 
@@ -269,20 +290,23 @@ recount(struct kdpi_tape_block_head *head, const uint8_t *payload, struct rewrit
 
             head->instruments[bit / 64] |= UINT64_C(1) << (bit % 64);
         }
-        kdpi_tape_families(families, record.template_id, 1);
+        kdpi_tape_families(out->families, record.template_id, 1);
         at += kdpi_tape_record_size(at, (size_t)(end - at));
     }
     if (head->recv_max_ns > out->running_max)
         out->running_max = head->recv_max_ns;
     head->recv_running_max_ns = out->running_max;
-    memcpy(head->family_count, families, 4 * sizeof *families);
+    /* behind a hole the counts of what is lost stand only in the head itself */
+    for (unsigned i = 0; i < 4; i++)
+        if (head->first_seq != out->next_seq && head->family_count[i] > out->families[i])
+            out->families[i] = head->family_count[i];
+    memcpy(head->family_count, out->families, sizeof head->family_count);
+    out->next_seq = head->first_seq + head->count;
 }
 
 static int
 write_blocks(const struct kdpi_survey *survey, struct rewrite *out)
 {
-    uint64_t families[4] = {0}, next_seq = 0;
-    bool first = true;
     int fd = open(survey->path, O_RDONLY | O_CLOEXEC), rc = 0;
 
     if (fd < 0)
@@ -290,26 +314,15 @@ write_blocks(const struct kdpi_survey *survey, struct rewrite *out)
     out->blocks = calloc(survey->block_count + 1, sizeof *out->blocks);
     if (out->blocks == NULL)
         rc = kdpi_fail(KDP_ENOMEM, "out of memory: repair of %s", survey->path);
-    if (survey->header_fault == NULL)
-        memcpy(families, survey->header.family_count, sizeof families);
     for (size_t i = 0; rc == 0 && i < survey->block_count; i++) {
         struct kdpi_tape_block_head head = survey->blocks[i].head;
-        uint64_t said[4];
 
         if (!survey->blocks[i].good)
             continue;
         rc = read_payload(survey, fd, &head, out->payload);
         if (rc != 0)
             break;
-        memcpy(said, head.family_count, sizeof said);
-        recount(&head, out->payload, out, families);
-        /* behind a hole the sums of what is lost stand only in the head itself */
-        if (head.first_seq != next_seq && !(first && survey->header_fault == NULL)) {
-            memcpy(head.family_count, said, sizeof said);
-            memcpy(families, said, sizeof families);
-        }
-        first = false;
-        next_seq = head.first_seq + head.count;
+        recount(&head, out->payload, out);
         rc = put_block(out, &head);
         if (rc == 0) {
             kdpi_tape_block_of(&head, &out->blocks[out->block_count++]);

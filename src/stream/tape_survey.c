@@ -109,6 +109,8 @@ recount(struct walk *walk, const struct kdpi_tape_block_head *head)
     for (unsigned id = 1; id <= KDP_TEMPLATE_MAX; id++)
         if (counts[id] > 0)
             kdpi_tape_families(families, id, counts[id]);
+    for (unsigned i = 0; i < 4 && walk->survey->records == 0; i++)
+        walk->survey->first_families[i] = families[i] - walk->families[i];
     /* go on from what the head says: one wrong sum is one finding, not one in every block after it */
     walk->running_max = head->recv_running_max_ns;
     memcpy(walk->families, head->family_count, sizeof walk->families);

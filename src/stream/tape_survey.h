@@ -30,6 +30,7 @@ struct kdpi_survey {
     uint64_t records, last_seq, unnamed;
     uint64_t first_seq; /* of the header, or of the first block where that is damaged */
     uint64_t session;
+    uint64_t first_families[4]; /* what the first good block adds to the counts of the feed families */
     uint64_t damages, notices; /* found here */
 };
 
