@@ -364,3 +364,46 @@ KDP_TEST(a_tape_that_is_lost_whole_says_so)
     CHECK_INT(mended.lost, f->count);
     tape_fixture_free(f);
 }
+
+/* Repair puts another file in the place of one that is open: the tape takes the new one in at its next look. */
+KDP_TEST(an_open_tape_takes_in_what_repair_replaced)
+{
+    struct tape_fixture *f = tape_fixture_new(200000, 1, 30);
+    const char *dir = kdp_test_dir();
+    struct kdp_tape_segment segment;
+    struct kdp_tape_block block;
+    struct kdp_tape *tape;
+    const void *records;
+    uint64_t came = 0;
+    unsigned noted = 0;
+
+    tape_fixture_write(f, dir, 60000, 4000, true);
+    CHECK_INT(kdp_tape_open(&tape, dir), 0);
+    segment = segment_at(dir, 1, &block);
+    flip(segment.path, block.offset + 250);
+    CHECK_INT(kdp_tape_repair(dir, true, NULL, NULL), 1);
+    for (size_t i = 0; i < kdp_tape_block_count(tape);) {
+        int rc = kdp_tape_load(tape, i, &records);
+
+        if (rc == -KDP_EOVERRUN) {
+            CHECK(kdp_tape_refresh(tape) >= 0);
+            i = kdp_tape_find(tape, came + 1);
+            continue;
+        }
+        CHECK_INT(rc, 0);
+        if (kdp_tape_block_at(tape, i)->first_seq != came + 1) {
+            uint64_t first, last;
+
+            CHECK_INT(kdp_tape_gap(tape, i, &first, &last), KDP_TAPE_GAP_NOTED);
+            CHECK_INT(first, block.first_seq);
+            CHECK_INT(last, block.first_seq + block.count - 1);
+            noted++;
+        }
+        came = kdp_tape_block_at(tape, i)->first_seq + kdp_tape_block_at(tape, i)->count - 1;
+        i++;
+    }
+    CHECK_INT(came, f->count);
+    CHECK_INT(noted, 1);
+    kdp_tape_close(tape);
+    tape_fixture_free(f);
+}

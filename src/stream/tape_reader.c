@@ -120,22 +120,40 @@ look_for_more(struct kdp_tape *tape)
 static void
 drop_removed(struct kdp_tape *tape)
 {
-    size_t gone = 0;
+    size_t gone = 0, kept = 0;
+    bool holes = false;
 
-    /* retention takes the oldest first; the newest is never looked at here */
+    /* retention takes the oldest first, so only they are looked for; others are found when they cannot be
+     * opened */
     while (gone + 1 < tape->segment_count && access(tape->segments[gone]->path, F_OK) != 0 && errno == ENOENT)
-        gone++;
-    if (gone == 0)
-        return;
-    if (tape->loaded != NONE)
+        tape->segments[gone++]->gone = true;
+    if (gone > 0 && tape->loaded != NONE)
         tape->loaded = tape->loaded >= tape->starts[gone] ? tape->loaded - tape->starts[gone] : NONE;
-    for (size_t i = 0; i < gone; i++) {
-        kdpi_segment_close(tape->segments[i]);
-        free(tape->segments[i]);
+    for (size_t i = 0; i < tape->segment_count; i++) {
+        struct kdpi_segment *segment = tape->segments[i];
+
+        if (segment->gone && i >= gone) {
+            struct kdpi_segment anew; /* repair puts another file in its place */
+
+            holes = true;
+            if (kdpi_segment_open(&anew, tape->folder, segment->number, false, tape->buffer) == 0) {
+                kdpi_segment_close(segment);
+                *segment = anew;
+            }
+        }
+        if (segment->gone) {
+            kdpi_segment_close(segment);
+            free(segment);
+        } else {
+            tape->segments[kept++] = segment;
+        }
     }
-    tape->segment_count -= gone;
-    memmove(tape->segments, tape->segments + gone, tape->segment_count * sizeof *tape->segments);
+    if (kept == tape->segment_count && !holes)
+        return;
+    tape->segment_count = kept;
     tape->loaded_where = NONE;
+    if (holes)
+        tape->loaded = NONE;
 }
 
 int

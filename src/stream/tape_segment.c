@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "crc32c.h"
@@ -31,7 +32,7 @@ kdpi_segment_close(struct kdpi_segment *segment)
     if (segment->fd >= 0)
         close(segment->fd);
     if (segment->map != NULL)
-        munmap(segment->map, segment->size);
+        munmap(segment->map, segment->size - segment->map_begin);
     free(segment->own);
     free(segment->dictionaries);
     free(segment->path);
@@ -42,8 +43,10 @@ kdpi_segment_close(struct kdpi_segment *segment)
 void
 kdpi_segment_rest(struct kdpi_segment *segment)
 {
-    if (segment->map != NULL)
-        madvise(segment->map, segment->size, MADV_DONTNEED);
+    if (segment->sealed && segment->fd >= 0) {
+        close(segment->fd);
+        segment->fd = -1;
+    }
 }
 
 bool
@@ -320,6 +323,26 @@ index_good(const struct kdpi_segment *segment, const struct kdp_tape_block *bloc
     return records == segment->trailer.records;
 }
 
+static int
+open_sealed(struct kdpi_segment *segment)
+{
+    struct stat st;
+
+    if (segment->fd >= 0)
+        return 0;
+    segment->fd = open(segment->path, O_RDONLY | O_CLOEXEC);
+    if (segment->fd < 0 || fstat(segment->fd, &st) != 0) {
+        segment->gone = errno == ENOENT;
+        return kdpi_fail_errno(errno, "cannot open: %s", segment->path);
+    }
+    if ((uint64_t)st.st_size == segment->size && st.st_ino == segment->inode)
+        return 0;
+    close(segment->fd);
+    segment->fd = -1;
+    segment->gone = true; /* repaired, or cut: what was learnt of it is of another file */
+    return kdpi_fail(KDP_EFORMAT, "changed while it was being read: %s", segment->path);
+}
+
 /* The footer is damaged, its trailer is not: the heads tell the same.  The number of blocks must stay what
  * was said of it, so a head that cannot be found leaves an empty block, which load refuses. */
 static int
@@ -327,12 +350,9 @@ index_from_heads(struct kdpi_segment *segment)
 {
     size_t wanted = segment->trailer.index_count;
     uint8_t *buffer = malloc(KDP_TAPE_BLOCK_MAX);
-    int rc = 0;
+    int rc = open_sealed(segment);
 
-    segment->fd = open(segment->path, O_RDONLY | O_CLOEXEC);
-    if (segment->fd < 0)
-        rc = kdpi_fail_errno(errno, "cannot open: %s", segment->path);
-    if (buffer == NULL)
+    if (rc == 0 && buffer == NULL)
         rc = kdpi_fail(KDP_ENOMEM, "out of memory: %s", segment->path);
     if (rc == 0) {
         uint64_t size = segment->size;
@@ -343,9 +363,6 @@ index_from_heads(struct kdpi_segment *segment)
         segment->last_seq = segment->trailer.last_seq;
         segment->recv_running_max_ns = segment->trailer.recv_running_max_ns;
     }
-    if (segment->fd >= 0)
-        close(segment->fd);
-    segment->fd = -1;
     free(buffer);
     if (rc == 0 && segment->block_count < wanted) {
         struct kdp_tape_block *grown = realloc(segment->own, wanted * sizeof *grown);
@@ -366,23 +383,39 @@ index_from_heads(struct kdpi_segment *segment)
     return rc;
 }
 
+/* The footer, from the page it begins in: the map begins there. */
 static int
-map_file(struct kdpi_segment *segment)
+map_footer(struct kdpi_segment *segment)
 {
-    struct stat st;
-    int fd = open(segment->path, O_RDONLY | O_CLOEXEC), rc = 0;
-    void *map = MAP_FAILED;
+    uint64_t begin = segment->trailer.index_offset & ~UINT64_C(4095);
+    void *map;
+    int rc = open_sealed(segment);
 
-    if (fd < 0 || fstat(fd, &st) != 0)
-        rc = kdpi_fail_errno(errno, "cannot open: %s", segment->path);
-    else if ((uint64_t)st.st_size != segment->size || st.st_ino != segment->inode)
-        rc = kdpi_fail(KDP_EFORMAT, "changed while it was being read: %s", segment->path);
-    else if ((map = mmap(NULL, segment->size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED)
-        rc = kdpi_fail_errno(errno, "cannot map: %s", segment->path);
-    if (fd >= 0)
-        close(fd);
-    segment->map = map == MAP_FAILED ? NULL : map;
-    return rc;
+    if (rc != 0)
+        return rc;
+    map = mmap(NULL, segment->size - begin, PROT_READ, MAP_SHARED, segment->fd, (off_t)begin);
+    if (map == MAP_FAILED)
+        return kdpi_fail_errno(errno, "cannot map: %s", segment->path);
+    segment->map = map;
+    segment->map_begin = begin;
+    return 0;
+}
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#endif
+
+/* Brings the mapped footer into memory, and where the file was cut or the disk fails turns a SIGBUS into an
+ * error.  Kernels that do not know it leave both as they were. */
+static int
+bring_in(const struct kdpi_segment *segment)
+{
+    uint64_t len = segment->size - segment->map_begin;
+
+    if (madvise(segment->map, len, MADV_POPULATE_READ) == 0 || errno == EINVAL)
+        return 0;
+    return kdpi_fail(KDP_EIO, "cannot read: %s: byte %llu: the file was cut, or the disk fails",
+                     segment->path, (unsigned long long)segment->trailer.index_offset);
 }
 
 int
@@ -396,11 +429,14 @@ kdpi_segment_index(struct kdpi_segment *segment)
     if (!segment->sealed || segment->indexed)
         return 0;
     if (segment->map == NULL)
-        rc = map_file(segment);
+        rc = map_footer(segment);
+    if (rc == 0)
+        rc = bring_in(segment);
     if (rc != 0)
         return rc;
     footer = segment->size - sizeof *trailer - trailer->index_offset;
-    blocks = (const struct kdp_tape_block *)(const void *)(segment->map + trailer->index_offset);
+    blocks = (const struct kdp_tape_block *)(const void *)(segment->map +
+                                                           (trailer->index_offset - segment->map_begin));
     if (kdpi_crc32c(0, blocks, footer) == trailer->footer_crc && index_good(segment, blocks)) {
         segment->blocks = blocks;
         segment->holes = (const struct kdpi_tape_hole *)(const void *)(blocks + trailer->index_count);
@@ -434,13 +470,15 @@ int
 kdpi_segment_load(struct kdpi_segment *segment, size_t index, uint8_t *buffer, const void **recordsp)
 {
     struct kdp_tape_block entry, *block = &entry; /* a copy: what was checked cannot change under us */
-    const char *fault = NULL;
-    const uint8_t *payload;
+    uint8_t head[KDPI_TAPE_BLOCK_HEAD_BYTES];
+    struct iovec parts[2];
+    const char *fault;
+    ssize_t got;
     int rc = kdpi_segment_index(segment);
 
     *recordsp = NULL;
     if (rc != 0)
-        return rc;
+        return segment->gone ? -KDP_EOVERRUN : rc;
     KDP_ASSERT(index < segment->block_count);
     entry = segment->blocks[index];
     if (block->count == 0 || block->bytes > KDP_TAPE_BLOCK_MAX ||
@@ -451,33 +489,33 @@ kdpi_segment_load(struct kdpi_segment *segment, size_t index, uint8_t *buffer, c
         kdpi_tape_hint(segment->folder);
         return rc;
     }
-    if (segment->sealed) {
-        payload = segment->map + block->offset + KDPI_TAPE_BLOCK_HEAD_BYTES;
-        fault = compare_head(segment, block, segment->map + block->offset);
-        if (fault != NULL)
-            return damage(segment, block, fault);
-    } else {
-        uint8_t head[KDPI_TAPE_BLOCK_HEAD_BYTES];
-
-        rc = kdpi_tape_pread(segment->fd, head, sizeof head, block->offset, segment->path);
-        if (rc > 0)
-            rc = kdpi_tape_pread(segment->fd, buffer, block->bytes, block->offset + sizeof head,
-                                 segment->path);
-        if (rc < 0)
-            return rc;
-        if (rc == 0 || compare_head(segment, block, head) != NULL) {
-            segment->stale = true;
-            return kdpi_fail(KDP_EOVERRUN, "the end of the tape was written anew: %s: byte %llu",
-                             segment->path, (unsigned long long)block->offset);
-        }
-        payload = buffer;
+    if (segment->sealed && open_sealed(segment) != 0)
+        return segment->gone ? -KDP_EOVERRUN : -KDP_EIO;
+    parts[0] = (struct iovec){head, sizeof head};
+    parts[1] = (struct iovec){buffer, block->bytes};
+    do {
+        got = preadv(segment->fd, parts, 2, (off_t)block->offset);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return kdpi_fail_errno(errno, "cannot read: %s: byte %llu", segment->path,
+                               (unsigned long long)block->offset);
+    if ((size_t)got != sizeof head + block->bytes)
+        fault = "the file was cut";
+    else
+        fault = compare_head(segment, block, head);
+    if (fault != NULL && !segment->sealed) {
+        segment->stale = true;
+        return kdpi_fail(KDP_EOVERRUN, "the end of the tape was written anew: %s: byte %llu", segment->path,
+                         (unsigned long long)block->offset);
     }
-    if (kdpi_crc32c(0, payload, block->bytes) != block->crc)
-        return damage(segment, block, NULL);
-    fault = kdpi_tape_payload_fault(payload, block->bytes, block->first_seq, block->count);
     if (fault != NULL)
         return damage(segment, block, fault);
-    *recordsp = payload;
+    if (kdpi_crc32c(0, buffer, block->bytes) != block->crc)
+        return damage(segment, block, NULL);
+    fault = kdpi_tape_payload_fault(buffer, block->bytes, block->first_seq, block->count);
+    if (fault != NULL)
+        return damage(segment, block, fault);
+    *recordsp = buffer;
     return 0;
 }
 
@@ -503,28 +541,25 @@ kdpi_segment_dictionary(struct kdpi_segment *segment, uint8_t *buffer, kdpi_dict
         const struct kdpi_tape_trailer *trailer = &segment->trailer;
         uint64_t offset = segment->size - sizeof *trailer - trailer->dictionary_bytes;
 
-        fault = kdpi_dict_decode(segment->map + offset, trailer->dictionary_bytes, trailer->dictionary_count,
-                                 each, arg);
+        fault = kdpi_dict_decode(segment->map + (offset - segment->map_begin), trailer->dictionary_bytes,
+                                 trailer->dictionary_count, each, arg);
         return fault == NULL ? 0 : dictionary_fail(segment, offset, fault);
     }
     for (size_t i = 0; i < segment->dictionary_count; i++) {
         const struct kdpi_segment_entry *entry = &segment->dictionaries[i];
-        const uint8_t *payload = buffer;
 
-        if (segment->sealed) {
-            payload = segment->map + entry->offset;
-        } else {
+        rc = segment->sealed ? open_sealed(segment) : 0;
+        if (rc == 0)
             rc = kdpi_tape_pread(segment->fd, buffer, entry->bytes, entry->offset, segment->path);
-            if (rc < 0)
-                return rc;
-            if (rc == 0) {
-                segment->stale = true;
-                return 0;
-            }
+        if (rc < 0)
+            return rc;
+        if (rc == 0) {
+            segment->stale = !segment->sealed;
+            return 0;
         }
-        fault = kdpi_crc32c(0, payload, entry->bytes) != entry->crc
+        fault = kdpi_crc32c(0, buffer, entry->bytes) != entry->crc
                     ? "a dictionary"
-                    : kdpi_dict_decode(payload, entry->bytes, entry->count, each, arg);
+                    : kdpi_dict_decode(buffer, entry->bytes, entry->count, each, arg);
         if (fault != NULL)
             return dictionary_fail(segment, entry->offset, fault);
     }

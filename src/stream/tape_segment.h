@@ -1,7 +1,8 @@
 /* tape_segment.h - one segment file, open for reading: sealed (its footer is the index) or still growing.
  *
- * A sealed file is mapped whole when it is first looked into; a growing one is read with pread, since a mapping of a file
- * that may shrink can end in SIGBUS.  One thread. */
+ * Of a sealed file the footer is mapped: its index is searched where it lies.  Payloads are read with pread, of sealed and
+ * growing files alike: measured on this class of machine, filling page tables costs more than the copy (bench_tape), and a
+ * mapping of a file that somebody cuts ends in SIGBUS.  One thread. */
 #ifndef KDPI_TAPE_SEGMENT_H
 #define KDPI_TAPE_SEGMENT_H
 
@@ -16,16 +17,18 @@ struct kdpi_segment {
     uint64_t number;
     char *path;
     const char *folder; /* the tape's */
-    int fd;             /* while it grows; -1 when sealed */
+    int fd;             /* of one that grows, or of a sealed one being read; -1: none */
     bool sealed, indexed;
     bool last;     /* no later segment exists */
+    bool gone;     /* its file is no longer there */
     bool stale;    /* a block was not where the index says: look at the file anew */
     uint64_t size; /* of a sealed file; what was seen of a growing one */
     uint64_t inode;
     uint64_t session, first_seq, previous_number, previous_last_seq;
     int64_t created_ns;
     struct kdpi_tape_trailer trailer; /* of a sealed one */
-    uint8_t *map;
+    uint8_t *map; /* of the file from map_begin on: the footer */
+    uint64_t map_begin;
     const struct kdp_tape_block *blocks; /* in the map, or own */
     struct kdp_tape_block *own;
     size_t block_count, own_room;
@@ -50,14 +53,14 @@ void kdpi_segment_close(struct kdpi_segment *segment);
 int kdpi_segment_refresh(struct kdpi_segment *segment, bool last, uint8_t *buffer);
 /* kdpi_segment_index makes blocks and holes of a sealed one ready: 0 or an error. */
 int kdpi_segment_index(struct kdpi_segment *segment);
-/* kdpi_segment_load gives a block's payload, checked, in the map or in buffer.  -KDP_EOVERRUN: the end of a growing
- * segment was taken back (disk full, restart); refresh. */
+/* kdpi_segment_load gives a block's payload, checked, in buffer.  -KDP_EOVERRUN: the end of a growing segment was taken back
+ * (disk full, restart), or retention removed the file; refresh. */
 int kdpi_segment_load(struct kdpi_segment *segment, size_t index, uint8_t *buffer, const void **recordsp);
 /* kdpi_segment_dictionary calls each for every entry of the segment, later ones counting more than earlier. */
 int kdpi_segment_dictionary(struct kdpi_segment *segment, uint8_t *buffer, kdpi_dict_each each, void *arg);
 /* kdpi_segment_contiguous: no sequence between first and last is missing (by the sums of the trailer). */
 bool kdpi_segment_contiguous(const struct kdpi_segment *segment);
-/* kdpi_segment_rest gives the memory of a mapped segment's pages back to the system; they come again when read. */
+/* kdpi_segment_rest closes the file of a sealed segment; it is opened again when read. */
 void kdpi_segment_rest(struct kdpi_segment *segment);
 
 #endif
