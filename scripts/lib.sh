@@ -8,7 +8,7 @@ logs=$root/build/log
 # from (npm from elsewhere conflicts with Debian's).
 build_packages='gcc libc6-dev cmake ninja-build pkg-config ca-certificates libzstd-dev libxxhash-dev zlib1g-dev'
 duckdb_packages='npm:npm'
-test_packages='clang-14:clang-14 libclang-rt-14-dev libjansson-dev zstd:zstd python3:python3 valgrind:valgrind expect:expect'
+test_packages='clang-14:clang-14 libclang-rt-14-dev libjansson-dev zstd:zstd python3:python3'
 
 say() { # WHAT WORDS: a line of conversation, unless --quiet
     [ "${quiet:-0}" = 1 ] || printf '%-10s %s\n' "$1" "$2" >&2

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <locale.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -62,15 +63,26 @@ terminal(unsigned short columns)
     CHECK(fcntl(master, F_SETFL, O_NONBLOCK) == 0);
 }
 
+/* What was drawn since the last call.  A pseudo-terminal hands bytes over in its own time: a drawing is whole
+ * when it ends with the sequence that clears the rest of the line; that nothing comes is believed after a
+ * while. */
 static const char *
 drawn(void)
 {
     static char text[4096];
-    ssize_t got;
+    size_t len = 0;
 
     fflush(stderr);
-    got = read(master, text, sizeof text - 1);
-    text[got > 0 ? got : 0] = '\0';
+    for (int waited_ms = 0; waited_ms < (len > 0 ? 5000 : 150);) {
+        struct pollfd in = {.fd = master, .events = POLLIN};
+        ssize_t got = poll(&in, 1, 50) > 0 ? read(master, text + len, sizeof text - 1 - len) : 0;
+
+        waited_ms = got > 0 ? 0 : waited_ms + 50;
+        len += got > 0 ? (size_t)got : 0;
+        if (len > 3 && memcmp(text + len - 3, "\033[K", 3) == 0)
+            break;
+    }
+    text[len] = '\0';
     return text;
 }
 
