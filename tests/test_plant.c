@@ -551,6 +551,26 @@ KDP_TEST(unknown_types_and_members_are_tolerated_and_use_up_numbers)
     CHECK_INT(n, 1);
 }
 
+KDP_TEST(message_whose_type_cannot_be_told_makes_the_books_stale)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 2, 1, "B", "[['0.4200','10.00']]", "");
+    frame(1,
+          "{'type':7,'sid':1,'seq':2,'msg':{'market_ticker':'A','price_dollars':'0.4200','delta_fp':'1.00',"
+          "'side':'yes'}}");
+    state_is("A", KDP_BOOK_STATE_STALE);
+    state_is("B", KDP_BOOK_STATE_LIVE);
+    snapshot(1, 1, 3, "A", "[['0.4200','10.00']]", "");
+    state_is("A", KDP_BOOK_STATE_LIVE);
+    frame(1, "{'sid':1,'seq':4,'msg':{'market_ticker':'A','price_dollars':'0.4200','delta_fp':'1.00','side':'"
+             "yes'}}");
+    state_is("A", KDP_BOOK_STATE_STALE);
+    CHECK_INT(totals().malformed, 2);
+    CHECK_INT(totals().gaps, 0);
+}
+
 KDP_TEST(bbo_is_written_when_one_of_four_numbers_changes)
 {
     const struct kdp_bbo *bbo;
@@ -738,6 +758,28 @@ KDP_TEST(market_deleted_from_a_subscription_is_not_called_live)
     delta(1, 1, 4, "B", "yes", "0.4200", "1.00"); /* late: its number counts, its content does not */
     CHECK_INT(market("B").top.bid_size_e2, 1000);
     CHECK_INT(totals().gaps, 0);
+}
+
+KDP_TEST(gap_does_not_wait_for_a_market_that_was_deleted)
+{
+    const struct kdp_gap *gap;
+
+    begin();
+    up(1);
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
+    frame(1, "{'id':4,'sid':1,'seq':6,'type':'ok','msg':{'market_tickers':['A']}}");
+    count_left(0);
+    snapshot(1, 1, 7, "A", "[['0.4200','10.00']]", "");
+    gap = must(KDP_TEMPLATE_GAP);
+    CHECK(gap->status == KDP_GAP_STATUS_HEALED && gap->healed_by == KDP_HEALED_BY_SNAPSHOT);
+    delta(1, 1, 9, "A", "yes", "0.4300", "1.00"); /* nor does the next one */
+    snapshot(1, 1, 10, "A", "[['0.4200','10.00']]", "");
+    CHECK(must(KDP_TEMPLATE_GAP) != NULL);
+    gap = must(KDP_TEMPLATE_GAP);
+    CHECK_INT(gap->status, KDP_GAP_STATUS_HEALED);
 }
 
 KDP_TEST(recording_without_marks_that_starts_again_is_a_new_connection)

@@ -240,6 +240,8 @@ settle(struct kdp_decoder *d, struct envelope *e)
         msg->command.use_yes_price = e->use_yes_price;
         return;
     }
+    if (msg->type.len == 0 && msg->has_seq) /* a number was used up, and nothing says by what */
+        kdpi_value_refuse(d, KDP_REFUSAL_MISSING, KDP_MEMBER_TYPE, 0);
     if (msg->kind == KDP_MESSAGE_UNKNOWN)
         return;
     if (e->msg_at != SIZE_MAX && !e->msg_read) {

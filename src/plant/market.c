@@ -127,6 +127,17 @@ market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, en
         gap_progress(plant, item, kdp_sub_at(plant->lines, item->sub - 1), KDP_HEALED_BY_CLOSED);
 }
 
+void
+market_leave(struct kdp_plant *plant, uint32_t id, struct kdp_sub *sub, uint64_t seq)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+    if (item->state != KDP_BOOK_STATE_CLOSED)
+        set_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_UNSUBSCRIBED, sub, seq, 0);
+    gap_progress(plant, item, sub, KDP_HEALED_BY_CLOSED);
+    disown(plant, id);
+}
+
 uint32_t
 market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason, uint64_t from_seq,
                  uint64_t to_seq, bool heals_gap)

@@ -303,7 +303,13 @@ on_refused(struct kdp_plant *plant, const char *frame, const struct kdp_message 
     plant_count(plant, COUNT_MALFORMED, 1);
     if (plant->config.rejected != NULL)
         plant->config.rejected(plant->config.rejected_arg, plant->input, frame, msg);
-    if (sub == NULL || (msg->kind != KDP_MESSAGE_DELTA && msg->kind != KDP_MESSAGE_SNAPSHOT))
+    if (sub == NULL)
+        return;
+    if (msg->kind == KDP_MESSAGE_UNKNOWN) { /* its type cannot be told: it may have been a change */
+        market_all_stale(plant, sub, KDP_REASON_MALFORMED, msg->seq, msg->seq, false);
+        return;
+    }
+    if (msg->kind != KDP_MESSAGE_DELTA && msg->kind != KDP_MESSAGE_SNAPSHOT)
         return;
     id = kdp_instruments_find(plant->instruments, msg->market_ticker);
     if (id == 0) /* we cannot tell whose change was lost */
@@ -361,8 +367,8 @@ on_ok(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *ms
 
         next = item->next;
         kdpi_message_tickers(frame, len, is_listed, &wanted);
-        if (wanted.len != 0 && item->state != KDP_BOOK_STATE_CLOSED)
-            market_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_UNSUBSCRIBED, sub, msg->seq, 0);
+        if (wanted.len != 0)
+            market_leave(plant, id, sub, msg->seq);
     }
 }
 

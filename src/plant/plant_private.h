@@ -107,6 +107,8 @@ void emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_s
 uint32_t market_of(struct kdp_plant *plant, struct kdp_text ticker);
 void market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
                   const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq);
+/* market_leave takes a market out of a subscription that goes on: stale unless closed, and waited for no more. */
+void market_leave(struct kdp_plant *plant, uint32_t id, struct kdp_sub *sub, uint64_t seq);
 /* market_all_stale makes every book of a subscription stale and returns how many were not already. */
 uint32_t market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason,
                           uint64_t from_seq, uint64_t to_seq, bool heals_gap);

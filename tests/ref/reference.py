@@ -299,15 +299,15 @@ class Replay:
                 self.end_line(conn)
             return
         self.frames += 1
-        if kind == BAD or not isinstance(what.get('type', ''), str):
+        if kind == BAD:
             self.malformed += 1
             return
-        if 'type' in what:
+        if what.get('type') and isinstance(what['type'], str):
             self.by_type[what['type']] = self.by_type.get(what['type'], 0) + 1
         if not self.line(conn).open:
             self.line(conn).leg_yes = self.leg_yes
             self.begin_line(conn)
-        if 'type' not in what and isinstance(what.get('cmd'), str):
+        if what.get('type') in (None, '') and isinstance(what.get('cmd'), str):
             self.command(conn, what)
             return
         try:
@@ -331,7 +331,7 @@ class Replay:
         if sub.last is None:
             missing = sub.born and seq != 1
         elif seq <= sub.last:
-            first = seq == 1 and (announced or frame['type'] == 'orderbook_snapshot')
+            first = seq == 1 and (announced or frame.get('type') == 'orderbook_snapshot')
             if not first or self.line(conn).marked or sub.last == 1 and not announced:
                 sub.announced = announced
                 return False
@@ -354,6 +354,11 @@ class Replay:
             frame = {**frame, 'sid': 0}  # old recordings have no sid: their books are one subscription
         if frame.get('seq') is not None and frame.get('sid') is not None and not self.sequence(conn, frame):
             return
+        if not isinstance(kind, (str, type(None))) or not kind and frame.get('seq') is not None:
+            if frame.get('sid') is not None:  # it may have been a change
+                for book in self.books_of(conn, whole(frame['sid'], 'sid')):
+                    book.go_stale()
+            raise Malformed('type')
         if kind == 'subscribed':
             self.subscribed(conn, frame, msg)
         elif kind == 'ok':
