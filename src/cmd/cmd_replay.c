@@ -179,6 +179,13 @@ pace(struct replay *replay, int64_t recv_ns)
     }
 }
 
+/* What the run on a raw tape never gave out is not made. */
+static void
+end_as_recorded(struct replay *replay, const struct kdp_recorded *in)
+{
+    kdp_plant_end(replay->topology.plant, in->head != NULL && replay->as_recorded ? in->seq_end : UINT64_MAX);
+}
+
 /* A START of a raw tape: a run of another process begins.  Its numbers are kept where everything before it
  * has been played, holes included, so that the stream is the same record by record. */
 static int
@@ -202,6 +209,7 @@ start_again(struct replay *replay, const struct kdp_recorded *in)
     replay->as_recorded = replay->topology.fresh && (replay->as_recorded || !replay->started) &&
                           was.next_seq == kdp_ring_next_seq(replay->topology.ring);
     memset(replay->up, 0, sizeof replay->up);
+    end_as_recorded(replay, in);
     return start(replay, in->recv_ns);
 }
 
@@ -209,7 +217,7 @@ static int
 play(struct replay *replay, const struct kdp_recorded *in)
 {
     pace(replay, in->recv_ns);
-    kdp_plant_end(replay->topology.plant, in->head != NULL && replay->as_recorded ? in->seq_end : UINT64_MAX);
+    end_as_recorded(replay, in);
     switch (in->kind) {
     case KDP_INPUT_START:
         return start_again(replay, in);
