@@ -198,6 +198,9 @@ emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *
     memcpy(rec, mem, size);
     emit_end(plant, rec, size);
     item->announced = true;
+    if (was == NULL && msg == NULL)
+        return; /* made of the ticker alone, as it will be again: not worth its place, which is never given
+                   back */
     keep = kdp_instruments_keep(plant->instruments, item, size);
     if (keep != NULL)
         memcpy(keep, mem, size);
