@@ -447,6 +447,7 @@ check_time(const struct kdp_settings *settings, const struct kdp_setting *settin
         const char *time = *text == '@' ? text + 1 : text;
 
         if (kdpi_choice_index(setting->choices, text) >= 0 || kdpi_parse_count(text, &ns) == 0 ||
+            (strncmp(text, "seq:", 4) == 0 && kdpi_parse_count(text + 4, &ns) == 0) ||
             kdpi_time_parse(time, strlen(time), &ns) == 0)
             return 0;
         rc = refuse(settings, setting, text, "a place in the stream");

@@ -18,6 +18,8 @@ for line in open("all.json"): json.loads(line)' || wrong 'not json'
 kdp tap --from oldest --format json; exits 0; [ "$out" = "$(cat all.json)" ] || wrong 'a folder without a plant is read to its end'
 kdp tap --from 100 --to 110 --format json; exits 0
 [ "$out" = "$(sed -n 100,110p all.json)" ] || wrong 'records 100 to 110'
+kdp tap --from seq:100 --to seq:110 --format json; exits 0; [ "$out" = "$(sed -n 100,110p all.json)" ] || wrong 'seq:100'
+kdp tap --from seq:5000000000 --to end --format json; exits 0; no_answer
 time=$(sed -n 1000p all.json | sed 's/.*"recv_ts":"\([^"]*\)".*/\1/')
 kdp tap --from "$time" --limit 1 --format json; exits 0
 [[ $out == *"\"recv_ts\":\"$time\""* ]] || wrong 'the first record received at that time'

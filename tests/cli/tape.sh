@@ -45,6 +45,22 @@ kdp tap --from oldest --to end --format json; exits 1
 says 'as kdp tape repair noted'
 kdp tape repair --yes; exits 0; prints 'nothing to repair'
 
+# on a terminal it asks: no leaves all as it was, yes repairs
+cat >ask.py <<'END'
+import os, pty, subprocess, sys
+master, slave = pty.openpty()
+os.write(master, sys.argv[1].encode() + b"\n")
+sys.exit(subprocess.call([os.environ["KDP"], "tape", "repair", "--data", sys.argv[2]], stdin=slave, stderr=open("ask.err", "w")))
+END
+cp -r data asked; chmod u+w asked/tape/00000001.seg
+printf '\377' | dd of=asked/tape/00000001.seg bs=1 seek=5000 conv=notrunc 2>/dev/null
+code=0; python3 ask.py n asked >/dev/null || code=$?
+last='kdp tape repair, n'; out=; err=$(cat ask.err); exits 1; says '[y/N]'; says 'nothing was written'
+kdp tape verify asked; exits 1
+code=0; python3 ask.py y asked >/dev/null || code=$?
+last='kdp tape repair, y'; out=; err=$(cat ask.err); exits 0; says '1 written'
+kdp tape verify asked; exits 0
+
 # another version: named, nothing touched
 cp -r data newer; chmod u+w newer/tape/00000001.seg
 printf '\003' | dd of=newer/tape/00000001.seg bs=1 seek=8 conv=notrunc 2>/dev/null
