@@ -265,8 +265,7 @@ KDP_TEST(late_rows_of_a_closed_day_get_a_further_file)
     lake_fixture_free(f);
 }
 
-/* ---- killed sealers
- * ----------------------------------------------------------------------------------------------- */
+/* ---- killed sealers ---- */
 static void
 kill_at(void *arg)
 {
@@ -369,8 +368,7 @@ KDP_TEST(a_killed_sealer_neither_loses_nor_doubles_a_row_seeds_16_to_20)
         kill_with(seed);
 }
 
-/* ---- beside others
- * ------------------------------------------------------------------------------------------------ */
+/* ---- beside others ---- */
 KDP_TEST(files_no_manifest_names_are_ignored_by_queries_and_removed_by_the_next_sealer)
 {
     struct kdp_lake_totals totals;
@@ -516,8 +514,7 @@ KDP_TEST(queries_and_a_sealer_beside_a_writer_see_whole_cuts)
     lake_fixture_free(appender.f);
 }
 
-/* ---- manifests
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- manifests ---- */
 static void
 put_manifest(const char *dir, const char *text)
 {

@@ -16,8 +16,7 @@
 
 #define DAY_0 INT64_C(1794960000000000000) /* 2026-11-18T00:00:00Z */
 
-/* ---- values
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 struct writing {
     uint8_t bytes[1 << 16];
     size_t len;
@@ -345,8 +344,7 @@ KDP_TEST(of_several_statements_the_last_one_answers)
     check_answer(dir, "CREATE TABLE t AS SELECT 41 AS x; UPDATE t SET x = x + 1; SELECT x FROM t", "42\n");
 }
 
-/* ---- the fence
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the fence ---- */
 static void
 refused(struct kdp_sql *sql, const char *pattern, const char *path)
 {
@@ -545,8 +543,7 @@ KDP_TEST(without_the_library_the_way_to_get_it_is_told)
     CHECK(strstr(kdpi_error_hint(), "./run --build-only") != NULL);
 }
 
-/* ---- books at an instant
- * ------------------------------------------------------------------------------------------ */
+/* ---- books at an instant ---- */
 /* A market's life with a restart and a gap in it; after each record the book is kept in the simplest form
  * there is. */
 struct told_book {

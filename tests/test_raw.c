@@ -462,9 +462,7 @@ KDP_TEST(an_append_that_found_no_space_can_be_repeated)
     CHECK_INT(rc, 0);
 }
 
-/* ---- runs
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- runs ---- */
 
 static void
 append_start(struct kdp_raw_writer *writer, uint64_t index, uint64_t applied, uint64_t next_seq,

@@ -21,8 +21,7 @@
 
 #define MS KDP_NS_PER_MS
 
-/* ---- a plant's writing side, by hand
- * ----------------------------------------------------------------------------- */
+/* ---- a plant's writing side, by hand ---- */
 
 struct plant {
     const struct tape_fixture *f;
@@ -78,8 +77,7 @@ plant_close(struct plant *plant)
     CHECK_INT(kdp_stream_close(plant->stream), 0);
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static struct kdp_reader *
 reader_at(const char *dir, const char *from, unsigned flags)
@@ -127,8 +125,7 @@ reads_exactly(const char *dir, const char *from, const struct tape_fixture *f, u
     kdp_reader_close(reader);
 }
 
-/* ---- places
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- places ---- */
 
 KDP_TEST(places_are_read_as_people_write_them)
 {
@@ -177,8 +174,7 @@ KDP_TEST(a_folder_that_is_not_there_is_an_error)
     CHECK(reader == NULL);
 }
 
-/* ---- tape alone
- * -------------------------------------------------------------------------------------------------- */
+/* ---- tape alone ---- */
 
 KDP_TEST(a_tape_without_a_plant_reads_from_any_place)
 {
@@ -346,8 +342,7 @@ KDP_TEST(damage_is_told_once_and_reading_goes_on_behind_it)
     tape_fixture_free(f);
 }
 
-/* ---- the ring, and the seam
- * -------------------------------------------------------------------------------------- */
+/* ---- the ring, and the seam ---- */
 
 KDP_TEST(records_that_are_not_on_the_tape_yet_come_from_the_ring)
 {
@@ -497,8 +492,7 @@ KDP_TEST(a_durable_reader_stops_at_what_is_synced)
     tape_fixture_free(f);
 }
 
-/* ---- plants that come and go
- * ------------------------------------------------------------------------------------- */
+/* ---- plants that come and go ---- */
 
 static bool
 wait_for(struct kdp_reader *reader, const struct tape_fixture *f, uint64_t *nextp, uint64_t want)
@@ -626,8 +620,7 @@ KDP_TEST(a_hole_made_by_retention_is_told_once)
     tape_fixture_free(f);
 }
 
-/* ---- instruments
- * ------------------------------------------------------------------------------------------------- */
+/* ---- instruments ---- */
 
 KDP_TEST(tickers_are_known_from_ring_and_tape)
 {
@@ -671,8 +664,7 @@ KDP_TEST(tickers_are_known_from_ring_and_tape)
     tape_fixture_free(f);
 }
 
-/* ---- threads
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- threads ---- */
 
 struct writing {
     struct plant plant;

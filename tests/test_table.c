@@ -45,8 +45,7 @@ KDP_TEST(a_ticker_loses_its_middle_and_numbers_stay)
 {
     CHECK_STR(three_rows(KDP_FORMAT_TABLE, 28), "MARKET               SIZE  N\n"
                                                 "KXNFLGA~FNE-BUF  1,240     7\n"
-                                                "A,\"B\"               33.25  -\n" +
-                                                    0);
+                                                "A,\"B\"               33.25  -\n");
 }
 
 KDP_TEST(csv_quotes_and_leaves_absent_cells_empty)

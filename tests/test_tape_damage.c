@@ -17,8 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- files as bytes
- * ---------------------------------------------------------------------------------------------- */
+/* ---- files as bytes ---- */
 
 struct file {
     char path[700];
@@ -128,8 +127,7 @@ wipe(const char *dir)
     CHECK_INT(mkdir(command, 0777), 0);
 }
 
-/* ---- torn tails
- * -------------------------------------------------------------------------------------------------- */
+/* ---- torn tails ---- */
 
 /* The file as a killed run leaves it, cut at every byte of its last two blocks and one before. */
 KDP_TEST(a_tail_torn_at_any_byte_is_cut_at_the_last_whole_block)
@@ -247,8 +245,7 @@ KDP_TEST(what_was_never_synced_may_go_and_what_was_may_not)
     }
 }
 
-/* ---- flipped bits
- * ------------------------------------------------------------------------------------------------ */
+/* ---- flipped bits ---- */
 
 /* One bit of every byte of a sealed file, and all bits of every eighth: verify must find it; reading must
  * give nothing wrong, and where records are missing somebody must have been told. */
@@ -368,8 +365,7 @@ KDP_TEST(damage_is_told_with_file_byte_sequences_and_what_to_do)
     tape_fixture_free(f);
 }
 
-/* ---- other files
- * ------------------------------------------------------------------------------------------------- */
+/* ---- other files ---- */
 
 KDP_TEST(a_future_version_is_named_and_nothing_is_touched)
 {
@@ -557,8 +553,7 @@ KDP_TEST(a_segment_under_another_number_is_refused)
     tape_fixture_free(f);
 }
 
-/* ---- full disk
- * --------------------------------------------------------------------------------------------------- */
+/* ---- full disk ---- */
 
 /* Writes until the disk is full, lets some room come back, goes on: all records must be there once. */
 static void

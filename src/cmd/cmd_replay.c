@@ -41,8 +41,7 @@ struct replay {
     char rejects_path[4096];
 };
 
-/* ---- what was refused is kept
- * ------------------------------------------------------------------------------------- */
+/* ---- what was refused is kept ---- */
 
 static FILE *
 rejects(struct replay *replay)
@@ -111,8 +110,7 @@ frame_rejected(void *arg, const struct kdp_input_head *input, const char *frame,
            input->length);
 }
 
-/* ---- feeding
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- feeding ---- */
 
 /* The first input of every run; its time is that of the first thing recorded, not of the replay. */
 static int

@@ -48,8 +48,7 @@ struct tap {
     char text[KDPI_RENDER_MAX + 2];
 };
 
-/* ---- what is asked for
- * ------------------------------------------------------------------------------------------- */
+/* ---- what is asked for ---- */
 
 static int
 type_mask(const struct kdp_cli *cli, const char *word, size_t len, uint32_t *maskp)
@@ -154,8 +153,7 @@ read_to(struct tap *tap, const char *from)
     return 0;
 }
 
-/* ---- which records
- * ----------------------------------------------------------------------------------------------- */
+/* ---- which records ---- */
 
 static bool
 any_glob(const struct tap *tap, const char *ticker)
@@ -209,8 +207,7 @@ set_filter(struct tap *tap)
     kdp_reader_filter(tap->reader, tap->mask, instrument);
 }
 
-/* ---- lines
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static void
 fix_widths(struct tap *tap)
@@ -379,8 +376,7 @@ put_record(struct tap *tap, const struct kdp_head *rec)
     tap->shown++;
 }
 
-/* ---- the loop
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 /* Damage or a hole: told, and reading goes on behind it; the answer is then not the whole. */
 static bool

@@ -115,8 +115,7 @@ look_through(struct tape_job *job)
     return rc != 0 ? kdp_cli_error(job->cli, rc) : 0;
 }
 
-/* ---- verify
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- verify ---- */
 
 static struct kdp_table *
 findings_table(const struct tape_job *job)
@@ -165,8 +164,7 @@ verify(struct tape_job *job)
     return KDP_EXIT_FAILED;
 }
 
-/* ---- info
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- info ---- */
 
 static void
 row(struct kdp_table *table, const char *name, const char *shown, const char *value)
@@ -251,8 +249,7 @@ info(struct tape_job *job)
     return KDP_EXIT_FAILED;
 }
 
-/* ---- repair
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- repair ---- */
 
 static void
 tell_mend(void *arg, const struct kdp_tape_mend *mend)

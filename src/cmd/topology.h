@@ -1,16 +1,15 @@
 /* topology.h - every thread, process and ring of a run on one page.
  *
- *   agent            runs in                   reads                      writes                      when it
- * is slow source           main thread               recording (or sockets)     raw ring waits for the tape
- * agent plant            main thread               its own inputs             ring, counters waits for the
- * tape agent tape agent       own thread                raw ring, ring             DIR/raw, DIR/tape
- * reliable: source and plant wait sealer           child process             ring and tape (reader)
- * DIR/<table>/date=...        falls behind on the tape; nobody waits screens, tap     other processes ring
- * and tape (reader)     -                           overrun, goes on from the tape
+ *   who          runs in          reads                    writes                  when it is slow
+ *   source       main thread      the recording            raw ring                waits for the tape agent
+ *   plant        main thread      its own inputs           ring, counters          waits for the tape agent
+ *   tape agent   own thread       raw ring, ring           DIR/raw, DIR/tape       reliable: source and plant wait
+ *   sealer       child process    ring and tape (reader)   DIR/<table>/date=...    falls behind; nobody waits
+ *   tap, query   other processes  ring and tape (reader)   -                       overrun, goes on from the tape
  *
- *   ring             depth                     what it carries                            reliable reader
- *   raw ring         --raw-ring-size           struct kdp_input_head + payload            tape agent
- *   ring             --ring-size               records, struct kdp_head + body            tape agent
+ *   ring         depth              what it carries                    reliable reader
+ *   raw ring     --raw-ring-size    struct kdp_input_head + payload    tape agent
+ *   ring         --ring-size        records, struct kdp_head + body    tape agent
  */
 #ifndef KDPI_TOPOLOGY_H
 #define KDPI_TOPOLOGY_H

@@ -181,8 +181,7 @@ kdpi_record_text(const void *rec, unsigned index)
     return text;
 }
 
-/* ---- building
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- building ---- */
 
 /* The layout that kdpi_build_start found to exist. */
 static const struct kdp_record_layout *
@@ -296,8 +295,7 @@ kdpi_build_finish(struct kdp_builder *b)
     return size;
 }
 
-/* ---- descriptions
- * ------------------------------------------------------------------------------------------------ */
+/* ---- descriptions ---- */
 
 const struct kdp_record_desc *
 kdpi_record_desc(unsigned template_id)

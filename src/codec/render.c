@@ -45,8 +45,7 @@ field_name(const struct kdp_field_desc *field)
     return field->column != NULL ? field->column : field->name;
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- values ---- */
 
 static void
 put_quote(struct out *out, enum style style)
@@ -252,8 +251,7 @@ put_group(struct out *out, const struct kdp_record_desc *desc, const void *rec)
     out_char(out, ']');
 }
 
-/* ---- the head
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the head ---- */
 
 /* A Definition knows its ticker itself; it is where everybody else has it from. */
 static struct kdp_text
@@ -344,8 +342,7 @@ kdpi_render_json(char *buf, size_t size, const struct kdp_head *rec, const char 
     return out_close(&out);
 }
 
-/* ---- columns
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- columns ---- */
 
 static_assert(SOURCE_HEAD_END <= SOURCE_FIELD && SOURCE_END == UINT8_MAX + 1, "a source is one byte");
 

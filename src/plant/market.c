@@ -25,8 +25,7 @@ market_of(struct kdp_plant *plant, struct kdp_text ticker)
     return id;
 }
 
-/* ---- ownership
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- ownership ---- */
 
 static void
 disown(struct kdp_plant *plant, uint32_t id)
@@ -72,8 +71,7 @@ market_disown_all(struct kdp_plant *plant, struct kdp_sub *sub)
         disown(plant, sub->first_instrument);
 }
 
-/* ---- states
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- states ---- */
 
 /* One book fewer keeps the subscription's gaps open; the last one heals them. */
 static void
@@ -170,8 +168,7 @@ stale(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, const struct
                   msg->has_seq ? msg->seq : 0);
 }
 
-/* ---- books
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- books ---- */
 
 static bool
 have_book(struct kdp_plant *plant, uint32_t id)
@@ -376,8 +373,7 @@ market_day(struct kdp_plant *plant, uint32_t id)
                    (struct kdp_text){"", 0});
 }
 
-/* ---- trades, tickers, lifecycle
- * ----------------------------------------------------------------------------------- */
+/* ---- trades, tickers, lifecycle ---- */
 
 void
 market_trade(struct kdp_plant *plant, const struct kdp_message *msg)

@@ -133,8 +133,7 @@ kdp_plant_end(struct kdp_plant *plant, uint64_t seq)
     plant->seq_end = seq;
 }
 
-/* ---- connections
- * -------------------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static void
 line_down(struct kdp_plant *plant, uint16_t number, enum kdp_reason reason)
@@ -167,8 +166,7 @@ line_up(struct kdp_plant *plant, uint16_t number, bool marked, uint32_t epoch, s
     emit_state(plant, KDP_SUBJECT_LINE, 0, KDP_BOOK_STATE_LIVE, KDP_REASON_CONNECTED, NULL, 0, 0, url);
 }
 
-/* ---- one frame
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- one frame ---- */
 
 static void
 count_type(struct kdp_plant *plant, struct kdp_text type)
@@ -464,8 +462,7 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
     }
 }
 
-/* ---- inputs
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---- */
 
 static void
 on_start(struct kdp_plant *plant, const struct kdp_input_start *start)
@@ -569,8 +566,7 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
     return plant->wait_error;
 }
 
-/* ---- what came of it
- * ---------------------------------------------------------------------------------------------- */
+/* ---- what came of it ---- */
 
 void
 kdp_plant_totals(const struct kdp_plant *plant, struct kdp_plant_totals *totals)

@@ -84,8 +84,7 @@ plant_count(struct kdp_plant *plant, enum plant_counter which, uint64_t n)
     plant->dirty |= (uint32_t)(n != 0) << which;
 }
 
-/* ---- emit.c
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- emit.c ---- */
 /* emit_start gives a zeroed record of a template in the ring with its head filled from the input; emit_end
  * publishes nothing yet.  NULL when the ring stays full and waiting was given up (plant->wait_error). */
 void *emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument,
@@ -101,8 +100,7 @@ void emit_bbo(struct kdp_plant *plant, uint32_t id, const struct kdp_top *top, c
 void emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_status status,
               enum kdp_healed_by by, uint32_t markets, uint64_t expected, uint64_t seen, int64_t opened_ns);
 
-/* ---- market.c
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- market.c ---- */
 /* market_of interns a ticker and writes its first Definition; 0 when it cannot be. */
 uint32_t market_of(struct kdp_plant *plant, struct kdp_text ticker);
 void market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,

@@ -78,8 +78,7 @@ kdp_book_at_hash(const struct kdp_book_at *book)
     return hash;
 }
 
-/* ---- from the tape
- * ------------------------------------------------------------------------------------------------ */
+/* ---- from the tape ---- */
 static void
 apply(struct kdp_book_at *book, const struct kdp_head *rec)
 {
@@ -211,8 +210,7 @@ kdp_book_at_tape(struct kdp_book_at *book, const char *dir, const char *ticker, 
     return book->found || oldest == 1;
 }
 
-/* ---- from the lake
- * ------------------------------------------------------------------------------------------------ */
+/* ---- from the lake ---- */
 static int64_t
 int_of(struct kdp_sql_result *result, unsigned column, int64_t otherwise)
 {

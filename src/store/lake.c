@@ -110,8 +110,7 @@ quoted(char *out, size_t size, const char *path)
     out[used] = '\0';
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 static int
 take_lock(struct kdp_lake *lake)
 {
@@ -292,8 +291,7 @@ kdp_lake_close(struct kdp_lake *lake)
     free(lake);
 }
 
-/* ---- writing files
- * ------------------------------------------------------------------------------------------------ */
+/* ---- writing files ---- */
 /* write_file runs a SELECT into a new file of a day: beside its place, synced, renamed.  file gets path and
  * bytes. */
 static int
@@ -518,8 +516,7 @@ seal_all(struct kdp_lake *lake, bool drain)
     return rc;
 }
 
-/* ---- closing days
- * ------------------------------------------------------------------------------------------------- */
+/* ---- closing days ---- */
 /* close_day makes one sorted file of a day's parts.  A single part is that already and only gets the name. */
 static int
 close_day(struct kdp_lake *lake, unsigned index, const struct kdp_manifest *manifest, int32_t day)
@@ -627,8 +624,7 @@ close_days(struct kdp_lake *lake, bool drain, bool only_look)
     return done;
 }
 
-/* ---- the duty cycle
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the duty cycle ---- */
 /* part_is_due looks at what waits above the floor without reading it all. */
 static int
 part_is_due(struct kdp_lake *lake)

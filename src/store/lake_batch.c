@@ -413,8 +413,7 @@ kdp_lake_batch_sort(struct kdp_lake_batch *batch, unsigned table, uint32_t instr
     return rc;
 }
 
-/* ---- the table function
- * ------------------------------------------------------------------------------------------ */
+/* ---- the table function ---- */
 struct bound {
     struct kdp_lake_batch *batch;
     const struct kdp_lake_table *table;

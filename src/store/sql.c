@@ -74,8 +74,7 @@ keep_words(const char *words)
     return -KDP_EINVAL;
 }
 
-/* ---- the engine
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the engine ---- */
 static int
 quietly(struct kdp_sql *sql, const char *text)
 {
@@ -275,8 +274,7 @@ kdp_sql_narrow(struct kdp_sql *sql, int64_t from_ns, int64_t to_ns, uint64_t fro
     sql->views_made = NULL;
 }
 
-/* ---- statements
- * --------------------------------------------------------------------------------------------------- */
+/* ---- statements ---- */
 /* allowed says whether a user may run a statement: reading, and making things that live in the engine's
  * memory.  The files of the lake are open to DuckDB for reading, so whatever could write one must not pass.
  */
@@ -504,8 +502,7 @@ kdp_sql_ask(struct kdp_sql *sql, const char *text, const char *const *parameters
     return run(sql, text, parameters, count, true, resultp);
 }
 
-/* ---- results
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- results ---- */
 unsigned
 kdp_sql_columns(const struct kdp_sql_result *result)
 {

@@ -66,9 +66,7 @@ remember(struct kdpi_instruments *log, uint32_t id, const char *ticker, size_t l
     return 0;
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- lines ---- */
 
 static size_t
 format_line(char *line, uint32_t id, const char *ticker, size_t len)

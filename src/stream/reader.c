@@ -83,8 +83,7 @@ nap(int64_t ns)
     nanosleep(&span, NULL);
 }
 
-/* ---- the plant
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the plant ---- */
 
 static void
 leave_ring(struct kdp_reader *reader)
@@ -139,8 +138,7 @@ limit_of(const struct kdp_reader *reader)
     return reader->plant_runs ? 0 : UINT64_MAX; /* a plant that ended synced its tape */
 }
 
-/* ---- the tape
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the tape ---- */
 
 /* Sequences that cannot be had any more: says so once and goes on behind them. */
 static int
@@ -278,8 +276,7 @@ from_tape(struct kdp_reader *reader, bool *endp)
     return 0;
 }
 
-/* ---- the seam
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the seam ---- */
 
 /* The tape ended before next_seq.  1: the cursor stands in the ring, 0: nothing there, -KDP_EOVERRUN: it was
  * on the ring and is on the tape by now. */
@@ -373,8 +370,7 @@ from_ring(struct kdp_reader *reader)
     return rc;
 }
 
-/* ---- records
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 static void
 learn(struct kdp_reader *reader, const void *record, size_t size)
@@ -534,8 +530,7 @@ kdp_reader_wait(struct kdp_reader *reader, int timeout_ms)
     }
 }
 
-/* ---- opening and seeking
- * ----------------------------------------------------------------------------------------- */
+/* ---- opening and seeking ---- */
 
 static int
 open_at(struct kdp_reader **readerp, const char *dir, const struct kdp_place *place, unsigned flags)
@@ -683,8 +678,7 @@ kdp_reader_overruns(const struct kdp_reader *reader)
     return reader->overruns;
 }
 
-/* ---- instruments
- * ------------------------------------------------------------------------------------------------- */
+/* ---- instruments ---- */
 
 /* Definitions in the ring that the tape does not have yet, or not when its dictionary was read. */
 static void

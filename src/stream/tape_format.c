@@ -216,8 +216,7 @@ kdpi_tape_block_of(const struct kdpi_tape_block_head *head, struct kdp_tape_bloc
     block->crc = head->payload_crc;
 }
 
-/* ---- files
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 int
 kdpi_tape_folder(char *buf, size_t size, const char *dir)

@@ -24,8 +24,7 @@ struct kdp_tape {
     uint8_t *buffer, *entries; /* for payloads, and for dictionary blocks */
 };
 
-/* ---- the list of segments
- * ---------------------------------------------------------------------------------------- */
+/* ---- the list of segments ---- */
 
 static void
 recount(struct kdp_tape *tape)
@@ -238,8 +237,7 @@ kdp_tape_refresh(struct kdp_tape *tape)
     return rc < 0 ? rc : more;
 }
 
-/* ---- blocks
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- blocks ---- */
 
 static size_t
 segment_of(const struct kdp_tape *tape, size_t index)
@@ -375,8 +373,7 @@ kdp_tape_find_time(const struct kdp_tape *tape, int64_t ns)
     return at;
 }
 
-/* ---- holes
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- holes ---- */
 
 /* Are first to last all noted as lost in these segments? */
 static bool
@@ -513,8 +510,7 @@ kdp_tape_load(struct kdp_tape *tape, size_t index, const void **recordsp)
     return kdpi_tape_load_block(tape, index, recordsp);
 }
 
-/* ---- dictionaries
- * ------------------------------------------------------------------------------------------------ */
+/* ---- dictionaries ---- */
 
 static int
 put_older(void *arg, const struct kdp_tape_instrument *instrument)

@@ -77,8 +77,7 @@ note_hole(struct rewrite *out, uint64_t first, uint64_t last)
     return 0;
 }
 
-/* ---- what is to be saved
- * ----------------------------------------------------------------------------------------- */
+/* ---- what is to be saved ---- */
 
 /* Where the segment has to begin and end, its neighbours considered: a hole reaches from one to the other. */
 struct span {
@@ -134,8 +133,7 @@ needs_repair(const struct repair *repair, size_t index)
     return survey->damages > 0 || (survey->last_seq < span.last && survey->trailer_fault != NULL);
 }
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 /* The counts of the feed families before a segment whose header is gone: what its first block says, less its
  * own. */
@@ -451,8 +449,7 @@ mend(struct repair *repair, const struct kdpi_survey *survey, uint64_t number, s
     return rc;
 }
 
-/* ---- the whole tape
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the whole tape ---- */
 
 /* Segments that are missing before index: each takes its share of the sequences that are. */
 static int

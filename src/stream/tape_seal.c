@@ -121,8 +121,7 @@ out:
     return rc;
 }
 
-/* ---- finding the end
- * --------------------------------------------------------------------------------------------- */
+/* ---- finding the end ---- */
 
 struct survey { /* of an unsealed segment */
     struct kdpi_scan scan;

@@ -56,8 +56,7 @@ kdpi_segment_contiguous(const struct kdpi_segment *segment)
            segment->trailer.records == segment->last_seq - segment->first_seq + 1;
 }
 
-/* ---- growing segments
- * -------------------------------------------------------------------------------------------- */
+/* ---- growing segments ---- */
 
 static int
 add_block(void *arg, const struct kdpi_tape_block_head *head)
@@ -138,8 +137,7 @@ grow(struct kdpi_segment *segment, uint64_t size, uint8_t *buffer)
     return rc;
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 /* 1: a whole trailer stands at the end, 0: none. */
 static int
@@ -295,8 +293,7 @@ kdpi_segment_refresh(struct kdpi_segment *segment, bool last, uint8_t *buffer)
     return segment->last_seq != before || segment->block_count != count || segment->sealed;
 }
 
-/* ---- sealed segments
- * --------------------------------------------------------------------------------------------- */
+/* ---- sealed segments ---- */
 
 static bool
 index_good(const struct kdpi_segment *segment, const struct kdp_tape_block *blocks)
@@ -448,8 +445,7 @@ kdpi_segment_index(struct kdpi_segment *segment)
     return rc;
 }
 
-/* ---- payloads
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- payloads ---- */
 
 static const char *
 compare_head(const struct kdpi_segment *segment, const struct kdp_tape_block *block, const void *bytes)

@@ -219,8 +219,7 @@ see_block(void *arg, const struct kdpi_tape_block_head *head)
     return 0;
 }
 
-/* ---- header and footer
- * ------------------------------------------------------------------------------------------- */
+/* ---- header and footer ---- */
 
 static int
 see_ends(struct walk *walk, bool last)

@@ -78,8 +78,7 @@ grow(void **arrayp, size_t *roomp, size_t item, size_t wanted)
     return 0;
 }
 
-/* ---- opening and closing
- * ----------------------------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 int
 kdp_tape_writer_open(struct kdp_tape_writer **writerp, const struct kdp_tape_config *config,
@@ -247,8 +246,7 @@ kdp_tape_writer_close(struct kdp_tape_writer *writer)
     return rc;
 }
 
-/* ---- instruments
- * ------------------------------------------------------------------------------------------------- */
+/* ---- instruments ---- */
 
 static int
 keep_older(void *arg, const struct kdp_tape_instrument *instrument)
@@ -324,8 +322,7 @@ learn(struct kdp_tape_writer *writer, const void *record, size_t size)
     return 0;
 }
 
-/* ---- appending
- * --------------------------------------------------------------------------------------------------- */
+/* ---- appending ---- */
 
 static struct plan *
 plan_add(struct kdp_tape_writer *writer, uint32_t kind, uint64_t input_index)

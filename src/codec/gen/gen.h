@@ -18,14 +18,12 @@
 #define GEN_TEMPLATE_LIMIT 31u  /* readers keep template ids in a 32-bit mask */
 #define GEN_MEMBERS_MAX 64u     /* fields of one block, values of one enumeration are bounded by their byte */
 
-/* ---- kdp_schema.c
- * ------------------------------------------------------------------------------------------------ */
+/* ---- kdp_schema.c ---- */
 void *gen_alloc(size_t size); /* zeroed, lives until the end */
 char *gen_strndup(const char *text, size_t len);
 _Noreturn void gen_fail(int line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* ---- xml.c
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- xml.c ---- */
 struct xml_attr {
     const char *name, *value;
     int line;
@@ -42,8 +40,7 @@ struct xml_node {
 struct xml_node *xml_read(const char *text, size_t len);
 const char *xml_attr(const struct xml_node *node, const char *name); /* NULL: absent */
 
-/* ---- schema.c
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- schema.c ---- */
 enum gen_primitive { GEN_UINT8, GEN_UINT16, GEN_UINT32, GEN_UINT64, GEN_INT32, GEN_INT64, GEN_PRIMITIVES };
 enum gen_type_kind { GEN_SIMPLE, GEN_ENUM, GEN_SET, GEN_COMPOSITE };
 
@@ -102,8 +99,7 @@ struct gen_schema {
 void schema_read(struct gen_schema *schema, const struct xml_node *root);
 unsigned gen_primitive_size(enum gen_primitive primitive);
 
-/* ---- emit_*.c
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- emit_*.c ---- */
 void emit_header(FILE *out, const struct gen_schema *schema);
 void emit_desc(FILE *out, const struct gen_schema *schema);
 /* emit_docs writes the generated section of that name: "limits", "head", "group size", "records" or "words";

@@ -18,8 +18,7 @@ gen_primitive_size(enum gen_primitive primitive)
     return primitives[primitive].size;
 }
 
-/* ---- names and attributes
- * ---------------------------------------------------------------------------------------- */
+/* ---- names and attributes ---- */
 
 /* check_attrs refuses attributes that are not in the NULL-ended list. */
 static void
@@ -138,8 +137,7 @@ is_reserved(const char *name)
     return strncmp(name, "reserved", 8) == 0;
 }
 
-/* ---- types
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- types ---- */
 
 static const struct gen_type *
 find_type(const struct gen_schema *schema, const char *name)
@@ -397,8 +395,7 @@ read_types(struct gen_schema *schema, const struct xml_node *node)
     }
 }
 
-/* ---- messages
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* Columns that every record has from the head, or in its rendering; a record may not have another of that
  * name. */
@@ -626,8 +623,7 @@ read_message(struct gen_schema *schema, const struct xml_node *node)
     *end = message;
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static const struct gen_type *
 need_composite(const struct gen_schema *schema, const char *name, unsigned size, int line)
