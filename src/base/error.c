@@ -40,6 +40,7 @@ code_of_errno(int errnum)
         return KDP_EACCESS;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* a limit on file sizes ends like a full disk: wait, and go on when it is lifted */
         return KDP_EFULL;
     case ENOMEM:
         return KDP_ENOMEM;

@@ -10,6 +10,7 @@
 
 #include "book_private.h"
 #include "error.h"
+#include "memory.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -72,8 +73,8 @@ kdp_book_pool_open(uint32_t books_max, size_t bytes_max)
     if (bytes_max > SIZE_MAX / 2 || mapped + bytes_max < mapped)
         return NULL;
     mapped += bytes_max;
-    memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
+    memory = kdpi_reserve(mapped);
+    if (memory == NULL)
         return NULL;
     /* Books are picked at random by the market: with 4 KiB pages each pick misses the TLB too.  Small pools
      * stay on small pages.  A kernel that refuses costs speed only. */
@@ -98,7 +99,7 @@ kdp_book_pool_close(struct kdp_book_pool *pool)
         return;
     /* the next mapping at this address must not inherit our marks */
     UNPOISON(pool, pool->mapped_bytes);
-    munmap(pool, pool->mapped_bytes);
+    kdpi_unreserve(pool, pool->mapped_bytes);
 }
 
 size_t

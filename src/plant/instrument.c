@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "error.h"
+#include "memory.h"
 
 #define ARENA_PER_INSTRUMENT 512u /* reserved, not touched */
 #define BOOKS_PER_INSTRUMENT 32u  /* most ids are of combinations, which have no book */
@@ -29,14 +30,6 @@ struct kdp_instruments {
     uint32_t max, next; /* next: id to give out */
 };
 
-static void *
-reserve(size_t bytes)
-{
-    void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return mem == MAP_FAILED ? NULL : mem;
-}
-
 struct kdp_instruments *
 kdp_instruments_open(uint32_t max)
 {
@@ -53,10 +46,10 @@ kdp_instruments_open(uint32_t max)
     table->items_bytes = ((size_t)max + 1) * sizeof *table->items;
     table->index_bytes = (size_t)size * sizeof *table->index;
     table->arena_bytes = ((size_t)max + 1) * ARENA_PER_INSTRUMENT;
-    table->items = reserve(table->items_bytes);
-    table->index = table->places[0] = reserve(table->index_bytes);
-    table->places[1] = reserve(table->index_bytes);
-    table->arena = reserve(table->arena_bytes);
+    table->items = kdpi_reserve(table->items_bytes);
+    table->index = table->places[0] = kdpi_reserve(table->index_bytes);
+    table->places[1] = kdpi_reserve(table->index_bytes);
+    table->arena = kdpi_reserve(table->arena_bytes);
     if (table->items == NULL || table->places[0] == NULL || table->places[1] == NULL ||
         table->arena == NULL) {
         kdp_instruments_close(table);
@@ -70,13 +63,10 @@ kdp_instruments_close(struct kdp_instruments *table)
 {
     if (table == NULL)
         return;
-    if (table->items != NULL)
-        munmap(table->items, table->items_bytes);
+    kdpi_unreserve(table->items, table->items_bytes);
     for (int i = 0; i < 2; i++)
-        if (table->places[i] != NULL)
-            munmap(table->places[i], table->index_bytes);
-    if (table->arena != NULL)
-        munmap(table->arena, table->arena_bytes);
+        kdpi_unreserve(table->places[i], table->index_bytes);
+    kdpi_unreserve(table->arena, table->arena_bytes);
     free(table);
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "memory.h"
+
 #define HUGE_PAGE ((size_t)2 << 20)
 #define CAPACITY_MAX (UINT32_C(1) << 24)
 
@@ -42,14 +44,6 @@ index_bytes(const struct kdp_trade_set *set)
     return ((size_t)set->mask + 1) * sizeof(uint32_t);
 }
 
-static void *
-reserve(size_t bytes)
-{
-    void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return mem == MAP_FAILED ? NULL : mem;
-}
-
 struct kdp_trade_set *
 kdp_trade_set_open(uint32_t capacity)
 {
@@ -63,8 +57,8 @@ kdp_trade_set_open(uint32_t capacity)
     set->capacity = size;
     set->mask = size * 2 - 1; /* at most half full */
     for (int i = 0; i < 2; i++) {
-        set->gen[i].ids = reserve(ids_bytes(set));
-        set->gen[i].index = reserve(index_bytes(set));
+        set->gen[i].ids = kdpi_reserve(ids_bytes(set));
+        set->gen[i].index = kdpi_reserve(index_bytes(set));
         if (set->gen[i].ids == NULL || set->gen[i].index == NULL) {
             kdp_trade_set_close(set);
             return NULL;
@@ -82,10 +76,8 @@ kdp_trade_set_close(struct kdp_trade_set *set)
     if (set == NULL)
         return;
     for (int i = 0; i < 2; i++) {
-        if (set->gen[i].ids != NULL)
-            munmap(set->gen[i].ids, ids_bytes(set));
-        if (set->gen[i].index != NULL)
-            munmap(set->gen[i].index, index_bytes(set));
+        kdpi_unreserve(set->gen[i].ids, ids_bytes(set));
+        kdpi_unreserve(set->gen[i].index, index_bytes(set));
     }
     free(set);
 }

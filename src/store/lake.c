@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "duckdb_api.h"
 #include "error.h"
+#include "file.h"
 #include "kdp/reader.h"
 #include "lake_batch.h"
 #include "manifest.h"
@@ -330,13 +331,13 @@ write_file(struct kdp_lake *lake, const struct kdp_lake_table *table, int32_t da
     free(text);
     step(lake);
     if (rc == 0)
-        rc = kdp_sync_path(beside);
+        rc = kdpi_file_sync(beside);
     if (rc == 0 && stat(beside, &st) != 0)
         rc = kdpi_fail_errno(errno, "cannot read %s", beside);
     if (rc == 0 && rename(beside, path) != 0)
         rc = kdpi_fail_errno(errno, "cannot rename %s", beside);
     if (rc == 0)
-        rc = kdp_sync_path(folder);
+        rc = kdpi_file_sync(folder);
     step(lake);
     if (rc != 0) {
         (void)unlink(beside);
@@ -562,7 +563,7 @@ close_day(struct kdp_lake *lake, unsigned index, const struct kdp_manifest *mani
             rc = kdpi_fail_errno(errno, "cannot link %s", literal);
         if (rc == 0) {
             snprintf(path, sizeof path, "%s/%s/date=%s", lake->config.dir, table->name, date);
-            rc = kdp_sync_path(path);
+            rc = kdpi_file_sync(path);
         }
     } else {
         rc = write_file(lake, table, day, "day.parquet", select, &file);

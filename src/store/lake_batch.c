@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "clock.h"
 #include "error.h"
+#include "memory.h"
 
 #define CHUNK 2048u
 #define COUNTS_MAX \
@@ -54,9 +54,8 @@ kdp_lake_batch_open(struct kdp_lake_batch **batchp, size_t bytes_max)
     if (batch == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory");
     batch->bytes_max = bytes_max;
-    batch->arena =
-        mmap(NULL, bytes_max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (batch->arena == MAP_FAILED) {
+    batch->arena = kdpi_reserve(bytes_max);
+    if (batch->arena == NULL) {
         free(batch);
         return kdpi_fail(KDP_ENOMEM, "no address space for %zu bytes of records", bytes_max);
     }
@@ -69,7 +68,7 @@ kdp_lake_batch_close(struct kdp_lake_batch *batch)
 {
     if (batch == NULL)
         return;
-    munmap(batch->arena, batch->bytes_max);
+    kdpi_unreserve(batch->arena, batch->bytes_max);
     for (unsigned i = 0; i < KDP_LAKE_TABLES_MAX; i++)
         free(batch->tables[i].at);
     free(batch->sorted);
@@ -84,22 +83,6 @@ kdp_lake_batch_clear(struct kdp_lake_batch *batch)
     batch->day_count = 0;
     for (unsigned i = 0; i < KDP_LAKE_TABLES_MAX; i++)
         batch->tables[i].count = 0;
-}
-
-static int
-grow(void **memory, size_t *room, size_t want, size_t item)
-{
-    size_t more = *room * 2 > want ? *room * 2 : want < 1024 ? 1024 : want;
-    void *moved;
-
-    if (want <= *room)
-        return 0;
-    moved = realloc(*memory, more * item);
-    if (moved == NULL)
-        return kdpi_fail(KDP_ENOMEM, "no memory for %zu rows", more);
-    *memory = moved;
-    *room = more;
-    return 0;
 }
 
 static const struct kdp_head *
@@ -119,15 +102,14 @@ kdp_lake_batch_add(struct kdp_lake_batch *batch, unsigned table, const struct kd
 {
     struct rows *rows = &batch->tables[table];
     uint32_t count = kdp_lake_rows(&kdp_lake_tables(NULL)[table], rec);
-    void *memory = rows->at;
-    int rc;
+    struct ref *at;
 
     if (size > batch->bytes_max - batch->used)
         return -KDP_EFULL;
-    rc = grow(&memory, &rows->room, rows->count + count, sizeof *rows->at);
-    rows->at = memory;
-    if (rc != 0)
-        return rc;
+    at = kdpi_grow(rows->at, &rows->room, sizeof *at, rows->count + count);
+    if (at == NULL)
+        return -KDP_ENOMEM;
+    rows->at = at;
     memcpy(batch->arena + batch->used, rec, size);
     for (uint32_t i = 0; i < count; i++)
         rows->at[rows->count++] = (struct ref){.ns = time_of(rec),
@@ -156,9 +138,8 @@ static int
 find_day(struct kdp_lake_batch *batch, int64_t ns)
 {
     size_t low = 0, high = batch->day_count;
-    void *memory = batch->days;
+    struct kdp_lake_day *days;
     int32_t day;
-    int rc;
 
     if (batch->day < high && ns >= batch->day_first_ns && ns < batch->day_end_ns)
         return 0;
@@ -175,10 +156,10 @@ find_day(struct kdp_lake_batch *batch, int64_t ns)
     batch->day_end_ns = batch->day_first_ns + KDP_NS_PER_DAY;
     if (low < batch->day_count && batch->days[low].day == day)
         return 0;
-    rc = grow(&memory, &batch->day_room, batch->day_count + 1, sizeof *batch->days);
-    batch->days = memory;
-    if (rc != 0)
-        return rc;
+    days = kdpi_grow(batch->days, &batch->day_room, sizeof *days, batch->day_count + 1);
+    if (days == NULL)
+        return -KDP_ENOMEM;
+    batch->days = days;
     memmove(&batch->days[low + 1], &batch->days[low], (batch->day_count - low) * sizeof *batch->days);
     batch->day_count++;
     batch->days[low] = (struct kdp_lake_day){.day = day, .ns_min = INT64_MAX, .ns_max = INT64_MIN};
@@ -214,7 +195,7 @@ rank_tickers(struct kdp_lake_batch *batch, const struct rows *rows, uint32_t *ra
 {
     struct name *names = NULL;
     size_t count = 0, room = 0;
-    void *memory = NULL;
+    struct name *grown;
     int rc = 0;
 
     memset(rank, 0, ((size_t)batch->instrument_max + 2) * sizeof *rank);
@@ -224,13 +205,15 @@ rank_tickers(struct kdp_lake_batch *batch, const struct rows *rows, uint32_t *ra
         if (rank[id] != 0)
             continue;
         rank[id] = 1;
-        rc = grow(&memory, &room, count + 1, sizeof *names);
-        names = memory;
-        if (rc == 0) {
-            names[count].ticker =
-                id == 0 || id > batch->instrument_max ? NULL : batch->ticker(batch->ticker_arg, id);
-            names[count++].id = id;
+        grown = kdpi_grow(names, &room, sizeof *names, count + 1);
+        if (grown == NULL) {
+            rc = -KDP_ENOMEM;
+            break;
         }
+        names = grown;
+        names[count].ticker =
+            id == 0 || id > batch->instrument_max ? NULL : batch->ticker(batch->ticker_arg, id);
+        names[count++].id = id;
     }
     if (rc == 0 && count > 0) {
         qsort(names, count, sizeof *names, compare_names);
@@ -357,7 +340,7 @@ kdp_lake_batch_sort(struct kdp_lake_batch *batch, unsigned table, uint32_t instr
 {
     const struct rows *rows = &batch->tables[table];
     uint32_t *rank = malloc(((size_t)instrument_max + 2) * sizeof *rank), ranks = 0;
-    void *memory = batch->sorted;
+    struct ref *sorted;
     int rc = 0;
 
     batch->sorted_table = table;
@@ -392,8 +375,11 @@ kdp_lake_batch_sort(struct kdp_lake_batch *batch, unsigned table, uint32_t instr
         batch->days[i].seq_max = record_at(batch, rows->at[batch->days[i].last_row])->seq;
     }
     if (rc == 0) {
-        rc = grow(&memory, &batch->sorted_room, rows->count, sizeof *batch->sorted);
-        batch->sorted = memory;
+        sorted = kdpi_grow(batch->sorted, &batch->sorted_room, sizeof *sorted, rows->count);
+        if (sorted == NULL)
+            rc = -KDP_ENOMEM;
+        else
+            batch->sorted = sorted;
     }
     if (rc != 0 || rows->count == 0) {
         free(rank);

@@ -14,7 +14,9 @@
 
 #include "clock.h"
 #include "error.h"
+#include "file.h"
 #include "json.h"
+#include "memory.h"
 
 #define MANIFEST_MAX (256u << 20) /* bytes; a year of days with all their parts is far below */
 
@@ -28,15 +30,12 @@ kdp_manifest_release(struct kdp_manifest *manifest)
 int
 kdp_manifest_add(struct kdp_manifest *manifest, const struct kdp_manifest_file *file)
 {
-    if (manifest->count == manifest->room) {
-        size_t room = manifest->room > 0 ? manifest->room * 2 : 16;
-        struct kdp_manifest_file *files = realloc(manifest->files, room * sizeof *files);
+    struct kdp_manifest_file *files =
+        kdpi_grow(manifest->files, &manifest->room, sizeof *files, manifest->count + 1);
 
-        if (files == NULL)
-            return kdpi_fail(KDP_ENOMEM, "no memory for a manifest of %zu files", room);
-        manifest->files = files;
-        manifest->room = room;
-    }
+    if (files == NULL)
+        return -KDP_ENOMEM;
+    manifest->files = files;
     manifest->files[manifest->count++] = *file;
     return 0;
 }
@@ -63,18 +62,6 @@ kdp_manifest_remove(struct kdp_manifest *manifest, const char *path)
             (manifest->count - at - 1) * sizeof *manifest->files);
     manifest->count--;
     return true;
-}
-
-int
-kdp_sync_path(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC), failed;
-
-    if (fd < 0)
-        return kdpi_fail_errno(errno, "cannot open %s", path);
-    failed = fsync(fd) != 0 ? errno : 0;
-    close(fd);
-    return failed == 0 ? 0 : kdpi_fail_errno(failed, "cannot sync %s", path);
 }
 
 /* path_is_ours accepts date=YYYY-MM-DD/NAME.parquet with a NAME of letters, digits and '-' only: it ends up
@@ -264,16 +251,16 @@ kdp_manifest_unlock(int fd)
 int
 kdp_manifest_write(const struct kdp_manifest *manifest, const char *dir, const char *table)
 {
-    char path[PATH_MAX], beside[PATH_MAX + 8];
+    char path[PATH_MAX], *text = NULL;
+    size_t len = 0;
     FILE *out;
-    int rc = 0;
+    int rc;
 
     if ((size_t)snprintf(path, sizeof path, "%s/%s/manifest.json", dir, table) >= sizeof path)
         return kdpi_fail(KDP_ERANGE, "path too long: %s", dir);
-    snprintf(beside, sizeof beside, "%s.new", path);
-    out = fopen(beside, "we");
+    out = open_memstream(&text, &len);
     if (out == NULL)
-        return kdpi_fail_errno(errno, "cannot write %s", beside);
+        return kdpi_fail_errno(errno, "cannot write %s", path);
     fprintf(out,
             "{\"format\": %d, \"table\": \"%s\", \"schema_version\": %u, \"sealed_seq\": %" PRIu64
             ", \"files\": [",
@@ -288,15 +275,10 @@ kdp_manifest_write(const struct kdp_manifest *manifest, const char *dir, const c
                 file->ns_max);
     }
     fprintf(out, "%s]}\n", manifest->count > 0 ? "\n" : "");
-    if (fflush(out) != 0 || fsync(fileno(out)) != 0)
-        rc = kdpi_fail_errno(errno, "cannot write %s", beside);
-    if (fclose(out) != 0 && rc == 0)
-        rc = kdpi_fail_errno(errno, "cannot write %s", beside);
-    if (rc == 0 && rename(beside, path) != 0)
-        rc = kdpi_fail_errno(errno, "cannot rename %s", beside);
-    if (rc == 0) {
-        snprintf(beside, sizeof beside, "%s/%s", dir, table);
-        rc = kdp_sync_path(beside);
-    }
+    if (fclose(out) != 0)
+        rc = kdpi_fail(KDP_ENOMEM, "out of memory: %s", path);
+    else
+        rc = kdpi_file_replace(path, text, len);
+    free(text);
     return rc;
 }

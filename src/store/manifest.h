@@ -46,7 +46,5 @@ void kdp_manifest_unlock(int fd);
 /* kdp_manifest_write replaces the manifest, durably. */
 int kdp_manifest_write(const struct kdp_manifest *manifest, const char *dir, const char *table);
 
-/* kdp_sync_path makes a file or folder durable. */
-int kdp_sync_path(const char *path);
 
 #endif

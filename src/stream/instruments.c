@@ -3,6 +3,8 @@
 
 #include "crc32c.h"
 #include "error.h"
+#include "file.h"
+#include "memory.h"
 #include "tape.h"
 
 #include <errno.h>
@@ -31,31 +33,14 @@ struct kdpi_instruments {
 };
 
 static int
-grow(void **arrayp, size_t *roomp, size_t item, size_t wanted)
-{
-    size_t room = *roomp == 0 ? 256 : *roomp;
-    void *grown;
-
-    if (wanted <= *roomp)
-        return 0;
-    while (room < wanted)
-        room *= 2;
-    grown = realloc(*arrayp, room * item);
-    if (grown == NULL)
-        return kdpi_fail(KDP_ENOMEM, "no memory for the list of instruments");
-    *arrayp = grown;
-    *roomp = room;
-    return 0;
-}
-
-static int
 remember(struct kdpi_instruments *log, uint32_t id, const char *ticker, size_t len)
 {
+    struct kdp_stream_instrument *items = kdpi_grow(log->items, &log->room, sizeof *items, log->count + 1);
     char *copy;
-    int rc = grow((void **)&log->items, &log->room, sizeof *log->items, log->count + 1);
 
-    if (rc != 0)
-        return rc;
+    if (items == NULL)
+        return -KDP_ENOMEM;
+    log->items = items;
     copy = malloc(len + 1);
     if (copy == NULL)
         return kdpi_fail(KDP_ENOMEM, "no memory for the list of instruments");
@@ -221,28 +206,18 @@ take_from_tape(void *arg, const struct kdp_tape_instrument *instrument)
 static int
 write_anew(struct kdpi_instruments *log)
 {
-    char next[PATH_MAX + 8], line[LINE_MAX_BYTES];
-    uint64_t bytes = 0;
-    FILE *file;
-    int fd, rc = 0;
+    size_t len = 0;
+    char *text = malloc((log->count + 1) * LINE_MAX_BYTES);
+    int fd, rc;
 
-    snprintf(next, sizeof next, "%s.new", log->path);
-    file = fopen(next, "wbe");
-    if (file == NULL)
-        return kdpi_fail_errno(errno, "cannot make %s", next);
-    for (size_t i = 0; i < log->count; i++) {
-        size_t len = format_line(line, log->items[i].id, log->items[i].ticker, strlen(log->items[i].ticker));
-
-        bytes += fwrite(line, 1, len, file);
-    }
+    if (text == NULL)
+        return kdpi_fail(KDP_ENOMEM, "no memory for the list of instruments");
+    for (size_t i = 0; i < log->count; i++)
+        len += format_line(text + len, log->items[i].id, log->items[i].ticker, strlen(log->items[i].ticker));
     if (log->max > (log->count > 0 ? log->items[log->count - 1].id : 0))
-        bytes += fwrite(line, 1, format_line(line, log->max, "", 0), file);
-    if (ferror(file) || fflush(file) != 0 || fsync(fileno(file)) != 0)
-        rc = kdpi_fail_errno(errno, "cannot write %s", next);
-    if (fclose(file) != 0 && rc == 0)
-        rc = kdpi_fail_errno(errno, "cannot write %s", next);
-    if (rc == 0 && rename(next, log->path) != 0)
-        rc = kdpi_fail_errno(errno, "cannot rename %s", next);
+        len += format_line(text + len, log->max, "", 0);
+    rc = kdpi_file_replace(log->path, text, len);
+    free(text);
     if (rc != 0)
         return rc;
     fd = open(log->path, O_RDWR | O_CLOEXEC);
@@ -250,7 +225,7 @@ write_anew(struct kdpi_instruments *log)
         return kdpi_fail_errno(errno, "cannot open %s", log->path);
     close(log->fd);
     log->fd = fd;
-    log->bytes = bytes;
+    log->bytes = len;
     return 0;
 }
 
@@ -350,11 +325,12 @@ kdpi_instruments_max(const struct kdpi_instruments *log)
 int
 kdpi_instruments_add(struct kdpi_instruments *log, uint32_t id, const char *ticker, size_t len)
 {
-    int rc = grow((void **)&log->pending, &log->pending_room, 1, log->pending_len + LINE_MAX_BYTES);
+    char *pending = kdpi_grow(log->pending, &log->pending_room, 1, log->pending_len + LINE_MAX_BYTES);
 
     KDP_ASSERT(id > log->max && len <= TICKER_MAX);
-    if (rc != 0)
-        return rc;
+    if (pending == NULL)
+        return -KDP_ENOMEM;
+    log->pending = pending;
     log->pending_len += format_line(log->pending + log->pending_len, id, ticker, len);
     log->max = id;
     return 0;
@@ -363,28 +339,18 @@ kdpi_instruments_add(struct kdpi_instruments *log, uint32_t id, const char *tick
 int
 kdpi_instruments_sync(struct kdpi_instruments *log)
 {
-    size_t done = 0;
-    ssize_t put;
-    int errnum;
+    int rc;
 
     if (log->pending_len == 0)
         return 0;
-    while (done < log->pending_len) {
-        put = pwrite(log->fd, log->pending + done, log->pending_len - done, (off_t)(log->bytes + done));
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0) {
-            errnum = put < 0 ? errno : ENOSPC;
-            (void)!ftruncate(log->fd, (off_t)log->bytes); /* else the next try writes over it */
-            if (errnum == EFBIG)
-                return kdpi_fail(KDP_EFULL, "cannot write %s: file size limit reached", log->path);
-            return kdpi_fail_errno(errnum, "cannot write %s", log->path);
-        }
-        done += (size_t)put;
+    rc = kdpi_file_write(log->fd, log->pending, log->pending_len, log->bytes, log->path);
+    if (rc != 0) {
+        (void)!ftruncate(log->fd, (off_t)log->bytes); /* else the next try writes over it */
+        return rc;
     }
     if (fdatasync(log->fd) != 0)
         return kdpi_fail_errno(errno, "cannot sync %s", log->path);
-    log->bytes += done;
+    log->bytes += log->pending_len;
     log->pending_len = 0;
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "numbered.h"
 
 #include "error.h"
+#include "memory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -44,16 +45,13 @@ kdpi_numbered(const char *folder, const char *suffix, uint64_t **numbersp, size_
         number = number_of(entry->d_name, suffix);
         if (number == 0)
             continue;
-        if (count == room) {
-            room = room == 0 ? 64 : room * 2;
-            grown = realloc(numbers, room * sizeof *numbers);
-            if (grown == NULL) {
-                free(numbers);
-                closedir(dir);
-                return kdpi_fail(KDP_ENOMEM, "no memory to list %s", folder);
-            }
-            numbers = grown;
+        grown = kdpi_grow(numbers, &room, sizeof *numbers, count + 1);
+        if (grown == NULL) {
+            free(numbers);
+            closedir(dir);
+            return -KDP_ENOMEM;
         }
+        numbers = grown;
         numbers[count++] = number;
     }
     errnum = errno;

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "crc32c.h"
 #include "error.h"
+#include "file.h"
 #include "stream.h"
 
 #include <errno.h>
@@ -24,19 +25,6 @@ path_of(char path[PATH_MAX], const char *dir, const char *name)
     if ((size_t)snprintf(path, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
         return kdpi_fail(KDP_EINVAL, "path is too long: %.64s...", dir);
     return 0;
-}
-
-int
-kdpi_sync_folder(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-
-    if (fd < 0)
-        return kdpi_fail_errno(errno, "cannot open %s", dir);
-    if (fsync(fd) != 0)
-        rc = kdpi_fail_errno(errno, "cannot sync %s", dir);
-    close(fd);
-    return rc;
 }
 
 /* The value of a key as a number; what is no number is damage, which the checksum has excluded, and gives 0.
@@ -119,11 +107,9 @@ kdpi_plantfile_read(const char *dir, struct kdp_plantfile *file)
 int
 kdpi_plantfile_write(const char *dir, const struct kdp_plantfile *file)
 {
-    char path[PATH_MAX], next[PATH_MAX], text[2048], when[KDPI_TIME_TEXT];
-    int rc = path_of(path, dir, "plant"), fd, len;
+    char path[PATH_MAX], text[2048], when[KDPI_TIME_TEXT];
+    int rc = path_of(path, dir, "plant"), len;
 
-    if (rc == 0)
-        rc = path_of(next, dir, "plant.new");
     if (rc != 0)
         return rc;
     kdpi_time_format(when, file->started_ns, 0);
@@ -134,18 +120,9 @@ kdpi_plantfile_write(const char *dir, const struct kdp_plantfile *file)
                    file->started_ns, file->start_seq, file->ring_bytes, file->raw, file->tape);
     len += snprintf(text + len, sizeof text - (size_t)len, "crc=%08" PRIx32 "\n",
                     kdpi_crc32c(0, text, (size_t)len));
-    fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return kdpi_fail_errno(errno, "cannot make %s", next);
-    /* synced before it gets its name: after a loss of power the directory must still say that a run had
+    /* durable before the run goes on: after a loss of power the directory must still say that a run had
      * begun, or its numbers would be given out twice */
-    if (write(fd, text, (size_t)len) != len || fsync(fd) != 0)
-        rc = kdpi_fail_errno(errno, "cannot write %s", next);
-    if (close(fd) != 0 && rc == 0)
-        rc = kdpi_fail_errno(errno, "cannot write %s", next);
-    if (rc == 0 && rename(next, path) != 0)
-        rc = kdpi_fail_errno(errno, "cannot rename %s", next);
-    return rc == 0 ? kdpi_sync_folder(dir) : rc;
+    return kdpi_file_replace(path, text, (size_t)len);
 }
 
 int
@@ -158,7 +135,7 @@ kdpi_plantfile_remove(const char *dir)
         return rc;
     if (unlink(path) != 0 && errno != ENOENT)
         return kdpi_fail_errno(errno, "cannot remove %s", path);
-    return kdpi_sync_folder(dir);
+    return kdpi_file_sync(dir);
 }
 
 /* Open file description locks: they end with the process like any, do not vanish when some other part of the

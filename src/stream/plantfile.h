@@ -37,7 +37,5 @@ int kdpi_plantfile_remove(const char *dir);
 /* kdpi_plant_lock takes DIR/plant.lock for this process: a file descriptor to keep open, -KDP_EBUSY with
  * words that name process and start when another holds it. */
 int kdpi_plant_lock(const char *dir, int64_t now_ns);
-/* kdpi_sync_folder makes the names in dir durable. */
-int kdpi_sync_folder(const char *dir);
 
 #endif

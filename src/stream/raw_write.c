@@ -4,6 +4,7 @@
 
 #include "crc32c.h"
 #include "error.h"
+#include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,34 +34,6 @@ struct kdp_raw_writer {
     size_t out_room;
     bool dirty, folder_dirty;
 };
-
-static int
-write_failed(int errnum, const char *path)
-{
-    if (errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG)
-        return kdpi_fail(KDP_EFULL, "cannot write %s: %s", path,
-                         errnum == EFBIG ? "file size limit reached" : "no space left on device");
-    return kdpi_fail_errno(errnum, "cannot write %s", path);
-}
-
-static int
-write_at(struct kdp_raw_writer *writer, const void *bytes, size_t len, uint64_t offset)
-{
-    const uint8_t *at = bytes;
-
-    while (len > 0) {
-        ssize_t put = pwrite(writer->fd, at, len, (off_t)offset);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return write_failed(put == 0 ? ENOSPC : errno, writer->path);
-        at += put;
-        len -= (size_t)put;
-        offset += (uint64_t)put;
-    }
-    return 0;
-}
 
 /* Makes the open file read-only and lets go of it. */
 static int
@@ -92,8 +65,8 @@ begin_file(struct kdp_raw_writer *writer)
     kdpi_raw_path(writer->path, writer->dir, header.number);
     writer->fd = open(writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (writer->fd < 0)
-        return write_failed(errno, writer->path);
-    rc = write_at(writer, &header, sizeof header, 0);
+        return kdpi_fail_errno(errno, "cannot write %s", writer->path);
+    rc = kdpi_file_write(writer->fd, &header, sizeof header, 0, writer->path);
     if (rc != 0) {
         close(writer->fd);
         writer->fd = -1;
@@ -295,7 +268,7 @@ put_block(struct kdp_raw_writer *writer, const uint8_t *inputs, size_t bytes, si
     block.payload_crc = kdpi_crc32c(0, writer->out + sizeof block, size - sizeof block);
     block.header_crc = kdpi_raw_block_crc(&block);
     memcpy(writer->out, &block, sizeof block);
-    rc = write_at(writer, writer->out, size, writer->offset);
+    rc = kdpi_file_write(writer->fd, writer->out, size, writer->offset, writer->path);
     if (rc != 0)
         return rc;
     writer->offset += size;

@@ -19,6 +19,8 @@
 #include "clock.h"
 #include "crc32c.h"
 #include "error.h"
+#include "file.h"
+#include "memory.h"
 #include "numbered.h"
 #include "plantfile.h"
 #include "tape_seal.h"
@@ -55,7 +57,7 @@ struct rewrite { /* of one segment */
 static int
 put(struct rewrite *out, const void *bytes, size_t len)
 {
-    int rc = kdpi_tape_write_all(out->fd, bytes, len, out->end, out->path);
+    int rc = kdpi_file_write(out->fd, bytes, len, out->end, out->path);
 
     if (rc == 0) {
         XXH3_128bits_update(out->hash, bytes, len);
@@ -198,6 +200,7 @@ static int
 name_all(const struct repair *repair, const struct kdpi_survey *survey, struct rewrite *out)
 {
     size_t room = 0;
+    uint32_t *ids;
 
     for (uint32_t page = 0; page < survey->dict.page_count; page++) {
         for (uint32_t i = 0; survey->dict.pages[page] != NULL && i < KDPI_DICT_PAGE; i++) {
@@ -205,15 +208,10 @@ name_all(const struct repair *repair, const struct kdpi_survey *survey, struct r
 
             if (!(survey->dict.pages[page]->mark[i] & 1) || kdpi_dict_find(&repair->known, id) == NULL)
                 continue;
-            if (out->id_count == room) {
-                uint32_t *grown;
-
-                room = room == 0 ? 1024 : room * 2;
-                grown = realloc(out->ids, room * sizeof *grown);
-                if (grown == NULL)
-                    return kdpi_fail(KDP_ENOMEM, "out of memory: repair");
-                out->ids = grown;
-            }
+            ids = kdpi_grow(out->ids, &room, sizeof *ids, (size_t)out->id_count + 1);
+            if (ids == NULL)
+                return -KDP_ENOMEM;
+            out->ids = ids;
             out->ids[out->id_count++] = id;
         }
     }
@@ -352,7 +350,7 @@ exchange(const char *path, const char *fresh, const char *folder, char *kept, si
     }
     if (rename(fresh, path) != 0)
         return kdpi_fail_errno(errno, "cannot rename %s", fresh);
-    return kdpi_tape_sync_folder(folder);
+    return kdpi_file_sync(folder);
 }
 
 static int

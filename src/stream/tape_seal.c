@@ -10,50 +10,10 @@
 
 #include "crc32c.h"
 #include "error.h"
+#include "file.h"
+#include "memory.h"
 #include "numbered.h"
 #include "tape_scan.h"
-
-int
-kdpi_tape_write_fail(int errnum, const char *path)
-{
-    /* a limit on file sizes ends like a full disk: wait, and go on when it is lifted */
-    if (errnum == EFBIG)
-        return kdpi_fail(KDP_EFULL, "cannot write: %s: file size limit reached", path);
-    return kdpi_fail_errno(errnum, "cannot write: %s", path);
-}
-
-int
-kdpi_tape_write_all(int fd, const void *bytes, size_t len, uint64_t offset, const char *path)
-{
-    const uint8_t *at = bytes;
-
-    while (len > 0) {
-        ssize_t done = pwrite(fd, at, len, (off_t)offset);
-
-        if (done < 0) {
-            if (errno == EINTR)
-                continue;
-            return kdpi_tape_write_fail(errno, path);
-        }
-        at += done;
-        len -= (size_t)done;
-        offset += (uint64_t)done;
-    }
-    return 0;
-}
-
-int
-kdpi_tape_sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-
-    if (fd < 0)
-        return kdpi_fail_errno(errno, "cannot open the folder: %s", folder);
-    if (fsync(fd) != 0)
-        rc = kdpi_fail_errno(errno, "cannot sync the folder: %s", folder);
-    close(fd);
-    return rc;
-}
 
 int
 kdpi_tape_seal(const struct kdpi_seal *seal, uint8_t hash[16])
@@ -102,7 +62,7 @@ kdpi_tape_seal(const struct kdpi_seal *seal, uint8_t hash[16])
     trailer.footer_crc = kdpi_crc32c(0, footer, footer_bytes);
     kdpi_tape_trailer_finish(&trailer);
     memcpy(footer + footer_bytes, &trailer, sizeof trailer);
-    rc = kdpi_tape_write_all(seal->fd, footer, footer_bytes + sizeof trailer, seal->end, seal->path);
+    rc = kdpi_file_write(seal->fd, footer, footer_bytes + sizeof trailer, seal->end, seal->path);
     if (rc != 0) {
         if (ftruncate(seal->fd, (off_t)seal->end) != 0)
             rc = kdpi_fail_errno(errno, "cannot shorten: %s", seal->path);
@@ -113,7 +73,7 @@ kdpi_tape_seal(const struct kdpi_seal *seal, uint8_t hash[16])
     if (fchmod(seal->fd, 0444) != 0 || fsync(seal->fd) != 0)
         rc = kdpi_fail_errno(errno, "cannot sync: %s", seal->path);
     else
-        rc = kdpi_tape_sync_folder(seal->folder);
+        rc = kdpi_file_sync(seal->folder);
 out:
     free(footer);
     if (state != NULL)
@@ -129,7 +89,8 @@ struct survey { /* of an unsealed segment */
     size_t block_count, block_room;
     struct kdpi_dict dict;
     uint32_t *ids;
-    uint32_t id_count, id_room;
+    uint32_t id_count;
+    size_t id_room;
     uint32_t mark;
     uint64_t records, last_seq;
     int64_t recv_running_max_ns;
@@ -140,22 +101,17 @@ static int
 survey_entry(void *arg, const struct kdp_tape_instrument *instrument)
 {
     struct survey *survey = arg;
-    uint32_t *mark;
+    uint32_t *mark, *ids;
 
     if (kdpi_dict_put(&survey->dict, instrument, false) < 0)
         return -KDP_ENOMEM;
     mark = kdpi_dict_mark(&survey->dict, instrument->id);
     if (*mark == survey->mark)
         return 0;
-    if (survey->id_count == survey->id_room) {
-        uint32_t room = survey->id_room == 0 ? 1024 : survey->id_room * 2;
-        uint32_t *grown = realloc(survey->ids, room * sizeof *grown);
-
-        if (grown == NULL)
-            return -KDP_ENOMEM;
-        survey->ids = grown;
-        survey->id_room = room;
-    }
+    ids = kdpi_grow(survey->ids, &survey->id_room, sizeof *ids, (size_t)survey->id_count + 1);
+    if (ids == NULL)
+        return -KDP_ENOMEM;
+    survey->ids = ids;
     *mark = survey->mark;
     survey->ids[survey->id_count++] = instrument->id;
     return 0;
@@ -165,6 +121,7 @@ static int
 survey_block(void *arg, const struct kdpi_tape_block_head *head)
 {
     struct survey *survey = arg;
+    struct kdp_tape_block *blocks;
     int rc;
 
     if (head->kind == KDPI_TAPE_KIND_DICTIONARY) {
@@ -177,15 +134,10 @@ survey_block(void *arg, const struct kdpi_tape_block_head *head)
             kdpi_dict_decode(survey->scan.buffer, head->bytes, head->count, survey_entry, survey);
         return 0;
     }
-    if (survey->block_count == survey->block_room) {
-        size_t room = survey->block_room == 0 ? 256 : survey->block_room * 2;
-        struct kdp_tape_block *grown = realloc(survey->blocks, room * sizeof *grown);
-
-        if (grown == NULL)
-            return kdpi_fail(KDP_ENOMEM, "out of memory: index of %s", survey->scan.path);
-        survey->blocks = grown;
-        survey->block_room = room;
-    }
+    blocks = kdpi_grow(survey->blocks, &survey->block_room, sizeof *blocks, survey->block_count + 1);
+    if (blocks == NULL)
+        return -KDP_ENOMEM;
+    survey->blocks = blocks;
     kdpi_tape_block_of(head, &survey->blocks[survey->block_count++]);
     memcpy(survey->family_count, head->family_count, sizeof survey->family_count);
     survey->records += head->count;
@@ -260,7 +212,7 @@ remove_segment(const char *path, const char *folder)
 {
     if (unlink(path) != 0)
         return kdpi_fail_errno(errno, "cannot remove: %s", path);
-    return kdpi_tape_sync_folder(folder);
+    return kdpi_file_sync(folder);
 }
 
 /* An unsealed segment: 1 when it was finished, 0 when it held no record and is gone. */

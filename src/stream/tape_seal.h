@@ -31,10 +31,6 @@ struct kdpi_seal { /* everything a footer says */
 /* kdpi_tape_seal writes the footer, syncs, makes the file read-only and syncs the folder.  When the disk is full the file
  * is as before and -KDP_EFULL comes back. */
 int kdpi_tape_seal(const struct kdpi_seal *seal, uint8_t hash[16]);
-int kdpi_tape_sync_folder(const char *folder);
-/* kdpi_tape_write_all writes bytes at offset; errors as kdpi_fail_errno, a file size limit being as good as a full disk. */
-int kdpi_tape_write_fail(int errnum, const char *path);
-int kdpi_tape_write_all(int fd, const void *bytes, size_t len, uint64_t offset, const char *path);
 
 struct kdpi_tape_end { /* where a tape ends: what the next segment's header repeats */
     uint64_t number, last_seq, session;

@@ -12,6 +12,7 @@
 
 #include "crc32c.h"
 #include "error.h"
+#include "memory.h"
 #include "tape_scan.h"
 
 #define NAMED 1u
@@ -138,15 +139,12 @@ recount(struct walk *walk, const struct kdpi_tape_block_head *head)
 static int
 add_block(struct kdpi_survey *survey, const struct kdpi_tape_block_head *head, bool good)
 {
-    if (survey->block_count == survey->block_room) {
-        size_t room = survey->block_room == 0 ? 256 : survey->block_room * 2;
-        struct kdpi_survey_block *grown = realloc(survey->blocks, room * sizeof *grown);
+    struct kdpi_survey_block *blocks =
+        kdpi_grow(survey->blocks, &survey->block_room, sizeof *blocks, survey->block_count + 1);
 
-        if (grown == NULL)
-            return kdpi_fail(KDP_ENOMEM, "out of memory: check of %s", survey->path);
-        survey->blocks = grown;
-        survey->block_room = room;
-    }
+    if (blocks == NULL)
+        return -KDP_ENOMEM;
+    survey->blocks = blocks;
     survey->blocks[survey->block_count++] = (struct kdpi_survey_block){*head, good};
     return 0;
 }

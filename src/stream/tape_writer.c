@@ -16,6 +16,8 @@
 #include "clock.h"
 #include "crc32c.h"
 #include "error.h"
+#include "file.h"
+#include "memory.h"
 #include "tape_dict.h"
 #include "tape_format.h"
 #include "tape_seal.h"
@@ -50,7 +52,8 @@ struct kdp_tape_writer {
     size_t block_count, block_room;
     struct kdpi_dict dict;
     uint32_t *ids; /* instruments the open segment names */
-    uint32_t id_count, id_room;
+    uint32_t id_count;
+    size_t id_room;
     uint64_t seed_below; /* dictionaries of segments before this number have not been looked at */
     uint64_t records;    /* in the open segment */
 
@@ -59,24 +62,6 @@ struct kdp_tape_writer {
     uint8_t *entries; /* dictionary payloads of one call */
     size_t entries_room;
 };
-
-static int
-grow(void **arrayp, size_t *roomp, size_t item, size_t wanted)
-{
-    size_t room = *roomp == 0 ? 64 : *roomp;
-    void *grown;
-
-    if (wanted <= *roomp)
-        return 0;
-    while (room < wanted)
-        room *= 2;
-    grown = realloc(*arrayp, room * item);
-    if (grown == NULL)
-        return kdpi_fail(KDP_ENOMEM, "out of memory: tape writer");
-    *arrayp = grown;
-    *roomp = room;
-    return 0;
-}
 
 /* ---- opening and closing ---- */
 
@@ -168,7 +153,7 @@ segment_begin(struct kdp_tape_writer *writer)
     writer->fd = open(writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (writer->fd < 0)
         return kdpi_fail_errno(errno, "cannot make: %s", writer->path);
-    rc = kdpi_tape_write_all(writer->fd, &header, sizeof header, 0, writer->path);
+    rc = kdpi_file_write(writer->fd, &header, sizeof header, 0, writer->path);
     if (rc != 0) {
         close(writer->fd);
         writer->fd = -1;
@@ -287,14 +272,16 @@ static int
 name_instrument(struct kdp_tape_writer *writer, uint32_t id)
 {
     uint32_t *mark = kdpi_dict_mark(&writer->dict, id);
-    size_t room = writer->id_room;
-    int rc;
+    uint32_t *ids;
+    int rc = 0;
 
     if (mark == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory: instruments of the tape");
-    rc = grow((void **)&writer->ids, &room, sizeof *writer->ids, (size_t)writer->id_count + 1);
-    writer->id_room = (uint32_t)room;
-    if (rc == 0 && kdpi_dict_find(&writer->dict, id) == NULL)
+    ids = kdpi_grow(writer->ids, &writer->id_room, sizeof *ids, (size_t)writer->id_count + 1);
+    if (ids == NULL)
+        return -KDP_ENOMEM;
+    writer->ids = ids;
+    if (kdpi_dict_find(&writer->dict, id) == NULL)
         rc = seed(writer, id);
     if (rc != 0)
         return rc;
@@ -327,10 +314,12 @@ learn(struct kdp_tape_writer *writer, const void *record, size_t size)
 static struct plan *
 plan_add(struct kdp_tape_writer *writer, uint32_t kind, uint64_t input_index)
 {
-    struct plan *plan;
+    struct plan *plan, *plans;
 
-    if (grow((void **)&writer->plans, &writer->plan_room, sizeof *writer->plans, writer->plan_count + 1) != 0)
+    plans = kdpi_grow(writer->plans, &writer->plan_room, sizeof *plans, writer->plan_count + 1);
+    if (plans == NULL)
         return NULL;
+    writer->plans = plans;
     plan = &writer->plans[writer->plan_count++];
     memset(plan, 0, sizeof *plan);
     plan->head.kind = kind;
@@ -434,14 +423,13 @@ plan_dictionary(struct kdp_tape_writer *writer, uint32_t first_id, uint64_t firs
     size_t bytes = 0, at = 0;
     struct plan *plan = NULL;
     uint8_t *entries;
-    int rc;
 
     for (uint32_t i = first_id; i < writer->id_count; i++)
         bytes += kdpi_dict_entry_bytes(kdpi_dict_find(&writer->dict, writer->ids[i]));
-    rc = grow((void **)&writer->entries, &writer->entries_room, 1, bytes);
-    if (rc != 0)
-        return rc;
-    entries = writer->entries;
+    entries = kdpi_grow(writer->entries, &writer->entries_room, 1, bytes);
+    if (entries == NULL)
+        return -KDP_ENOMEM;
+    writer->entries = entries;
     for (uint32_t i = first_id; i < writer->id_count; i++) {
         const struct kdpi_dict_item *item = kdpi_dict_find(&writer->dict, writer->ids[i]);
         size_t size = kdpi_dict_entry_bytes(item);
@@ -473,7 +461,7 @@ write_plans(struct kdp_tape_writer *writer, struct iovec *iov, size_t count)
         if (done < 0) {
             if (errno == EINTR)
                 continue;
-            return kdpi_tape_write_fail(errno, writer->path);
+            return kdpi_fail_errno(errno, "cannot write %s", writer->path);
         }
         offset += (uint64_t)done;
         while (count > 0 && (size_t)done >= iov->iov_len) {
@@ -495,13 +483,14 @@ commit(struct kdp_tape_writer *writer, size_t dictionaries)
 {
     size_t count = writer->plan_count, blocks = count - dictionaries;
     struct iovec iov_few[2 * 16], *iov = iov_few;
+    struct kdp_tape_block *grown;
     uint64_t offset = writer->end;
     int rc;
 
-    rc = grow((void **)&writer->blocks, &writer->block_room, sizeof *writer->blocks,
-              writer->block_count + blocks);
-    if (rc != 0)
-        return rc;
+    grown = kdpi_grow(writer->blocks, &writer->block_room, sizeof *grown, writer->block_count + blocks);
+    if (grown == NULL)
+        return -KDP_ENOMEM;
+    writer->blocks = grown;
     if (count > 16) {
         iov = malloc(2 * count * sizeof *iov);
         if (iov == NULL)
@@ -608,7 +597,7 @@ kdp_tape_sync(struct kdp_tape_writer *writer)
         return writer->failed;
     }
     if (writer->folder_dirty) {
-        rc = kdpi_tape_sync_folder(writer->folder);
+        rc = kdpi_file_sync(writer->folder);
         if (rc != 0)
             return rc;
         writer->folder_dirty = false;
