@@ -35,7 +35,7 @@ check(int rc)
 {
     if (rc == 0)
         return;
-    fprintf(stderr, "bench_lake: %s\n  %s\n", kdpi_error_text(), kdpi_error_hint());
+    fprintf(stderr, "bench_lake: %s\n  %s\n", kdp_error_text(), kdp_error_hint());
     exit(1);
 }
 

@@ -161,13 +161,13 @@ main(int argc, char **argv)
         return 2;
     }
     if (load(&loaded, argv[1]) != 0) {
-        fprintf(stderr, "bench_path: %s\n", kdpi_error_text());
+        fprintf(stderr, "bench_path: %s\n", kdp_error_text());
         return 1;
     }
     bench_machine();
     for (unsigned i = 0; i < 3; i++) {
         if (make(&works[i], &loaded) != 0) {
-            fprintf(stderr, "bench_path: %s\n", kdpi_error_text());
+            fprintf(stderr, "bench_path: %s\n", kdp_error_text());
             return 1;
         }
         contestants[i].arg = &works[i];

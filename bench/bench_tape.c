@@ -30,7 +30,7 @@ struct work {
 static void
 fail(const char *what)
 {
-    fprintf(stderr, "bench_tape: %s: %s\n", what, kdpi_error_text());
+    fprintf(stderr, "bench_tape: %s: %s\n", what, kdp_error_text());
     exit(1);
 }
 

@@ -150,7 +150,7 @@ main(int argc, char **argv)
         return 2;
     }
     if (load(&lines, argv[1]) != 0) {
-        fprintf(stderr, "bench_unwrap: %s\n", kdpi_error_text());
+        fprintf(stderr, "bench_unwrap: %s\n", kdp_error_text());
         return 1;
     }
     for (size_t i = 0; i < lines.size; i++)

@@ -51,8 +51,8 @@ print(uint64_t seq, const struct kdp_book *book, const struct kdp_top *top)
         printf(" stale\n");
     else /* an empty side has price KDP_PRICE_NULL and size 0 */
         printf(" %" PRId64 " @ %d | %d @ %" PRId64 "\n", top->bid_size_e2,
-               top->bid_e4 == KDP_PRICE_NULL ? -1 : top->bid_e4, top->ask_e4 == KDP_PRICE_NULL ? -1 : top->ask_e4,
-               top->ask_size_e2);
+               top->bid_e4 == KDP_PRICE_NULL ? -1 : top->bid_e4,
+               top->ask_e4 == KDP_PRICE_NULL ? -1 : top->ask_e4, top->ask_size_e2);
 }
 
 int

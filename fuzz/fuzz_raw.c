@@ -128,13 +128,13 @@ read_all(const char *where, uint64_t *inputsp, uint64_t *errorsp)
     *inputsp = *errorsp = 0;
     rc = kdp_raw_reader_open(&reader, where);
     if (rc != 0) {
-        need(kdpi_error_text()[0] != '\0');
+        need(kdp_error_text()[0] != '\0');
         (*errorsp)++;
         return;
     }
     while ((rc = kdp_raw_next(reader, &head)) != 0) {
         if (rc < 0) {
-            need(kdpi_error_text()[0] != '\0' && ++*errorsp < 100000);
+            need(kdp_error_text()[0] != '\0' && ++*errorsp < 100000);
             continue;
         }
         need(head->index != 0 && head->length <= KDP_INPUT_MAX && head->kind != 0);

@@ -38,7 +38,7 @@ read_whole(const uint8_t *data, size_t size)
     KDP_ASSERT(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
     rc = kdp_recording_open(&recording, path);
     if (rc != 0) {
-        KDP_ASSERT(recording == NULL && kdpi_error_text()[0] != '\0');
+        KDP_ASSERT(recording == NULL && kdp_error_text()[0] != '\0');
         return;
     }
     while ((rc = kdp_recording_next(recording, &r)) == 1) {
@@ -48,7 +48,7 @@ read_whole(const uint8_t *data, size_t size)
         last = r.number;
         touch(r.text, r.len);
     }
-    KDP_ASSERT(rc == 0 || kdpi_error_text()[0] != '\0');
+    KDP_ASSERT(rc == 0 || kdp_error_text()[0] != '\0');
     KDP_ASSERT(r.head != NULL || kdp_recording_next(recording, &r) == rc);
     kdp_recording_close(recording);
 }

@@ -112,16 +112,16 @@ KDP_TEST(times_print_back)
 KDP_TEST(errors_keep_words_and_next_step)
 {
     CHECK_INT(kdpi_fail(KDP_EFORMAT, "not a tape: %s", "x.seg"), -KDP_EFORMAT);
-    CHECK_STR(kdpi_error_text(), "not a tape: x.seg");
-    CHECK_STR(kdpi_error_hint(), "");
+    CHECK_STR(kdp_error_text(), "not a tape: x.seg");
+    CHECK_STR(kdp_error_hint(), "");
     kdpi_hint("try %s", "kdp tape info");
-    CHECK_STR(kdpi_error_hint(), "try kdp tape info");
+    CHECK_STR(kdp_error_hint(), "try kdp tape info");
     CHECK_INT(kdpi_fail_errno(ENOSPC, "cannot write %s", "a"), -KDP_EFULL);
-    CHECK_STR(kdpi_error_text(), "cannot write a: no space left on device");
-    CHECK_STR(kdpi_error_hint(), "");
-    kdpi_fail(KDP_EIO, "outer: %s", kdpi_error_text());
-    CHECK_STR(kdpi_error_text(), "outer: cannot write a: no space left on device");
-    CHECK_STR(kdpi_error_name(-KDP_EFULL), "EFULL");
+    CHECK_STR(kdp_error_text(), "cannot write a: no space left on device");
+    CHECK_STR(kdp_error_hint(), "");
+    kdpi_fail(KDP_EIO, "outer: %s", kdp_error_text());
+    CHECK_STR(kdp_error_text(), "outer: cannot write a: no space left on device");
+    CHECK_STR(kdp_error_name(-KDP_EFULL), "EFULL");
     char buf[64];
     CHECK_STR(kdpi_escape(buf, sizeof buf, "a\x1b[2J\n", 6), "a\\x1b[2J\\x0a");
 }

@@ -152,7 +152,7 @@ open_gen(const struct kdp_gen_config *config)
     struct kdp_gen *gen;
 
     if (kdp_gen_open(&gen, config) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "%s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
     return gen;
 }
 

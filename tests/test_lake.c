@@ -110,7 +110,7 @@ KDP_TEST(a_cut_beyond_the_head_is_refused)
     lake_fixture_write(f, 100, true);
     config.dir = f->dir;
     CHECK_INT(kdp_sql_open(&sql, &config), -KDP_ERANGE);
-    CHECK(strstr(kdpi_error_text(), "ends at 100") != NULL);
+    CHECK(strstr(kdp_error_text(), "ends at 100") != NULL);
     lake_fixture_free(f);
 }
 
@@ -292,7 +292,7 @@ seal_until_killed(const char *dir, int steps, bool drain)
         struct kdp_lake *lake;
 
         if (kdp_lake_open(&lake, &config) != 0 || (drain ? kdp_lake_drain(lake) : kdp_lake_work(lake)) < 0) {
-            fprintf(stderr, "%s\n", kdpi_error_text());
+            fprintf(stderr, "%s\n", kdp_error_text());
             _exit(3);
         }
         _exit(0);
@@ -408,7 +408,7 @@ KDP_TEST(a_second_sealer_is_refused_and_told_who_has_it)
     CHECK_INT(kdp_lake_open(&first, &config), 0);
     CHECK_INT(kdp_lake_open(&second, &config), -KDP_EBUSY);
     snprintf(pid, sizeof pid, "pid %d", (int)getpid());
-    CHECK(strstr(kdpi_error_text(), pid) != NULL);
+    CHECK(strstr(kdp_error_text(), pid) != NULL);
     kdp_lake_close(first);
     CHECK_INT(kdp_lake_open(&second, &config), 0);
     kdp_lake_close(second);
@@ -442,7 +442,7 @@ KDP_TEST(a_statement_whose_files_are_replaced_starts_over_at_the_same_cut)
     CHECK_INT(occurs(files, ".parquet"), 1);
     free(files);
     if (kdp_sql_run(sql, "SELECT count(*) FROM orderbook_deltas", &result) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "%s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
     CHECK_INT(kdp_sql_next(result), 1);
     snprintf(want, sizeof want, "%" PRIu64, lake_fixture_rows(f, (unsigned)table, 3000));
     CHECK_STR(kdp_sql_cell(result, 0), want);
@@ -491,7 +491,7 @@ KDP_TEST(queries_and_a_sealer_beside_a_writer_see_whole_cuts)
 
         CHECK(kdp_lake_work(lake) >= 0);
         if (kdp_sql_open(&sql, &config) != 0)
-            kdp_test_fail(__FILE__, __LINE__, "%s", kdpi_error_text());
+            kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
         seen = kdp_sql_cut(sql);
         CHECK(seen >= before);
         CHECK(kdp_lake_work(lake) >= 0); /* sealed between the cut and the statement */
@@ -501,7 +501,7 @@ KDP_TEST(queries_and_a_sealer_beside_a_writer_see_whole_cuts)
                         "FROM bbo "
                         "UNION ALL SELECT seq FROM states UNION ALL SELECT seq FROM definitions)",
                         &result) != 0)
-            kdp_test_fail(__FILE__, __LINE__, "%s", kdpi_error_text());
+            kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
         CHECK_INT(kdp_sql_next(result), 1);
         CHECK_INT(strtoull(kdp_sql_cell(result, 0), NULL, 10), seen);
         kdp_sql_free(result);
@@ -551,9 +551,9 @@ KDP_TEST(a_manifest_that_is_not_ours_is_refused_with_its_place)
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         put_manifest(dir, cases[i].text);
         CHECK_INT(kdp_manifest_read(&manifest, dir, "trades"), cases[i].code);
-        if (strstr(kdpi_error_text(), cases[i].words) == NULL)
-            kdp_test_fail(__FILE__, __LINE__, "case %u: %s", i, kdpi_error_text());
-        CHECK(strstr(kdpi_error_text(), "trades/manifest.json") != NULL);
+        if (strstr(kdp_error_text(), cases[i].words) == NULL)
+            kdp_test_fail(__FILE__, __LINE__, "case %u: %s", i, kdp_error_text());
+        CHECK(strstr(kdp_error_text(), "trades/manifest.json") != NULL);
         kdp_manifest_release(&manifest);
     }
     put_manifest(

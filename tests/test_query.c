@@ -356,7 +356,7 @@ refused(struct kdp_sql *sql, const char *pattern, const char *path)
     if (kdp_sql_run(sql, text, &result) != -KDP_EINVAL)
         kdp_test_fail(__FILE__, __LINE__, "was run: %s", text);
     CHECK(result == NULL);
-    CHECK(kdpi_error_text()[0] != '\0');
+    CHECK(kdp_error_text()[0] != '\0');
 }
 
 KDP_TEST(a_statement_reaches_no_file_but_the_tables_own)
@@ -430,13 +430,13 @@ KDP_TEST(errors_are_the_engines_own_words)
     config.dir = kdp_test_dir();
     CHECK_INT(kdp_sql_open(&sql, &config), 0);
     CHECK_INT(kdp_sql_run(sql, "selec 1", &result), -KDP_EINVAL);
-    CHECK_STR(kdpi_error_text(), "Parser Error: syntax error at or near \"selec\"");
+    CHECK_STR(kdp_error_text(), "Parser Error: syntax error at or near \"selec\"");
     CHECK_INT(kdp_sql_run(sql, "SELECT nope FROM trades", &result), -KDP_EINVAL);
-    CHECK(strstr(kdpi_error_text(), "\"nope\" not found") != NULL);
+    CHECK(strstr(kdp_error_text(), "\"nope\" not found") != NULL);
     CHECK_INT(kdp_sql_run(sql, "  ", &result), -KDP_EINVAL);
-    CHECK_STR(kdpi_error_text(), "no statement in that SQL");
+    CHECK_STR(kdp_error_text(), "no statement in that SQL");
     CHECK_INT(kdp_sql_run(sql, "SELECT 1/0, error('mine')", &result), -KDP_EINVAL);
-    CHECK(strstr(kdpi_error_text(), "mine") != NULL);
+    CHECK(strstr(kdp_error_text(), "mine") != NULL);
     /* and the engine goes on */
     CHECK_INT(kdp_sql_run(sql, "SELECT 1", &result), 0);
     kdp_sql_free(result);
@@ -475,7 +475,7 @@ KDP_TEST(memory_is_limited)
     config.dir = kdp_test_dir();
     CHECK_INT(kdp_sql_open(&sql, &config), 0);
     CHECK_INT(kdp_sql_run(sql, "SELECT list(a.range) FROM range(20000000) a", &result), -KDP_EINVAL);
-    CHECK(strstr(kdpi_error_text(), "Out of Memory") != NULL || strstr(kdpi_error_text(), "memory") != NULL);
+    CHECK(strstr(kdp_error_text(), "Out of Memory") != NULL || strstr(kdp_error_text(), "memory") != NULL);
     kdp_sql_close(sql);
 }
 
@@ -526,7 +526,7 @@ KDP_TEST(damage_on_the_tape_ends_the_statement_with_its_place)
     config.dir = f->dir;
     CHECK_INT(kdp_sql_open(&sql, &config), 0);
     CHECK(kdp_sql_run(sql, "SELECT sum(delta_size) FROM orderbook_deltas", &result) < 0);
-    CHECK(strstr(kdpi_error_text(), "00000001.seg") != NULL);
+    CHECK(strstr(kdp_error_text(), "00000001.seg") != NULL);
     kdp_sql_close(sql);
     lake_fixture_free(f);
 }
@@ -539,8 +539,8 @@ KDP_TEST(without_the_library_the_way_to_get_it_is_told)
     setenv("KDP_DUCKDB_LIB", "/nonexistent/libduckdb.so", 1);
     config.dir = kdp_test_dir();
     CHECK_INT(kdp_sql_open(&sql, &config), -KDP_ENOLIB);
-    CHECK(strstr(kdpi_error_text(), "/nonexistent/libduckdb.so") != NULL);
-    CHECK(strstr(kdpi_error_hint(), "./run --build-only") != NULL);
+    CHECK(strstr(kdp_error_text(), "/nonexistent/libduckdb.so") != NULL);
+    CHECK(strstr(kdp_error_hint(), "./run --build-only") != NULL);
 }
 
 /* ---- books at an instant ---- */

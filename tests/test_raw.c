@@ -296,14 +296,14 @@ KDP_TEST(every_flipped_bit_is_a_named_error_and_the_rest_is_still_read)
         rc = kdp_raw_reader_open(&reader, path);
         if (at < KDP_RAW_HEADER) {
             CHECK(rc == -KDP_ECHECKSUM || rc == -KDP_EFORMAT || rc == -KDP_EVERSION);
-            CHECK(strstr(kdpi_error_text(), path) != NULL);
+            CHECK(strstr(kdp_error_text(), path) != NULL);
             continue;
         }
         CHECK_INT(rc, 0);
         while ((rc = kdp_raw_next(reader, &head)) != 0) {
             if (rc < 0) {
                 CHECK(rc == -KDP_ECHECKSUM || rc == -KDP_ETRUNCATED);
-                CHECK(strstr(kdpi_error_text(), path) != NULL && strstr(kdpi_error_text(), "byte ") != NULL);
+                CHECK(strstr(kdp_error_text(), path) != NULL && strstr(kdp_error_text(), "byte ") != NULL);
                 CHECK(errors++ < 3);
                 continue;
             }
@@ -397,13 +397,13 @@ KDP_TEST(foreign_files_and_newer_versions_are_refused_by_name)
     spill(file_path(1), bytes, size);
     read_all(file_path(1), 1, &rc);
     CHECK_INT(rc, -KDP_EVERSION);
-    CHECK(strstr(kdpi_error_text(), "version 2") != NULL);
+    CHECK(strstr(kdp_error_text(), "version 2") != NULL);
     /* and a writer does not touch it */
     CHECK_INT(kdp_raw_writer_open(&writer, &config, 11, &cut), -KDP_EVERSION);
     spill(file_path(1), (const uint8_t *)"hello world, not a tape", 23);
     read_all(file_path(1), 1, &rc);
     CHECK_INT(rc, -KDP_EFORMAT);
-    CHECK(strstr(kdpi_error_text(), "is not a raw tape") != NULL);
+    CHECK(strstr(kdp_error_text(), "is not a raw tape") != NULL);
     read_all("/nonexistent/raw", 1, &rc);
     CHECK_INT(rc, -KDP_ENOENT);
     free(bytes);

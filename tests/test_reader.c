@@ -41,7 +41,7 @@ plant_open(struct plant *plant, const struct tape_fixture *f, const char *dir, s
     plant->f = f;
     plant->mono_ns = kdpi_mono_ns();
     if (kdp_stream_open(&plant->stream, &config, &start) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "%s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
     plant->ring = kdp_stream_ring(plant->stream);
     plant->at = start.next_seq - f->first_seq;
 }
@@ -85,7 +85,7 @@ reader_at(const char *dir, const char *from, unsigned flags)
     struct kdp_reader *reader;
 
     if (kdp_reader_open(&reader, dir, from, flags) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "%s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
     return reader;
 }
 
@@ -101,7 +101,7 @@ read_on(struct kdp_reader *reader, const struct tape_fixture *f, uint64_t *nextp
         int size = kdp_reader_next(reader, &rec);
 
         if (size < 0)
-            kdp_test_fail(__FILE__, __LINE__, "at %llu: %s", (unsigned long long)*nextp, kdpi_error_text());
+            kdp_test_fail(__FILE__, __LINE__, "at %llu: %s", (unsigned long long)*nextp, kdp_error_text());
         if (size == 0)
             break;
         if (rec->seq != f->first_seq + *nextp)
@@ -158,7 +158,7 @@ KDP_TEST(places_are_read_as_people_write_them)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         if (kdpi_place_parse(bad[i], &place) != -KDP_EUSAGE)
             kdp_test_fail(__FILE__, __LINE__, "\"%s\" was taken", bad[i]);
-        CHECK(kdpi_error_hint()[0] != '\0');
+        CHECK(kdp_error_hint()[0] != '\0');
     }
 }
 
@@ -328,7 +328,7 @@ KDP_TEST(damage_is_told_once_and_reading_goes_on_behind_it)
     while ((size = kdp_reader_next(reader, &rec)) != 0) {
         if (size < 0) {
             CHECK_INT(size, -KDP_ECHECKSUM);
-            CHECK(strstr(kdpi_error_text(), "bad checksum: ") != NULL);
+            CHECK(strstr(kdp_error_text(), "bad checksum: ") != NULL);
             CHECK_INT(next + 1, bad.first_seq);
             next += bad.count;
             errors++;
@@ -612,7 +612,7 @@ KDP_TEST(a_hole_made_by_retention_is_told_once)
     CHECK_INT(oldest, segment.first_seq);
     size = kdp_reader_next(reader, &rec);
     CHECK_INT(size, -KDP_ERANGE);
-    CHECK(strstr(kdpi_error_text(), "sequences 101 to ") != NULL);
+    CHECK(strstr(kdp_error_text(), "sequences 101 to ") != NULL);
     next = oldest - 1;
     read_on(reader, f, &next, UINT64_MAX); /* and no error any more */
     CHECK_INT(next, f->count);
@@ -776,7 +776,7 @@ KDP_TEST(without_a_tape_an_overrun_is_told)
     CHECK_INT(next, 50);
     plant_publish(&plant, 2000);
     CHECK_INT(kdp_reader_next(reader, &rec), -KDP_ERANGE);
-    CHECK(strstr(kdpi_error_text(), "sequences 51 to ") != NULL);
+    CHECK(strstr(kdp_error_text(), "sequences 51 to ") != NULL);
     next = kdp_reader_seq(reader) - 1;
     CHECK(next > 1000);
     read_on(reader, f, &next, UINT64_MAX);

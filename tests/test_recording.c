@@ -444,9 +444,9 @@ KDP_TEST(cut_files_give_what_they_have_and_then_say_so)
             uint64_t lines;
 
             CHECK_INT(read_all(write_file("cut", packed, cut), &lines), -KDP_ETRUNCATED);
-            CHECK(strstr(kdpi_error_text(), "/cut: ") != NULL &&
-                  strstr(kdpi_error_text(), "bytes of text read") != NULL);
-            CHECK(kdpi_error_hint()[0] != '\0');
+            CHECK(strstr(kdp_error_text(), "/cut: ") != NULL &&
+                  strstr(kdp_error_text(), "bytes of text read") != NULL);
+            CHECK(kdp_error_hint()[0] != '\0');
             CHECK(lines >= before && lines <= 300); /* whole lines only, and no fewer from a longer piece */
             before = lines;
         }
@@ -489,10 +489,10 @@ KDP_TEST(missing_files_and_folders_have_words)
     struct kdp_recording *recording;
 
     CHECK_INT(kdp_recording_open(&recording, "/nonexistent/x.jsonl"), -KDP_ENOENT);
-    CHECK(strstr(kdpi_error_text(), "/nonexistent/x.jsonl") != NULL);
+    CHECK(strstr(kdp_error_text(), "/nonexistent/x.jsonl") != NULL);
     CHECK(recording == NULL);
     CHECK(kdp_recording_open(&recording, kdp_test_dir()) < 0); /* a folder without a raw tape */
-    CHECK(kdpi_error_text()[0] != '\0');
+    CHECK(kdp_error_text()[0] != '\0');
 }
 
 KDP_TEST(long_lines_grow_the_buffer_and_have_a_bound)

@@ -510,17 +510,17 @@ KDP_TEST(an_unknown_column_is_named_with_the_nearest)
     struct kdpi_render_columns columns;
 
     CHECK_INT(kdpi_render_select(&columns, 0, "seq,prise"), -KDP_EUSAGE);
-    CHECK_STR(kdpi_error_text(), "no column prise in any record");
-    CHECK_STR(kdpi_error_hint(), "Did you mean price?");
+    CHECK_STR(kdp_error_text(), "no column prise in any record");
+    CHECK_STR(kdp_error_hint(), "Did you mean price?");
     CHECK_INT(kdpi_render_select(&columns, 0, "xxxxxxxxxxxxxxxxxxx"), -KDP_EUSAGE);
-    CHECK(strstr(kdpi_error_hint(), "docs/design/records.md") != NULL);
+    CHECK(strstr(kdp_error_hint(), "docs/design/records.md") != NULL);
     CHECK_INT(kdpi_render_select(&columns, 0, "seq,price,seq"), -KDP_EUSAGE);
-    CHECK_STR(kdpi_error_text(), "column seq stands twice");
+    CHECK_STR(kdp_error_text(), "column seq stands twice");
     CHECK_INT(kdpi_render_select(&columns, 0, "seq,"), -KDP_EUSAGE);
-    CHECK_STR(kdpi_error_text(), "a name is missing in the list of columns");
+    CHECK_STR(kdp_error_text(), "a name is missing in the list of columns");
     CHECK_INT(kdpi_render_select(&columns, 0, ""), -KDP_EUSAGE);
     CHECK_INT(kdpi_render_select(&columns, 0, "seq,\x1b[2J"), -KDP_EUSAGE);
-    CHECK_STR(kdpi_error_text(), "no column \\x1b[2J in any record");
+    CHECK_STR(kdp_error_text(), "no column \\x1b[2J in any record");
 }
 
 KDP_TEST(a_small_buffer_cuts_and_tells_the_length)

@@ -382,7 +382,7 @@ KDP_TEST(an_object_of_that_name_is_refused_not_overwritten)
         .name = ring_name(), .bytes = SMALL, .raw_bytes = SMALL, .start_seq = 1, .start_input = 1};
 
     CHECK_INT(kdp_ring_create(&second, &config), -KDP_EEXIST);
-    CHECK(strstr(kdpi_error_text(), ring_name()) != NULL);
+    CHECK(strstr(kdp_error_text(), ring_name()) != NULL);
     kdp_ring_close(ring);
     CHECK_INT(kdp_ring_unlink(ring_name()), 0);
     CHECK_INT(kdp_ring_unlink(ring_name()), -KDP_ENOENT);
@@ -403,8 +403,8 @@ KDP_TEST(a_small_shared_memory_is_a_message_that_names_the_option)
     atexit(remove_ring);
     remove_ring();
     CHECK_INT(kdp_ring_create(&ring, &config), -KDP_EFULL); /* 64 GiB: more than half of any memory here */
-    CHECK(strstr(kdpi_error_text(), "MiB free") != NULL);
-    CHECK(strstr(kdpi_error_hint(), "--ring-size") != NULL);
+    CHECK(strstr(kdp_error_text(), "MiB free") != NULL);
+    CHECK(strstr(kdp_error_hint(), "--ring-size") != NULL);
     CHECK_INT(shm_unlink(ring_name()), -1);
 }
 
@@ -416,8 +416,8 @@ attach_gives(int want, const char *words)
     CHECK_INT(kdp_ring_attach(&ring, ring_name(), true), want);
     if (want == 0)
         kdp_ring_close(ring);
-    else if (strstr(kdpi_error_text(), words) == NULL)
-        kdp_test_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", kdpi_error_text(), words);
+    else if (strstr(kdp_error_text(), words) == NULL)
+        kdp_test_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", kdp_error_text(), words);
 }
 
 static void

@@ -52,7 +52,7 @@ parse(const char *text, size_t len)
 {
     seen[0] = '\0';
     if (kdpi_envfile_parse(".env", text, len, note, NULL) != 0)
-        return kdpi_error_text();
+        return kdp_error_text();
     return seen;
 }
 
@@ -90,7 +90,7 @@ KDP_TEST(env_errors_name_file_line_and_reason)
     CHECK_ENV("A=\"\\q\"\n",
               "bad line: .env line 1: only \\n \\t \\\" \\\\ \\$ are escapes in double quotes");
     CHECK_ENV("A=a\0b\n", "bad line: .env line 1: it holds a zero byte");
-    CHECK(strlen(kdpi_error_hint()) > 0);
+    CHECK(strlen(kdp_error_hint()) > 0);
 }
 
 KDP_TEST(env_survives_random_bytes)
@@ -262,8 +262,8 @@ refused(const char *name, const char *text)
     if (rc == 0)
         return "";
     CHECK_INT(rc, -KDP_EUSAGE);
-    CHECK(strlen(kdpi_error_hint()) > 0);
-    return kdpi_error_text();
+    CHECK(strlen(kdp_error_hint()) > 0);
+    return kdp_error_text();
 }
 
 KDP_TEST(values_that_do_not_fit_are_refused_with_a_next_step)
@@ -300,7 +300,7 @@ KDP_TEST(a_refusal_names_where_the_value_stands)
     CHECK_INT(kdpi_settings_env_file(settings, path, true), 0);
     CHECK_INT(kdpi_settings_check(settings, port), -KDP_EUSAGE);
     snprintf(want, sizeof want, "QUESTDB_RDB_PORT (%s line 2) \"high\" is not a whole number", path);
-    CHECK_STR(kdpi_error_text(), want);
+    CHECK_STR(kdp_error_text(), want);
     kdpi_settings_free(settings);
 }
 

@@ -34,7 +34,7 @@ open_with(struct kdp_stream_config config, struct kdp_input_start *start)
         config.dir = kdp_test_dir();
     config.ring_bytes = config.raw_ring_bytes = RING;
     if (kdp_stream_open(&stream, &config, start) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "open: %s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "open: %s", kdp_error_text());
     return stream;
 }
 
@@ -377,8 +377,8 @@ KDP_TEST(a_second_plant_is_told_who_holds_the_directory)
     snprintf(want, sizeof want, "process %d since 20", (int)getpid());
     CHECK_INT(kdp_stream_open(&other, &config, &second), -KDP_EBUSY);
     CHECK(other == NULL);
-    if (strstr(kdpi_error_text(), want) == NULL || strstr(kdpi_error_hint(), "--data") == NULL)
-        kdp_test_fail(__FILE__, __LINE__, "\"%s\" / \"%s\"", kdpi_error_text(), kdpi_error_hint());
+    if (strstr(kdp_error_text(), want) == NULL || strstr(kdp_error_hint(), "--data") == NULL)
+        kdp_test_fail(__FILE__, __LINE__, "\"%s\" / \"%s\"", kdp_error_text(), kdp_error_hint());
     child = fork();
     if (child == 0)
         _exit(kdp_stream_open(&other, &config, &second) == -KDP_EBUSY ? 0 : 1);
@@ -401,7 +401,7 @@ KDP_TEST(a_directory_with_a_tape_is_refused_unless_appending)
     fill_some(&fill, 5);
     CHECK_INT(kdp_stream_close(stream), 0);
     CHECK_INT(kdp_stream_open(&stream, &config, &start), -KDP_EEXIST);
-    CHECK(strstr(kdpi_error_hint(), "--append") != NULL);
+    CHECK(strstr(kdp_error_hint(), "--append") != NULL);
     config.refuse_existing = false;
     CHECK_INT(kdp_stream_open(&stream, &config, &start), 0);
     CHECK_INT(kdp_stream_close(stream), 0);
@@ -415,7 +415,7 @@ KDP_TEST(too_little_shared_memory_leaves_a_fresh_directory_fresh)
     struct kdp_stream *stream;
 
     CHECK_INT(kdp_stream_open(&stream, &config, &start), -KDP_EFULL);
-    CHECK(strstr(kdpi_error_hint(), "--ring-size") != NULL);
+    CHECK(strstr(kdp_error_hint(), "--ring-size") != NULL);
     stream = open_plain(&start);
     CHECK_INT(start.flags, KDP_START_FRESH);
     CHECK_INT(start.next_seq, 1);

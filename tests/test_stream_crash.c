@@ -129,12 +129,12 @@ writer_process(const char *dir)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (kdp_stream_open(&stream, &config, &start) != 0 || kdp_stream_agent_start(stream) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "writer: %s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "writer: %s", kdp_error_text());
     fill_start(&fill, stream, &start);
     atomic_store(&shared->ready, 1);
     while (fill_input(&fill))
         ;
-    kdp_test_fail(__FILE__, __LINE__, "writer: blocked or failed: %s", kdpi_error_text());
+    kdp_test_fail(__FILE__, __LINE__, "writer: blocked or failed: %s", kdp_error_text());
 }
 
 static void
@@ -149,7 +149,7 @@ reader_process(const char *dir)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (kdp_plant_info(dir, &info) != 0 || kdp_ring_attach(&ring, info.ring, false) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "reader: %s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "reader: %s", kdp_error_text());
     kdp_ring_seek(&cursor, ring, kdp_ring_head_seq(ring));
     for (;;) {
         bool last = atomic_load(&shared->stop) != 0;
@@ -168,7 +168,7 @@ reader_process(const char *dir)
         if (rc == -KDP_EOVERRUN)
             kdp_ring_seek(&cursor, ring, kdp_ring_head_seq(ring));
         else if (rc < 0)
-            kdp_test_fail(__FILE__, __LINE__, "reader: %s", kdpi_error_text());
+            kdp_test_fail(__FILE__, __LINE__, "reader: %s", kdp_error_text());
         else if (last)
             _exit(0); /* it had all that the dead ring shows */
         else
@@ -244,7 +244,7 @@ opener_process(const char *dir)
     struct kdp_stream *stream;
 
     if (kdp_stream_open(&stream, &config, &start) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "opener: %s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "opener: %s", kdp_error_text());
     for (;;)
         pause();
 }
@@ -272,7 +272,7 @@ settle(const char *dir)
     struct fill fill = {.by_hand = true};
 
     if (kdp_stream_open(&stream, &config, &start) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "start: %s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "start: %s", kdp_error_text());
     fill_start(&fill, stream, &start);
     CHECK_INT(kdp_stream_close(stream), 0);
     return start;

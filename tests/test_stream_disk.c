@@ -37,7 +37,7 @@ open_with(struct kdp_stream_config config, struct kdp_input_start *start)
         config.dir = kdp_test_dir();
     config.ring_bytes = config.raw_ring_bytes = RING;
     if (kdp_stream_open(&stream, &config, start) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "open: %s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "open: %s", kdp_error_text());
     return stream;
 }
 
@@ -67,7 +67,7 @@ full_disk_story(const char *dir, void (*make_room)(void), const char *why)
     CHECK_STR(kdp_stream_blocked(stream), why);
     CHECK_INT(kdp_stream_failed(stream), 0);
     CHECK_INT(kdp_stream_agent_drain(stream), -KDP_EFULL);
-    CHECK(strstr(kdpi_error_text(), why) != NULL);
+    CHECK(strstr(kdp_error_text(), why) != NULL);
     head = kdp_ring_head_seq(fill.ring);
     durable = kdp_ring_durable_seq(fill.ring);
     CHECK(head > durable);

@@ -286,7 +286,7 @@ KDP_TEST(a_flipped_bit_anywhere_in_a_sealed_segment_is_found)
                                   (unsigned long long)came, (unsigned long long)f->count);
             } else {
                 CHECK(rc == -KDP_ECHECKSUM || rc == -KDP_EFORMAT || rc == -KDP_EVERSION);
-                CHECK(strstr(kdpi_error_text(), file.path) != NULL);
+                CHECK(strstr(kdp_error_text(), file.path) != NULL);
             }
             file.bytes[at] ^= mask;
         }
@@ -355,10 +355,10 @@ KDP_TEST(damage_is_told_with_file_byte_sequences_and_what_to_do)
     snprintf(want, sizeof want, "bad checksum: %s: byte %llu, sequences %llu to %llu", file.path,
              (unsigned long long)block.offset, (unsigned long long)block.first_seq,
              (unsigned long long)(block.first_seq + block.count - 1));
-    CHECK_STR(kdpi_error_text(), want);
+    CHECK_STR(kdp_error_text(), want);
     snprintf(want, sizeof want, "kdp tape repair %s/tape shows what can be saved and asks before it writes",
              dir);
-    CHECK_STR(kdpi_error_hint(), want);
+    CHECK_STR(kdp_error_hint(), want);
     CHECK_INT(kdp_tape_load(tape, 4, &records), 0); /* goes on behind it */
     kdp_tape_close(tape);
     free(file.bytes);
@@ -385,9 +385,9 @@ KDP_TEST(a_future_version_is_named_and_nothing_is_touched)
     spill(&file, file.bytes, file.len, 0444);
     snprintf(want, sizeof want, "tape format 3: %s: kdp 0.1.0 reads 1", file.path);
     CHECK_INT(kdp_tape_open(&tape, dir), -KDP_EVERSION);
-    CHECK_STR(kdpi_error_text(), want);
+    CHECK_STR(kdp_error_text(), want);
     CHECK_INT(kdp_tape_writer_open(&writer, &config, 100000, &cut), -KDP_EVERSION);
-    CHECK_STR(kdpi_error_text(), want);
+    CHECK_STR(kdp_error_text(), want);
     CHECK_INT(kdp_tape_verify(dir, NULL, &totals), -KDP_EVERSION);
     after = slurp(dir, 1);
     CHECK_INT(after.len, file.len);
@@ -419,8 +419,8 @@ KDP_TEST(a_file_that_is_no_segment_is_an_error_and_stays)
         file = slurp(dir, which);
         spill(&file, text, sizeof text, 0644);
         CHECK_INT(kdp_tape_open(&tape, dir), -KDP_EFORMAT);
-        CHECK(strstr(kdpi_error_text(), "not a tape segment: ") != NULL);
-        CHECK(strstr(kdpi_error_text(), file.path) != NULL);
+        CHECK(strstr(kdp_error_text(), "not a tape segment: ") != NULL);
+        CHECK(strstr(kdp_error_text(), file.path) != NULL);
         CHECK(damages(dir) > 0);
         if (which == 3) {
             CHECK(kdp_tape_writer_open(&writer, &config, 100000, &cut) < 0);
@@ -483,7 +483,7 @@ KDP_TEST(a_sealed_segment_cut_at_any_length_is_noticed)
         spill(&file, file.bytes, len, 0444);
         CHECK(damages(dir) > 0);
         if (kdp_tape_open(&tape, dir) != 0) {
-            CHECK(strstr(kdpi_error_text(), file.path) != NULL);
+            CHECK(strstr(kdp_error_text(), file.path) != NULL);
             continue;
         }
         kdp_tape_close(tape);
@@ -525,8 +525,8 @@ KDP_TEST(a_missing_segment_is_named_with_its_sequences)
             continue;
         snprintf(want, sizeof want, "segment missing: %s: sequences %llu to %llu", path,
                  (unsigned long long)first, (unsigned long long)last);
-        CHECK_STR(kdpi_error_text(), want);
-        CHECK(strstr(kdpi_error_hint(), "kdp tape repair") != NULL);
+        CHECK_STR(kdp_error_text(), want);
+        CHECK(strstr(kdp_error_hint(), "kdp tape repair") != NULL);
         CHECK_INT(kdp_tape_block_at(tape, i)->first_seq, last + 1);
         CHECK_INT(kdp_tape_load(tape, i, &records), 0); /* said once */
         told++;
@@ -548,7 +548,7 @@ KDP_TEST(a_segment_under_another_number_is_refused)
     snprintf(file.path, sizeof file.path, "%s/tape/00000077.seg", dir);
     spill(&file, file.bytes, file.len, 0444);
     CHECK_INT(kdp_tape_open(&tape, dir), -KDP_ECHECKSUM);
-    CHECK(strstr(kdpi_error_text(), "belongs to another segment number") != NULL);
+    CHECK(strstr(kdp_error_text(), "belongs to another segment number") != NULL);
     free(file.bytes);
     tape_fixture_free(f);
 }
@@ -578,7 +578,7 @@ fill_and_go_on(const char *dir, void (*more_room)(unsigned step))
             continue;
         }
         CHECK_INT(rc, -KDP_EFULL);
-        CHECK(kdpi_error_text()[0] != '\0');
+        CHECK(kdp_error_text()[0] != '\0');
         CHECK_INT(tape_fixture_read(f, dir, &last, &errors), at); /* whole, up to what was taken */
         CHECK_INT(errors, 0);
         CHECK_INT(kdp_tape_append(writer, f->bytes + f->offsets[at], f->offsets[to] - f->offsets[at], at),

@@ -98,7 +98,7 @@ is_mended(const struct tape_fixture *f, const char *dir, uint64_t lost_first, ui
     while ((size = kdp_reader_next(reader, &rec)) != 0) {
         if (size < 0) {
             CHECK_INT(size, -KDP_ERANGE);
-            CHECK(strstr(kdpi_error_text(), "as kdp tape repair noted") != NULL);
+            CHECK(strstr(kdp_error_text(), "as kdp tape repair noted") != NULL);
             told++;
             next = kdp_reader_seq(reader) - 1;
             continue;
@@ -354,7 +354,7 @@ KDP_TEST(a_tape_that_is_lost_whole_says_so)
     for (unsigned repaired = 0; repaired < 2; repaired++) {
         CHECK_INT(kdp_reader_open(&reader, dir, "oldest", 0), 0);
         CHECK(kdp_reader_next(reader, &rec) < 0);
-        CHECK(strstr(kdpi_error_text(), "sequences 1 to ") != NULL);
+        CHECK(strstr(kdp_error_text(), "sequences 1 to ") != NULL);
         CHECK_INT(kdp_reader_next(reader, &rec), 0);
         CHECK_INT(kdp_reader_seq(reader), f->count + 1);
         kdp_reader_close(reader);

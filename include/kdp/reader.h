@@ -20,7 +20,8 @@ enum kdp_reader_flags {
 /* kdp_reader_open opens data directory dir at from: "oldest", "now" (after the last record published), a sequence number in
  * digits, or a time as kdp's time arguments take it (the first record received at or after it; see also "@" below).  A bare
  * number of 1 to 9 digits is a sequence number; Unix seconds need 10 digits or a leading '@'.  Works with and without a
- * running plant.  Returns 0 or a negative error; *readerp is NULL then. */
+ * running plant.  Returns 0 or a negative error (kdp/error.h); *readerp is
+ * NULL then.  The caller closes the reader; what it gave out is gone with it. */
 int kdp_reader_open(struct kdp_reader **readerp, const char *dir, const char *from, unsigned flags);
 int kdp_reader_open_seq(struct kdp_reader **readerp, const char *dir, uint64_t seq, unsigned flags);
 void kdp_reader_close(struct kdp_reader *reader);

@@ -77,19 +77,19 @@ kdpi_hint(const char *fmt, ...)
 }
 
 const char *
-kdpi_error_text(void)
+kdp_error_text(void)
 {
     return last_text;
 }
 
 const char *
-kdpi_error_hint(void)
+kdp_error_hint(void)
 {
     return last_hint;
 }
 
 const char *
-kdpi_error_name(int code)
+kdp_error_name(int code)
 {
     switch (code < 0 ? -code : code) {
 #define KDP_X(name, value, text)                                                                              \

@@ -179,7 +179,7 @@ int
 kdp_cli_error(const struct kdp_cli *cli, int code)
 {
     (void)cli;
-    put_words("error: ", kdpi_error_text(), kdpi_error_hint());
+    put_words("error: ", kdp_error_text(), kdp_error_hint());
     return code == -KDP_EUSAGE || code == KDP_EUSAGE ? KDP_EXIT_USAGE : KDP_EXIT_FAILED;
 }
 
@@ -340,7 +340,7 @@ kdp_cli_finish(const struct kdp_cli *cli, int code)
     if (output_errno == EINTR && caught != 0)
         return kdp_cli_stopped(cli);
     kdpi_fail_errno(output_errno != 0 ? output_errno : EIO, "cannot write the output");
-    fprintf(stderr, "kdp: error: %s\n", kdpi_error_text());
+    fprintf(stderr, "kdp: error: %s\n", kdp_error_text());
     return KDP_EXIT_FAILED;
 }
 

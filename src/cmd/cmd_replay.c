@@ -371,8 +371,8 @@ kdp_cmd_replay(struct kdp_cli *cli)
         char kept[2048], hint[1024];
         int stop;
 
-        snprintf(kept, sizeof kept, "%s", kdpi_error_text());
-        snprintf(hint, sizeof hint, "%s", kdpi_error_hint());
+        snprintf(kept, sizeof kept, "%s", kdp_error_text());
+        snprintf(hint, sizeof hint, "%s", kdp_error_hint());
         stop = feed(&replay, KDP_INPUT_STOP, 0, 0, replay.last_ns, NULL, 0, NULL, 0);
         if (rc == 0) {
             rc = stop;

@@ -80,7 +80,7 @@ kdp_cmd_seal(struct kdp_cli *cli)
     rc = kdp_cli_switch(cli, "follow") ? open_after_others(&lake, &config) : kdp_lake_open(&lake, &config);
     if (rc == -KDP_ENOLIB &&
         kdp_cli_switch(cli, "follow")) { /* the plant goes on; sealing waits for the library */
-        kdp_cli_warning(cli, kdpi_error_hint(), "%s", kdpi_error_text());
+        kdp_cli_warning(cli, kdp_error_hint(), "%s", kdp_error_text());
         return KDP_EXIT_NO_SQL;
     }
     if (rc != 0)
@@ -93,7 +93,7 @@ kdp_cmd_seal(struct kdp_cli *cli)
             if (rc == -KDP_EFULL) {
                 /* the stream is on the tape: sealing waits for space */
                 if (!told)
-                    kdp_cli_warning(cli, kdpi_error_hint(), "%s", kdpi_error_text());
+                    kdp_cli_warning(cli, kdp_error_hint(), "%s", kdp_error_text());
                 told = true;
             } else if (rc < 0) {
                 break;

@@ -391,8 +391,8 @@ trouble(struct tap *tap, int rc, uint64_t *standp)
     }
     *standp = stand;
     if (++tap->troubles <= SAID_MAX) {
-        snprintf(text, sizeof text, "%s", kdpi_error_text());
-        snprintf(hint, sizeof hint, "%s", kdpi_error_hint());
+        snprintf(text, sizeof text, "%s", kdp_error_text());
+        snprintf(hint, sizeof hint, "%s", kdp_error_hint());
         kdp_cli_warning(tap->cli, hint[0] == '\0' ? NULL : hint, "%s", text);
     }
     tap->code = KDP_EXIT_FAILED;

@@ -46,8 +46,8 @@ static void
 keep_error(struct kdp_recording *recording, int error)
 {
     recording->error = error;
-    strncpy(recording->error_text, kdpi_error_text(), sizeof recording->error_text - 1);
-    strncpy(recording->error_hint, kdpi_error_hint(), sizeof recording->error_hint - 1);
+    strncpy(recording->error_text, kdp_error_text(), sizeof recording->error_text - 1);
+    strncpy(recording->error_hint, kdp_error_hint(), sizeof recording->error_hint - 1);
 }
 
 /* Gets more text behind what is there: 1, 0 when there is no more, or out of memory. */

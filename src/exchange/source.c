@@ -283,7 +283,7 @@ kdp_source_read(struct kdp_source *source, void *buf, size_t size)
     else
         got = read_plain(source, buf, size);
     if (got < 0) {
-        const char *text = kdpi_error_text();
+        const char *text = kdp_error_text();
         size_t len = strlen(text);
 
         source->error = (int)got;

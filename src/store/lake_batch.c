@@ -473,7 +473,7 @@ init(duckdb_init_info info)
     batch = scan->bound->batch;
     duck->init_set_init_data(info, scan, free_scan);
     if (kdp_lake_fill_init(&scan->fill, duck, batch->instrument_max, batch->ticker, batch->ticker_arg) != 0) {
-        duck->init_set_error(info, kdpi_error_text());
+        duck->init_set_error(info, kdp_error_text());
         return;
     }
     scan->fill_ready = true;

@@ -272,9 +272,9 @@ scan_chunk(duckdb_function_info info, duckdb_data_chunk output)
     }
     if (rc < 0) {
         char words[1024];
-        const char *hint = kdpi_error_hint();
+        const char *hint = kdp_error_hint();
 
-        snprintf(words, sizeof words, "%s%s%s", kdpi_error_text(), hint[0] != '\0' ? "\n" : "", hint);
+        snprintf(words, sizeof words, "%s%s%s", kdp_error_text(), hint[0] != '\0' ? "\n" : "", hint);
         duck->function_set_error(info, words);
         return;
     }

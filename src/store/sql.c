@@ -466,8 +466,8 @@ run(struct kdp_sql *sql, const char *text, const char *const *parameters, unsign
         if (rc != -KDP_EINVAL)
             return rc;
         /* Did a sealer replace files meanwhile, and remove the old ones?  Then once more, at the same cut. */
-        words = strdup(kdpi_error_text());
-        hint = strdup(kdpi_error_hint());
+        words = strdup(kdp_error_text());
+        hint = strdup(kdp_error_hint());
         if (files_changed(sql)) {
             engine_close(sql);
             rc = engine_open(sql);

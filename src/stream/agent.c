@@ -165,7 +165,7 @@ block(struct kdp_stream *stream, const char *why, int64_t mono_ns)
 static int
 give_up(struct kdp_stream *stream, int rc)
 {
-    snprintf(stream->failed_text, sizeof stream->failed_text, "%s", kdpi_error_text());
+    snprintf(stream->failed_text, sizeof stream->failed_text, "%s", kdp_error_text());
     atomic_store_explicit(&stream->failed, rc, memory_order_release);
     return rc;
 }

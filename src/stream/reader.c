@@ -505,8 +505,8 @@ may_have_more(struct kdp_reader *reader)
             return reader->at < reader->end;
         return kdp_ring_head_seq(reader->ring) >= reader->cursor.seq && !(reader->flags & KDP_READER_DURABLE);
     }
-    snprintf(reader->pending_text, sizeof reader->pending_text, "%s", kdpi_error_text());
-    snprintf(reader->pending_hint, sizeof reader->pending_hint, "%s", kdpi_error_hint());
+    snprintf(reader->pending_text, sizeof reader->pending_text, "%s", kdp_error_text());
+    snprintf(reader->pending_hint, sizeof reader->pending_hint, "%s", kdp_error_hint());
     return 1;
 }
 

@@ -468,8 +468,8 @@ abandon(struct kdp_stream *stream)
     char text[512], hint[512];
     struct kdp_plantfile file;
 
-    snprintf(text, sizeof text, "%s", kdpi_error_text());
-    snprintf(hint, sizeof hint, "%s", kdpi_error_hint());
+    snprintf(text, sizeof text, "%s", kdp_error_text());
+    snprintf(hint, sizeof hint, "%s", kdp_error_hint());
     if (kdpi_plantfile_read(stream->dir, &file) == 0) {
         file.state = KDP_PLANT_STARTING;
         if (kdpi_plantfile_write(stream->dir, &file) == 0)

@@ -20,7 +20,7 @@ lake_need_duckdb(void)
     const struct kdp_duckdb *duck;
 
     if (kdp_duckdb_load(&duck) != 0)
-        kdp_test_skip("%s", kdpi_error_text());
+        kdp_test_skip("%s", kdp_error_text());
 }
 
 struct lake_fixture *
@@ -82,7 +82,7 @@ lake_fixture_write(struct lake_fixture *f, uint64_t count, bool seal)
     uint64_t cut;
 
     if (f->writer == NULL && kdp_tape_writer_open(&f->writer, &config, f->written + 1, &cut) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "%s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
     while (f->written < count) {
         /* blocks of some 64 KiB, so that there are many */
         uint64_t to = f->written;
@@ -132,7 +132,7 @@ lake_seal(const char *dir, int64_t (*now_ns)(void), struct kdp_lake_totals *tota
     struct kdp_lake *lake;
 
     if (kdp_lake_open(&lake, &config) != 0 || kdp_lake_drain(lake) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "%s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
     kdp_lake_totals(lake, totals != NULL ? totals : &own);
     kdp_lake_close(lake);
 }
@@ -144,7 +144,7 @@ open_sql(const char *dir, uint64_t at_seq)
     struct kdp_sql *sql;
 
     if (kdp_sql_open(&sql, &config) != 0)
-        kdp_test_fail(__FILE__, __LINE__, "%s %s", kdpi_error_text(), kdpi_error_hint());
+        kdp_test_fail(__FILE__, __LINE__, "%s %s", kdp_error_text(), kdp_error_hint());
     return sql;
 }
 
@@ -169,7 +169,7 @@ dump(struct kdp_sql *sql, const char *text)
         rc = 0;
     }
     if (rc < 0)
-        kdp_test_fail(__FILE__, __LINE__, "%s: %s %s", text, kdpi_error_text(), kdpi_error_hint());
+        kdp_test_fail(__FILE__, __LINE__, "%s: %s %s", text, kdp_error_text(), kdp_error_hint());
     kdp_sql_free(result);
     fclose(out);
     return out_text;

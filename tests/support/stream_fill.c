@@ -227,7 +227,7 @@ check_raw(const char *dir, struct fill_seen *seen)
         CHECK_MEM(head + 1, want, head->length);
     }
     if (rc != 0)
-        kdp_test_fail(__FILE__, __LINE__, "raw tape: %s", kdpi_error_text());
+        kdp_test_fail(__FILE__, __LINE__, "raw tape: %s", kdp_error_text());
     kdp_raw_reader_close(reader);
     CHECK_INT(previous, seen->last_input);
 }
@@ -279,7 +279,7 @@ fill_check(const char *dir, uint64_t from, struct fill_seen *seen)
         const struct kdp_tape_block *block = kdp_tape_block_at(tape, i);
 
         if (kdp_tape_load(tape, i, &records) != 0)
-            kdp_test_fail(__FILE__, __LINE__, "tape: %s", kdpi_error_text());
+            kdp_test_fail(__FILE__, __LINE__, "tape: %s", kdp_error_text());
         for (size_t at = 0, size = 0; at < block->bytes; at += size) {
             const struct kdp_head *rec = (const void *)((const uint8_t *)records + at);
 
