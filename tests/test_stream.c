@@ -177,7 +177,8 @@ KDP_TEST(a_killed_run_is_taken_over_without_a_break)
     CHECK_INT(again.unused_from, 0);
     CHECK_INT(again.applied, inputs);
     CHECK_INT(again.next_instrument, fill.next_instrument);
-    known = kdp_stream_instruments(stream, &known_count); /* the ones that only the ring knew too: they keep their ids */
+    known = kdp_stream_instruments(
+        stream, &known_count); /* the ones that only the ring knew too: they keep their ids */
     CHECK_INT(known_count, fill.next_instrument - 1);
     CHECK_INT(known[known_count - 1].id, fill.next_instrument - 1);
     CHECK(kdp_stream_taken_over(stream) > 80);
@@ -363,6 +364,24 @@ KDP_TEST(a_damaged_plant_file_is_believed_the_least)
     CHECK((start.flags & KDP_START_RING_LOST) != 0);
     CHECK_INT(start.unused_from, seen.last_seq + 1);
     fill_check(kdp_test_dir(), 1, &seen);
+}
+
+KDP_TEST(a_tape_cut_after_an_orderly_end_leaves_a_named_hole)
+{
+    struct kdp_input_start start = run_once(1000);
+    struct fill_seen whole, seen;
+    char path[600];
+
+    fill_check(kdp_test_dir(), 1, &whole);
+    snprintf(path, sizeof path, "%s/tape/00000001.seg", kdp_test_dir());
+    CHECK_INT(chmod(path, 0644), 0);
+    CHECK_INT(truncate(path, 16384), 0); /* its header and, at most, a part of the records */
+    start = run_once(10);
+    CHECK_INT(start.next_seq,
+              whole.last_seq + 1); /* a store that has what was cut never sees a number again */
+    CHECK(start.unused_from >= 1 && start.unused_from <= whole.last_seq);
+    fill_check(kdp_test_dir(), 1, &seen);
+    CHECK(seen.unused > 0);
 }
 
 KDP_TEST(a_second_plant_is_told_who_holds_the_directory)

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "error.h"
+#include "raw.h"
 #include "record.h"
 #include "screen.h"
 #include "table.h"
@@ -24,7 +25,7 @@ struct tape_job {
     struct kdp_table *(*begin)(const struct tape_job *job); /* of what is listed; NULL: nothing is */
     struct kdp_table *table; /* begun with its first row, so that a table without rows has no heading */
     struct kdp_progress progress;
-    uint64_t listed;
+    uint64_t listed, raw_damages;
     struct kdp_tape_totals totals;
 };
 
@@ -132,6 +133,55 @@ findings_table(const struct tape_job *job)
     return table;
 }
 
+static bool
+is_damage(int rc)
+{
+    return rc == -KDP_ECHECKSUM || rc == -KDP_EFORMAT || rc == -KDP_ETRUNCATED;
+}
+
+static void
+list_raw(struct tape_job *job, const char *path, uint64_t offset)
+{
+    struct kdp_tape_finding finding = {
+        .kind = KDP_TAPE_DAMAGE, .path = path, .offset = offset, .what = kdpi_error_text()};
+
+    list_finding(job, &finding);
+    job->totals.damages++;
+    job->raw_damages++;
+}
+
+/* The raw tape beside the tape, where there is one: every input of every file is read. */
+static int
+verify_raw(struct tape_job *job)
+{
+    const struct kdp_input_head *head;
+    struct kdp_raw_reader *reader;
+    uint64_t offset;
+    int rc = kdp_raw_reader_open(&reader, job->dir);
+
+    if (rc == -KDP_ENOENT)
+        return 0;
+    if (is_damage(rc)) {
+        list_raw(job, job->dir, UINT64_MAX);
+        return 0;
+    }
+    if (rc != 0)
+        return kdp_cli_error(job->cli, rc);
+    while ((rc = kdp_raw_next(reader, &head)) != 0 && !stop(NULL)) {
+        if (is_damage(rc)) {
+            const char *path = kdp_raw_where(reader, &offset);
+
+            list_raw(job, path, offset);
+        } else if (rc < 0) {
+            break;
+        }
+    }
+    kdp_raw_reader_close(reader);
+    if (stop(NULL))
+        return kdp_cli_stopped(job->cli);
+    return rc < 0 ? kdp_cli_error(job->cli, rc) : 0;
+}
+
 static int
 verify(struct tape_job *job)
 {
@@ -142,6 +192,8 @@ verify(struct tape_job *job)
 
     job->begin = findings_table;
     code = look_through(job);
+    if (code == 0)
+        code = verify_raw(job);
     if (code != 0) {
         if (job->table != NULL)
             kdp_table_end(job->table);
@@ -160,7 +212,11 @@ verify(struct tape_job *job)
                 (double)(kdpi_mono_ns() - started_ns) / 1e9);
     if (t->damages == 0)
         return KDP_EXIT_DONE;
-    kdp_cli_say(job->cli, "kdp tape repair %s shows what can be saved and asks before it writes", job->dir);
+    if (job->raw_damages > 0)
+        kdp_cli_say(job->cli, "the raw tape is only needed to replay it; its whole blocks can still be read");
+    if (t->damages > job->raw_damages)
+        kdp_cli_say(job->cli, "kdp tape repair %s shows what can be saved and asks before it writes",
+                    job->dir);
     return KDP_EXIT_FAILED;
 }
 

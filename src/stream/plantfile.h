@@ -6,7 +6,7 @@
  *
  *     starting   the ring named may or may not exist; nothing was published in it
  *     running    the ring exists and may hold what the tape lacks
- *     closed     all is on the tape; only kept where the next number is not the tape's end + 1
+ *     closed     all is on the tape, and start_seq is the next number even if the tape is cut meanwhile
  */
 #ifndef KDPI_PLANTFILE_H
 #define KDPI_PLANTFILE_H

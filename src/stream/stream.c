@@ -4,8 +4,8 @@
  * What a start finds decides how the sequence goes on:
  *
  *     DIR/plant   ring object     the run before           next number
- *     none        -               ended in order           end of the tape + 1 (1 in an empty directory)
- *     closed      -               ended, wrote nothing     start_seq of DIR/plant
+ *     none        -               none, or without a tape  end of the tape + 1 (1 in an empty directory)
+ *     closed      -               ended in order           start_seq of DIR/plant
  *     starting    any             died before it wrote     start_seq of DIR/plant
  *     running     whole           was killed               ring is drained; its last + 1
  *     running     gone, foreign,  power or memory lost     end of the tape + 1 + ring capacity in records
@@ -186,8 +186,9 @@ drain_records(struct kdp_stream *stream, struct kdp_ring *ring, struct found *fo
     return rc != 0 ? rc : closed;
 }
 
-/* Says whether a ring belongs to this directory.  A copy of a directory carries the DIR/plant of the original, whose ring
- * may be alive; a directory that was moved has its own ring, with a path that is no more. */
+/* Says whether a ring belongs to this directory.  A copy of a directory carries the DIR/plant of the
+ * original, whose ring may be alive; a directory that was moved has its own ring, with a path that is no
+ * more. */
 static bool
 is_ours(const struct kdp_stream *stream, const struct kdp_ring *ring, uint64_t session)
 {
@@ -195,7 +196,8 @@ is_ours(const struct kdp_stream *stream, const struct kdp_ring *ring, uint64_t s
 
     if (kdp_ring_session(ring) != session || stat(stream->dir, &here) != 0)
         return false;
-    return stat(ring->header->tape_dir, &there) != 0 || (here.st_dev == there.st_dev && here.st_ino == there.st_ino);
+    return stat(ring->header->tape_dir, &there) != 0 ||
+           (here.st_dev == there.st_dev && here.st_ino == there.st_ino);
 }
 
 /* Brings what the ring of a killed run holds to the tapes.  A ring that cannot be had, or is not to be
@@ -273,7 +275,8 @@ tidy_up(struct kdp_stream *stream, struct found *found)
     if (rc == 0 && found->file.state == KDP_PLANT_RUNNING)
         rc = take_over(stream, found);
     if (rc == 0 && stream->taken_over > 0) {
-        /* the list is as read at open: what was taken over may name instruments, which must not get new ids */
+        /* the list is as read at open: what was taken over may name instruments, which must not get new ids
+         */
         kdpi_instruments_close(stream->instruments);
         rc = kdpi_instruments_open(&stream->instruments, stream->dir);
     }
@@ -460,8 +463,8 @@ stream_free(struct kdp_stream *stream)
     free(stream);
 }
 
-/* The ring was made and then something failed: nothing was published in it, so DIR/plant goes back to "starting".  What
- * fails here as well is left to the next start; the first error's words stay. */
+/* The ring was made and then something failed: nothing was published in it, so DIR/plant goes back to
+ * "starting".  What fails here as well is left to the next start; the first error's words stay. */
 static void
 abandon(struct kdp_stream *stream)
 {
@@ -563,11 +566,15 @@ leave_in_order(struct kdp_stream *stream)
 {
     struct kdp_plantfile file;
     int rc = kdpi_plantfile_read(stream->dir, &file);
-    /* a jump that no record has shown yet: the next start must not fall back behind it */
-    bool keep = stream->start.unused_from != 0 && stream->agent.appended_seq < stream->start.next_seq;
+    bool keep;
 
     if (rc != 0)
         return rc;
+    /* the next start must not fall back behind a jump that no record has shown yet, nor behind the end of a
+     * tape that is whole now and cut then: stores may have what it lost, and a number must not mean two
+     * things */
+    keep = (stream->start.unused_from != 0 && stream->agent.appended_seq < stream->start.next_seq) ||
+           (file.tape && stream->agent.appended_seq > 0);
     file.state = KDP_PLANT_CLOSED;
     file.start_seq = stream->agent.appended_seq + 1;
     rc = kdpi_plantfile_write(stream->dir, &file);

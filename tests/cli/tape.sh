@@ -61,6 +61,11 @@ code=0; python3 ask.py y asked >/dev/null || code=$?
 last='kdp tape repair, y'; out=; err=$(cat ask.err); exits 0; says '1 written'
 kdp tape verify asked; exits 0
 
+# the raw tape is looked through as well
+cp -r data raw_damaged; chmod u+w raw_damaged/raw/00000001.raw
+printf '\377\377\377\377' | dd of=raw_damaged/raw/00000001.raw bs=1 seek=$(($(stat -c %s raw_damaged/raw/00000001.raw) / 2)) conv=notrunc 2>/dev/null
+kdp tape verify raw_damaged; exits 1; prints 'DAMAGE'; prints 'raw_damaged/raw/00000001.raw'; says 'only needed to replay it'
+
 # another version: named, nothing touched
 cp -r data newer; chmod u+w newer/tape/00000001.seg
 printf '\003' | dd of=newer/tape/00000001.seg bs=1 seek=8 conv=notrunc 2>/dev/null
