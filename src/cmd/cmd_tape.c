@@ -143,7 +143,7 @@ static void
 list_raw(struct tape_job *job, const char *path, uint64_t offset)
 {
     struct kdp_tape_finding finding = {
-        .kind = KDP_TAPE_DAMAGE, .path = path, .offset = offset, .what = kdpi_error_text()};
+        .kind = KDP_TAPE_DAMAGE, .path = path, .offset = offset, .what = kdp_error_text()};
 
     list_finding(job, &finding);
     job->totals.damages++;
