@@ -8,6 +8,7 @@
 #include "kdp_test.h"
 #include "plant.h"
 #include "record.h"
+#include "sequence.h"
 
 #define T0 (INT64_C(1795183387) * 1000000000)
 
@@ -15,6 +16,7 @@ static struct kdp_ring *ring;
 static struct kdp_plant *plant;
 static struct kdp_ring_cursor cursor;
 static int64_t now = T0;
+static int64_t (*clock_of_plant)(void); /* NULL: a replay, which measures no delay */
 static unsigned input_flags;
 
 static void
@@ -40,7 +42,7 @@ begin(void)
 {
     struct kdp_ring_config config = {
         .bytes = 1 << 22, .raw_bytes = 1 << 20, .start_seq = 1, .start_input = 1, .unreliable = true};
-    struct kdp_plant_config plant_config = {.max_markets = 1000, .hash = true};
+    struct kdp_plant_config plant_config = {.max_markets = 1000, .hash = true, .now_ns = clock_of_plant};
     struct kdp_input_start start = {.next_seq = 1, .next_instrument = 1, .flags = KDP_START_FRESH};
 
     CHECK_INT(kdp_ring_create(&ring, &config), 0);
@@ -597,6 +599,72 @@ KDP_TEST(bbo_is_written_when_one_of_four_numbers_changes)
     CHECK_INT(bbo->ask_e4, KDP_PRICE_NULL);
     CHECK_INT(bbo->ask_size_e2, KDP_INT64_NULL);
     CHECK(next(KDP_TEMPLATE_BBO) == NULL);
+}
+
+static uint64_t
+counter(const char *name)
+{
+    const char *at;
+    uint64_t value;
+
+    for (unsigned i = 0; (at = kdp_ring_counter_at(ring, i, &value)) != NULL; i++)
+        if (strcmp(at, name) == 0)
+            return value;
+    kdp_test_fail(__FILE__, __LINE__, "no counter %s", name);
+    return 0;
+}
+
+static int64_t
+a_little_later(void)
+{
+    return now + 250;
+}
+
+KDP_TEST(counters_in_shared_memory_say_what_happened)
+{
+    clock_of_plant = a_little_later;
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    frame(1, "{'type':'market_lifecycle_v2','sid':4,'seq':1,'msg':{'market_ticker':'A','event_type':'price_"
+             "level_structure_"
+             "updated','price_level_structure':'linear_cent','price_ranges':[{'start':'0.0000','end':'1.0000'"
+             ",'step':"
+             "'0.0100'}]}}");
+    delta(1, 1, 2, "A", "yes", "0.4250", "1.00"); /* best, and off its grid */
+    delta(1, 1, 2, "A", "yes", "0.4250", "1.00");
+    trade(1, 2, 1, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    trade(1, 2, 2, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    frame(1, "{'type':'ticker','sid':3,'msg':{'market_ticker':'A','price_dollars':'0.4200'}}");
+    frame(1, "{'type':'shiny','sid':3,'new':1}");
+    frame(1, "{'type':");
+    delta(1, 1, 6, "A", "yes", "0.4100", "1.00"); /* 3 to 5 are missing */
+    snapshot(1, 1, 7, "A", "[['0.4200','10.00']]", "");
+    delta(1, 1, 8, "A", "yes", "0.4200", "-10.01");
+    delta(1, 5, 1, "A", "yes", "0.4200", "1.00"); /* not the owner */
+    CHECK_INT(counter("kalshi_frames_total"), 13);
+    CHECK_INT(counter("kalshi_trades_processed_total"), 1);
+    CHECK_INT(counter("kalshi_trade_repeats_total"), 1);
+    CHECK_INT(counter("kalshi_bbo_updates_total"), 3);
+    CHECK_INT(counter("kalshi_orderbook_deltas_total"), 4); /* the repeat is none */
+    CHECK_INT(counter("kalshi_orderbook_snapshots_total"), 2);
+    CHECK_INT(counter("kalshi_ticker_updates_total"), 1);
+    CHECK_INT(counter("kalshi_sequence_gaps_total"), 1);
+    CHECK_INT(counter("kalshi_sequence_gaps_healed_total"), 1);
+    CHECK_INT(counter("kalshi_messages_missed_total"), 3);
+    CHECK_INT(totals().missed[KDP_CHANNEL_BOOK], 3);
+    CHECK_INT(counter("kalshi_malformed_frames_total"), 1);
+    CHECK_INT(counter("kalshi_duplicate_messages_total"), 1);
+    CHECK_INT(counter("kalshi_unknown_types_total"), 1);
+    CHECK_INT(counter("kalshi_unknown_members_total"), 1);
+    CHECK_INT(counter("kalshi_off_grid_prices_total"), 1);
+    CHECK_INT(counter("kalshi_negative_levels_total"), 1);
+    CHECK_INT(counter("kalshi_not_owner_messages_total"), 1);
+    CHECK_INT(counter("kalshi_not_live_messages_total"), 1); /* the one that showed the gap */
+    CHECK(counter("kalshi_processing_latency_seconds_count") > 10);
+    CHECK_INT(counter("kalshi_processing_latency_seconds_sum_ns"),
+              250 * counter("kalshi_processing_latency_seconds_count"));
+    clock_of_plant = NULL;
 }
 
 KDP_TEST(trade_stands_in_the_stream_once)
