@@ -63,26 +63,3 @@ KDP_TEST(json_keeps_decimals_as_text_and_has_null)
               "  {\"ticker\": \"A,\\\"B\\\"\", \"size\": \"33.25\", \"n\": null}\n"
               "]\n");
 }
-
-KDP_TEST(numbers_for_people)
-{
-    char buf[32];
-
-    CHECK_STR(kdp_show_count(buf, 0), "0");
-    CHECK_STR(kdp_show_count(buf, 999), "999");
-    CHECK_STR(kdp_show_count(buf, 1000), "1,000");
-    CHECK_STR(kdp_show_count(buf, UINT64_MAX), "18,446,744,073,709,551,615");
-    CHECK_STR(kdp_show_size(buf, 124000), "1,240");
-    CHECK_STR(kdp_show_size(buf, 3325), "33.25");
-    CHECK_STR(kdp_show_size(buf, 3320), "33.20");
-    CHECK_STR(kdp_show_size(buf, -50), "-0.50");
-    CHECK_STR(kdp_show_price(buf, 4300), "0.43");
-    CHECK_STR(kdp_show_price(buf, 8815), "0.8815");
-    CHECK_STR(kdp_show_price(buf, 8810), "0.881");
-    CHECK_STR(kdp_show_price(buf, 10000), "1.00");
-    CHECK_STR(kdp_show_bytes(buf, 999), "999 B");
-    CHECK_STR(kdp_show_bytes(buf, 109300000), "109.3 MB");
-    CHECK_STR(kdp_show_bytes(buf, 999999), "1 MB");
-    CHECK_STR(kdp_show_span(buf, INT64_C(90000000)), "0.09 s");
-    CHECK_STR(kdp_show_span(buf, INT64_C(50160) * 1000000000), "13 h 56 min");
-}

@@ -1,4 +1,4 @@
-/* words.c - optimal string alignment distance over three rows. */
+/* words.c - see words.h; the distance is optimal string alignment over three rows. */
 #include "words.h"
 
 #include <ctype.h>
@@ -51,4 +51,25 @@ kdpi_word_near(const char *typed, const char *meant, unsigned distance)
     if (len > other)
         len = other;
     return distance <= (len <= 3 ? 1 : len <= 7 ? 2 : 3);
+}
+
+void
+kdpi_json_text(FILE *out, const char *text, size_t len)
+{
+    fputc('"', out);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c == '\n')
+            fputs("\\n", out);
+        else if (c == '\t')
+            fputs("\\t", out);
+        else if (c < 0x20 || c == 0x7f)
+            fprintf(out, "\\u%04x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
 }

@@ -1,13 +1,17 @@
-/* words.h - small things with words: the nearest of a list, for "Did you mean". */
+/* words.h - small things with words: the nearest of a list, for "Did you mean", and text as JSON has it. */
 #ifndef KDPI_WORDS_H
 #define KDPI_WORDS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* kdpi_word_distance counts the edits (insert, delete, change, swap of neighbours; letter case and - against _ cost
  * nothing) between two words of at most 63 bytes; longer ones give a large number. */
 unsigned kdpi_word_distance(const char *a, const char *b);
 /* kdpi_word_near says whether distance is small enough for words of these lengths to be a slip of the finger. */
 int kdpi_word_near(const char *typed, const char *meant, unsigned distance);
+
+/* kdpi_json_text writes text with quotes and escapes. */
+void kdpi_json_text(FILE *out, const char *text, size_t len);
 
 #endif

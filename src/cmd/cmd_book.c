@@ -14,6 +14,7 @@
 #include "sql.h"
 #include "sql_say.h"
 #include "table.h"
+#include "words.h"
 
 #define DEPTH 10 /* levels a side on the screen, when not asked for others */
 #define BAR 15   /* columns of the longest bar */
@@ -267,9 +268,9 @@ json(const struct kdp_book_at *book, const char *ticker, int64_t at_ns, uint32_t
     if (levels == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory");
     printf("{\"ticker\": ");
-    kdp_cli_json_text(stdout, ticker, strlen(ticker));
+    kdpi_json_text(stdout, ticker, strlen(ticker));
     printf(", \"title\": ");
-    kdp_cli_json_text(stdout, book->title, strlen(book->title));
+    kdpi_json_text(stdout, book->title, strlen(book->title));
     json_time("received_by", at_ns);
     printf(", \"state\": \"%s\", \"reason\": \"%s\"", state_word(book),
            word(KDP_TEMPLATE_STATE, "reason", book->reason));

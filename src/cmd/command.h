@@ -95,9 +95,8 @@ bool kdp_cli_output_failed(void);
 /* kdp_cli_finish flushes stdout and turns a failed write into an error (a closed pipe into a quiet end); main calls it. */
 int kdp_cli_finish(const struct kdp_cli *cli, int code);
 
-/* Texts inside csv (quoted where needed) and json (with the quotes). */
+/* A text inside csv, quoted where needed; words.h has kdpi_json_text. */
 void kdp_cli_csv_text(FILE *out, const char *text, size_t len);
-void kdp_cli_json_text(FILE *out, const char *text, size_t len);
 
 /* A progress bar on stderr: after 0.5 s, on a terminal, at most 80 columns, redrawn 10 times a second, wiped before the
  * answer; with --progress and no terminal a plain line each 10 s; none with --no-progress or --quiet. */

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "decimal.h"
 #include "screen.h"
+#include "words.h"
 
 #define SHOWN_MAX 20 /* markets on a screen, busiest first */
 
@@ -160,7 +161,7 @@ print_json(const struct kdp_replay_result *result, FILE *out)
     fprintf(out, "{\"frames\":%" PRIu64 ",\"by_type\":{", result->totals.frames + result->unwrapped);
     for (unsigned i = 0; i < result->type_count; i++) {
         fputs(i > 0 ? "," : "", out);
-        kdp_cli_json_text(out, result->types[i].name, strlen(result->types[i].name));
+        kdpi_json_text(out, result->types[i].name, strlen(result->types[i].name));
         fprintf(out, ":%" PRIu64, result->types[i].count);
     }
     fprintf(out,
@@ -177,7 +178,7 @@ print_json(const struct kdp_replay_result *result, FILE *out)
         const struct kdp_plant_market *market = &result->markets[i];
 
         fprintf(out, "%s{\"ticker\":", i > 0 ? "," : "");
-        kdp_cli_json_text(out, market->ticker, strlen(market->ticker));
+        kdpi_json_text(out, market->ticker, strlen(market->ticker));
         fprintf(out, ",\"state\":\"%s\"", state_word(market->state));
         json_price(out, "yes_bid", market->top.bid_e4);
         json_size(out, "yes_bid_size", market->top.bid_e4 == KDP_PRICE_NULL, market->top.bid_size_e2);

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "error.h"
 #include "screen.h"
+#include "words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,14 +123,14 @@ put_json(struct kdp_table *table, const struct column *column, const char *text)
         fputs(table->rows == 0 ? "[\n  {" : ",\n  {", table->out);
     else
         fputs(", ", table->out);
-    kdp_cli_json_text(table->out, column->name, strlen(column->name));
+    kdpi_json_text(table->out, column->name, strlen(column->name));
     fputs(": ", table->out);
     if (text == NULL)
         fputs("null", table->out);
     else if (column->kind == KDP_COLUMN_NUMBER)
         fputs(text, table->out);
     else
-        kdp_cli_json_text(table->out, text, strlen(text));
+        kdpi_json_text(table->out, text, strlen(text));
     if (table->at + 1 == table->count)
         fputc('}', table->out);
 }
@@ -334,48 +335,4 @@ kdp_table_end(struct kdp_table *table)
     free(table->cells);
     free(table);
     return failed ? kdpi_fail(KDP_ENOMEM, "out of memory: the table is too large; use --format csv") : 0;
-}
-
-/* ---- numbers: those of screen.h under the names that commands use ------------------------------------------------ */
-
-char *
-kdp_show_count(char *buf, uint64_t value)
-{
-    return kdpi_screen_count(buf, value);
-}
-
-char *
-kdp_show_size(char *buf, int64_t size_e2)
-{
-    return kdpi_screen_size(buf, size_e2);
-}
-
-char *
-kdp_show_price(char *buf, int64_t price_e4)
-{
-    return kdpi_screen_price(buf, (int32_t)price_e4);
-}
-
-char *
-kdp_show_bytes(char *buf, uint64_t bytes)
-{
-    return kdpi_screen_bytes(buf, bytes);
-}
-
-char *
-kdp_show_span(char *buf, int64_t ns)
-{
-    int64_t s = ns / KDP_NS_PER_S;
-
-    if (s < 10)
-        sprintf(buf, "%.2f s", (double)ns / 1e9);
-    else if (s < 60)
-        sprintf(buf, "%.1f s", (double)ns / 1e9);
-    else if (s < 3600)
-        sprintf(buf, "%d min %d s", (int)(s / 60), (int)(s % 60));
-    else if (s < 48 * 3600)
-        sprintf(buf, "%d h %d min", (int)(s / 3600), (int)(s / 60 % 60));
-    else
-        sprintf(buf, "%lld d %d h", (long long)(s / 86400), (int)(s / 3600 % 24));
-    return buf;
 }

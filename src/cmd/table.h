@@ -42,14 +42,6 @@ void kdp_table_rule(struct kdp_table *table);
 /* kdp_table_end prints what is left and frees the table: 0, or -KDP_ENOMEM. */
 int kdp_table_end(struct kdp_table *table);
 
-/* Numbers for people: thousands commas; decimals only where not zero.  All return buf (at least 32 bytes).  Numbers for
- * programs are kdpi_decimal_format of decimal.h. */
-char *kdp_show_count(char *buf, uint64_t value);
-char *kdp_show_size(char *buf, int64_t size_e2);   /* 1,240 or 33.25 */
-char *kdp_show_price(char *buf, int64_t price_e4); /* 0.43, 0.8815: two decimals at least */
-char *kdp_show_bytes(char *buf, uint64_t bytes);   /* 109.3 MB, powers of 1,000 */
-/* kdp_show_span gives 0.09 s, 2 min 3 s, 13 h 56 min. */
-char *kdp_show_span(char *buf, int64_t ns);
 /* kdp_text_columns counts the terminal columns of UTF-8 text (one per character; no wide letters occur in tickers). */
 size_t kdp_text_columns(const char *text);
 

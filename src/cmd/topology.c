@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "error.h"
+#include "log.h"
 #include "record.h"
 #include "tape.h"
 
@@ -37,6 +38,8 @@ wait_for_tape(void *arg)
         return rc;
     if (blocked != NULL && !topology->told_blocked) {
         topology->told_blocked = true;
+        kdpi_log(KDP_LOG_WARNING, "tape_blocked", "why=\"%s\" durable_seq=%llu", blocked,
+                 (unsigned long long)kdp_ring_durable_seq(topology->ring));
         kdp_cli_warning(topology->cli, "Free space: it goes on by itself",
                         "%s: capture waits; the tape ends whole at sequence %llu", blocked,
                         (unsigned long long)kdp_ring_durable_seq(topology->ring));
@@ -159,6 +162,8 @@ stream_config(const struct kdp_cli *cli, const struct kdp_topology_config *confi
     return (struct kdp_stream_config){.dir = config->dir,
                                       .ring_bytes = (size_t)kdp_cli_count(cli, "ring-size"),
                                       .raw_ring_bytes = (size_t)kdp_cli_count(cli, "raw-ring-size"),
+                                       .segment_bytes = (uint64_t)kdp_cli_count(cli, "segment-size"),
+                                       .sync_interval_ns = kdp_cli_count(cli, "sync-interval"),
                                       .raw_off = !kdp_cli_switch(cli, "raw"),
                                       .tape_off = !kdp_cli_switch(cli, "tape"),
                                       .refuse_existing = config->refuse_existing,
@@ -179,6 +184,10 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
     rc = begin_run(topology, config, &stream);
     if (rc == 0 && config->lake && kdp_cli_switch(cli, "tape"))
         rc = start_sealer(topology, config->dir);
+    if (rc == 0)
+        kdpi_log(KDP_LOG_INFO, "start", "data=\"%s\" session=%016llx next_seq=%llu flags=%u", config->dir,
+                 (unsigned long long)topology->start.session, (unsigned long long)topology->start.next_seq,
+                 topology->start.flags);
     if (rc != 0)
         kdp_topology_close(topology);
     return rc;
@@ -269,5 +278,9 @@ kdp_topology_close(struct kdp_topology *topology)
         rc = rc != 0 ? rc : closed;
     }
     topology->stream = NULL;
+    if (rc != 0 || later != 0)
+        kdpi_log(KDP_LOG_ERROR, "end", "why=\"%s\"", kdp_error_text());
+    else
+        kdpi_log(KDP_LOG_INFO, "end", "waited_ms=%lld", (long long)(topology->waited_ns / KDP_NS_PER_MS));
     return rc != 0 ? rc : later;
 }

@@ -303,30 +303,6 @@ kdpi_record_desc(unsigned template_id)
     return layout_of(template_id) != NULL ? &kdpi_record_descs[template_id] : NULL;
 }
 
-const struct kdp_record_desc *
-kdpi_record_by_table(const char *table)
-{
-    for (unsigned id = 1; id <= KDP_TEMPLATE_MAX; id++) {
-        const struct kdp_record_desc *desc = kdpi_record_desc(id);
-
-        if (desc != NULL && strcmp(desc->table, table) == 0)
-            return desc;
-    }
-    return NULL;
-}
-
-const struct kdp_record_desc *
-kdpi_record_by_name(const char *name)
-{
-    for (unsigned id = 1; id <= KDP_TEMPLATE_MAX; id++) {
-        const struct kdp_record_desc *desc = kdpi_record_desc(id);
-
-        if (desc != NULL && strcmp(desc->name, name) == 0)
-            return desc;
-    }
-    return NULL;
-}
-
 const char *
 kdpi_enum_word(const struct kdp_enum_desc *words, unsigned value)
 {

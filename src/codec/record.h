@@ -76,10 +76,8 @@ struct kdp_record_desc {
     unsigned text_count;
 };
 /* kdpi_record_desc gives the description of a template id, NULL for one that does not exist; ids run from 1 to
- * KDP_TEMPLATE_MAX.  kdpi_record_by_table finds one by its table's name, kdpi_record_by_name by its own; NULL: none. */
+ * KDP_TEMPLATE_MAX. */
 const struct kdp_record_desc *kdpi_record_desc(unsigned template_id);
-const struct kdp_record_desc *kdpi_record_by_table(const char *table);
-const struct kdp_record_desc *kdpi_record_by_name(const char *name);
 /* kdpi_enum_word gives the word of a value, "?" for one unknown. */
 const char *kdpi_enum_word(const struct kdp_enum_desc *words, unsigned value);
 /* kdpi_enum_find gives the words of an enumeration by its name ("origin", "book_state", "flags"), NULL: none. */

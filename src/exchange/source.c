@@ -16,6 +16,8 @@
 #define INPUT_BYTES (256u << 10) /* one read of a compressed file */
 #define HEAD_BYTES 64u
 
+enum source_kind { KDP_SOURCE_PLAIN, KDP_SOURCE_GZIP, KDP_SOURCE_ZSTD };
+
 struct kdp_source {
     char *name;
     int fd;
@@ -23,7 +25,7 @@ struct kdp_source {
     bool in_member; /* a gzip member or zstd frame has begun and not ended */
     bool padded;    /* zeros after a gzip member were seen */
     bool pending;   /* the zstd decoder holds text that found no room */
-    enum kdp_source_kind kind;
+    enum source_kind kind;
     int error; /* the error that every further read repeats; its words are in error_text */
     char error_text[512];
     uint64_t taken, given, size;
@@ -310,12 +312,6 @@ kdp_source_close(struct kdp_source *source)
     free(source->in);
     free(source->name);
     free(source);
-}
-
-enum kdp_source_kind
-kdp_source_kind(const struct kdp_source *source)
-{
-    return source->kind;
 }
 
 const void *

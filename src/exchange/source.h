@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kdp_source_kind { KDP_SOURCE_PLAIN, KDP_SOURCE_GZIP, KDP_SOURCE_ZSTD };
-
 struct kdp_source;
 
 /* kdp_source_open opens path, "-" for standard input.  The caller closes it. */
@@ -21,7 +19,6 @@ int kdp_source_open(struct kdp_source **sourcep, const char *path);
 int64_t kdp_source_read(struct kdp_source *source, void *buf, size_t size);
 void kdp_source_close(struct kdp_source *source);
 
-enum kdp_source_kind kdp_source_kind(const struct kdp_source *source);
 /* kdp_source_head gives the first bytes as they lie in the file (at most 64), for a look at its magic. */
 const void *kdp_source_head(const struct kdp_source *source, size_t *lenp);
 const char *

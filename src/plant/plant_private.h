@@ -37,8 +37,7 @@ enum plant_counter { /* names in plant.c */
                      COUNT_POOL_FULL,
                      COUNT_RING_WAITS,
                      COUNT_INPUTS_IGNORED,
-                     COUNT_LATENCY_SUM, /* ns, receipt to publication; with its count the mean of the
-                                           blueprint's histogram */
+                     COUNT_LATENCY_SUM, /* ns, receipt to publication; with its count the mean */
                      COUNT_LATENCY_COUNT,
                      COUNTS
 };

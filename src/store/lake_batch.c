@@ -126,12 +126,6 @@ kdp_lake_batch_rows(const struct kdp_lake_batch *batch, unsigned table)
     return batch->tables[table].count;
 }
 
-size_t
-kdp_lake_batch_bytes(const struct kdp_lake_batch *batch)
-{
-    return batch->used;
-}
-
 /* find_day sets batch->day to the place of a time's day in batch->days, adding it in order; most often it is
  * there. */
 static int

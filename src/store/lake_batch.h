@@ -34,7 +34,6 @@ void kdp_lake_batch_clear(struct kdp_lake_batch *batch);
  * it then), or -KDP_ENOMEM.  Records must come in order of seq. */
 int kdp_lake_batch_add(struct kdp_lake_batch *batch, unsigned table, const struct kdp_head *rec, size_t size);
 size_t kdp_lake_batch_rows(const struct kdp_lake_batch *batch, unsigned table);
-size_t kdp_lake_batch_bytes(const struct kdp_lake_batch *batch);
 
 /* kdp_lake_batch_sort sorts one table (and forgets the order of the one sorted before) and gives its days,
  * ascending; they are valid until the next sort.  Tickers come from ticker(arg, id); ids above instrument_max

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "words.h"
 
 #define US_PER_DAY INT64_C(86400000000)
 #define HUGE_TEXT 48
@@ -107,27 +108,10 @@ put_double(FILE *out, double value, int digits_max)
 }
 
 static void
-put_json_text(FILE *out, const char *text, size_t len)
-{
-    putc('"', out);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(out, "\\u%04x", c);
-        else
-            putc(c, out);
-    }
-    putc('"', out);
-}
-
-static void
 put_text(FILE *out, const char *text, size_t len, bool nested)
 {
     if (nested)
-        put_json_text(out, text, len);
+        kdpi_json_text(out, text, len);
     else
         fwrite(text, 1, len, out);
 }
@@ -196,7 +180,7 @@ put_map(FILE *out, const struct kdp_duckdb *duck, duckdb_vector vector, duckdb_l
         }
         if (i > 0)
             putc(',', out);
-        put_json_text(out, text != NULL ? text : "", text != NULL ? len : 0);
+        kdpi_json_text(out, text != NULL ? text : "", text != NULL ? len : 0);
         free(text);
         putc(':', out);
         put_item(out, duck, duck->struct_vector_get_child(pairs, 1), value, entry->offset + i);
@@ -235,7 +219,7 @@ put_nested(FILE *out, const struct kdp_duckdb *duck, duckdb_vector vector, duckd
 
             if (i > 0)
                 putc(',', out);
-            put_json_text(out, name, strlen(name));
+            kdpi_json_text(out, name, strlen(name));
             duck->free(name);
             putc(':', out);
             child = duck->struct_type_child_type(type, i);

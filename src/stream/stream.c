@@ -1,4 +1,4 @@
-/* stream.c - opening and closing a data directory for writing: the rules of restart, semantics in
+/* stream.c - opening and closing a data directory for writing: the rules of restart, as in
  * docs/design/stream.md.
  *
  * What a start finds decides how the sequence goes on:
