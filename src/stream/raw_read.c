@@ -348,3 +348,10 @@ kdp_raw_counts(const struct kdp_raw_reader *reader, uint64_t *seq_endp)
     *seq_endp = UINT64_MAX;
     return true;
 }
+
+const char *
+kdp_raw_where(const struct kdp_raw_reader *reader, uint64_t *offsetp)
+{
+    *offsetp = reader->block.offset;
+    return reader->path;
+}
