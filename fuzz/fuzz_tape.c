@@ -122,8 +122,9 @@ static void
 tell(void *arg, const struct kdp_tape_finding *finding)
 {
     (void)arg;
-    fprintf(stderr, "%s at %llu, sequences %llu to %llu\n", finding->what, (unsigned long long)finding->offset,
-            (unsigned long long)finding->first_seq, (unsigned long long)finding->last_seq);
+    fprintf(stderr, "%s at %llu, sequences %llu to %llu\n", finding->what,
+            (unsigned long long)finding->offset, (unsigned long long)finding->first_seq,
+            (unsigned long long)finding->last_seq);
 }
 
 static void

@@ -12,7 +12,8 @@ decimal_is(const char *text, unsigned scale, enum kdp_decimal verdict, int64_t w
 {
     int64_t got = 0;
 
-    if (kdpi_decimal_parse(text, strlen(text), scale, &got) != verdict || (verdict == KDP_DECIMAL_OK && got != want))
+    if (kdpi_decimal_parse(text, strlen(text), scale, &got) != verdict ||
+        (verdict == KDP_DECIMAL_OK && got != want))
         kdp_test_fail(__FILE__, __LINE__, "\"%s\" at scale %u: got %lld", text, scale, (long long)got);
 }
 
@@ -33,7 +34,8 @@ KDP_TEST(decimals_are_exact_or_refused)
     decimal_is("0.12345", 4, KDP_DECIMAL_TOO_FINE, 0);
     decimal_is("1e-9", 4, KDP_DECIMAL_TOO_FINE, 0);
     decimal_is("0.001", 2, KDP_DECIMAL_TOO_FINE, 0);
-    static const char *const bad[] = {"", "-", ".5", "1.", "+1", "01", "1e", "1e+", "0x1", " 1", "1 ", "nan", "--1", "1.2.3"};
+    static const char *const bad[] = {"",    "-",   ".5", "1.", "+1",  "01",  "1e",
+                                      "1e+", "0x1", " 1", "1 ", "nan", "--1", "1.2.3"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         decimal_is(bad[i], 4, KDP_DECIMAL_SYNTAX, 0);
 }
@@ -74,8 +76,18 @@ KDP_TEST(times_in_every_written_form)
     time_is("1794834000", 0, INT64_C(1794834000000000000));
     time_is("1794834000.25", 0, INT64_C(1794834000250000000));
     time_is("1970-01-01T00:00:00Z", 0, 0);
-    static const char *const bad[] = {"", "15:04", "2026-13-01", "2026-02-29", "2026-11-16T13:00Z", "2026-11-16T13:00:00",
-        "2026-11-16T25:00:00Z", "2026-11-16T13:00:00.1234567890Z", "2026-11-16T13:00:00.Z", "now", "-5", "99999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "15:04",
+                                      "2026-13-01",
+                                      "2026-02-29",
+                                      "2026-11-16T13:00Z",
+                                      "2026-11-16T13:00:00",
+                                      "2026-11-16T25:00:00Z",
+                                      "2026-11-16T13:00:00.1234567890Z",
+                                      "2026-11-16T13:00:00.Z",
+                                      "now",
+                                      "-5",
+                                      "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         time_is(bad[i], -KDP_EFORMAT, 0);
 }

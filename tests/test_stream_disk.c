@@ -348,7 +348,8 @@ KDP_TEST(the_log_of_instruments_is_mended_wherever_it_is_torn_or_flipped)
     fclose(file);
     instruments_are_complete(max);
     for (size_t at = 0; at < size; at += STRIDE) {
-        if (at == 0 || text[at - 1] != '\n') { /* cut between two lines it is whole, and synced lines are not cut */
+        if (at == 0 ||
+            text[at - 1] != '\n') { /* cut between two lines it is whole, and synced lines are not cut */
             file = fopen(path, "w");
             CHECK(file != NULL && fwrite(text, 1, at, file) == at);
             fclose(file);

@@ -22,12 +22,12 @@ struct kdp_book_pool;
 
 enum kdp_book_verdict {
     KDP_BOOK_APPLIED = 0,
-    KDP_BOOK_OFF_GRID,  /* applied; the price is not on the market's known grid: count it */
-    KDP_BOOK_NOT_LIVE,  /* ignored: the book waits for a snapshot */
-    KDP_BOOK_NEGATIVE,  /* refused: the level would go below zero; the book is stale from now on */
+    KDP_BOOK_OFF_GRID, /* applied; the price is not on the market's known grid: count it */
+    KDP_BOOK_NOT_LIVE, /* ignored: the book waits for a snapshot */
+    KDP_BOOK_NEGATIVE, /* refused: the level would go below zero; the book is stale from now on */
     KDP_BOOK_BAD_LEVEL, /* refused: price outside 0..10000, side unknown, a snapshot level with size < 0 or given
                            twice, a size or a side's total beyond int64; the book is stale from now on */
-    KDP_BOOK_NO_MEMORY  /* refused: the pool is used up; the book is stale from now on */
+    KDP_BOOK_NO_MEMORY /* refused: the pool is used up; the book is stale from now on */
 };
 
 enum kdp_market_state { KDP_MARKET_NORMAL = 0, KDP_MARKET_LOCKED, KDP_MARKET_CROSSED };
@@ -62,11 +62,13 @@ void kdp_book_free(struct kdp_book_pool *pool, struct kdp_book *book);
  * book out for them and keeps every level.  Ranges that are empty, overlap or do not fit 0..10000 return BAD_LEVEL; a
  * pool that has no room for one more kind of grid returns NO_MEMORY.  Either leaves the grid as it was.  The book's state
  * never changes here. */
-enum kdp_book_verdict kdp_book_set_grid(struct kdp_book *book, const struct kdp_tick_range *ranges, uint32_t count);
+enum kdp_book_verdict kdp_book_set_grid(struct kdp_book *book, const struct kdp_tick_range *ranges,
+                                        uint32_t count);
 
 /* kdp_book_apply adds delta_e2 to one level of a live book; a level at exactly 0 is gone.  *size_e2p gets the size
  * after it (when applied).  A refused delta changes no level. */
-enum kdp_book_verdict kdp_book_apply(struct kdp_book *book, uint8_t side, int32_t price_e4, int64_t delta_e2, int64_t *size_e2p);
+enum kdp_book_verdict kdp_book_apply(struct kdp_book *book, uint8_t side, int32_t price_e4, int64_t delta_e2,
+                                     int64_t *size_e2p);
 
 /* kdp_book_prefetch asks for the memory that an apply at this price will touch; useful as soon as market and price of a
  * message are known and other work remains to be done.  Never faults, whatever side and price are. */
@@ -101,13 +103,15 @@ uint64_t kdp_level_hash(uint8_t side, int32_t price_e4, int64_t size_e2);
 uint32_t kdp_book_level_count(const struct kdp_book *book, uint8_t side);
 int64_t kdp_book_size_total(const struct kdp_book *book, uint8_t side);
 /* kdp_book_depth copies up to max levels of a side, best first (bids downwards, offers upwards), and returns how many. */
-uint32_t kdp_book_depth(const struct kdp_book *book, uint8_t side, struct kdp_book_level *levels, uint32_t max);
+uint32_t kdp_book_depth(const struct kdp_book *book, uint8_t side, struct kdp_book_level *levels,
+                        uint32_t max);
 /* kdp_book_mid_e5 and kdp_book_spread_e4: mid in 1e-5 dollar (exact), spread may be negative when crossed;
  * KDP_PRICE_NULL when a side is empty. */
 int32_t kdp_book_mid_e5(const struct kdp_book *book);
 int32_t kdp_book_spread_e4(const struct kdp_book *book);
 /* kdp_book_market_state gives the state since *since_nsp (KDP_TIME_NULL when normal) and the total time spent locked
  * and crossed until the last settle, in ns. */
-enum kdp_market_state kdp_book_market_state(const struct kdp_book *book, int64_t *since_nsp, int64_t *locked_nsp, int64_t *crossed_nsp);
+enum kdp_market_state kdp_book_market_state(const struct kdp_book *book, int64_t *since_nsp,
+                                            int64_t *locked_nsp, int64_t *crossed_nsp);
 
 #endif

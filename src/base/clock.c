@@ -151,7 +151,8 @@ kdpi_time_parse(const char *text, size_t len, int64_t *outp)
         if (p != end)
             return -KDP_EFORMAT;
     }
-    seconds = days_from_civil((int64_t)year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second);
+    seconds =
+        days_from_civil((int64_t)year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second);
     *outp = (seconds - offset_s) * KDP_NS_PER_S + ns;
     return 0;
 }

@@ -92,8 +92,8 @@ const char *
 kdp_error_name(int code)
 {
     switch (code < 0 ? -code : code) {
-#define KDP_X(name, value, text)                                                                              \
-    case value:                                                                                               \
+#define KDP_X(name, value, text) \
+    case value:                  \
         return "E" #name;
         KDP_ERROR_LIST(KDP_X)
 #undef KDP_X

@@ -23,7 +23,8 @@ void kdpi_log_close(void);
 bool kdpi_log_on(enum kdp_log_level level);
 /* kdpi_log writes one line; fmt gives the key=value words behind the event, or "".  Control characters are escaped; no
  * secret may be in it. */
-void kdpi_log(enum kdp_log_level level, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void kdpi_log(enum kdp_log_level level, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* kdpi_log_warnings gives the number of warnings and errors so far, repeated ones counted too, and the last one's words
  * (valid until the next), for screens that show only that. */
 uint64_t kdpi_log_warnings(char *buf, unsigned long size);

@@ -22,9 +22,9 @@ enum kdp_setting_type {
     KDP_SETTING_CHOICE, /* one of choices, "a|b|c", any case */
     KDP_SETTING_SWITCH, /* a flag without a value; --no-NAME turns it off */
     KDP_SETTING_TIME,   /* 2026-11-22, 2026-11-22T15:04:00Z, Unix seconds; kept as text */
-    KDP_SETTING_PLACE,  /* a place in the stream: one of choices, a sequence number, or a time; kept as text */
-    KDP_SETTING_LIST,   /* repeatable, and commas separate */
-    KDP_SETTING_FILES   /* repeatable paths: a comma is part of the name */
+    KDP_SETTING_PLACE, /* a place in the stream: one of choices, a sequence number, or a time; kept as text */
+    KDP_SETTING_LIST,  /* repeatable, and commas separate */
+    KDP_SETTING_FILES  /* repeatable paths: a comma is part of the name */
 };
 
 /* The sections of env.example and of kdp config; a setting without a variable belongs to commands alone. */
@@ -68,7 +68,8 @@ struct kdp_settings; /* the effective values of one invocation */
 int kdpi_settings_new(struct kdp_settings **settingsp);
 void kdpi_settings_free(struct kdp_settings *settings);
 /* kdpi_settings_default replaces the table's default for this invocation (a command may have its own). */
-int kdpi_settings_default(struct kdp_settings *settings, const struct kdp_setting *setting, const char *value);
+int kdpi_settings_default(struct kdp_settings *settings, const struct kdp_setting *setting,
+                          const char *value);
 /* kdpi_settings_env_file reads a .env; a file that is not there is an error only when required.  Errors name file and line.
  * Variables that are no settings are ignored: the file may serve other programs too. */
 int kdpi_settings_env_file(struct kdp_settings *settings, const char *path, bool required);
@@ -79,16 +80,19 @@ int kdpi_settings_flag(struct kdp_settings *settings, const struct kdp_setting *
 /* kdpi_settings_check refuses a value that does not fit its row: -KDP_EUSAGE with words that name where it came from. */
 int kdpi_settings_check(const struct kdp_settings *settings, const struct kdp_setting *setting);
 
-const char *kdpi_settings_text(const struct kdp_settings *settings, const struct kdp_setting *setting); /* or NULL */
+const char *kdpi_settings_text(const struct kdp_settings *settings,
+                               const struct kdp_setting *setting); /* or NULL */
 bool kdpi_settings_given(const struct kdp_settings *settings, const struct kdp_setting *setting);
 bool kdpi_settings_switch(const struct kdp_settings *settings, const struct kdp_setting *setting);
 int64_t kdpi_settings_count(const struct kdp_settings *settings, const struct kdp_setting *setting);
 unsigned kdpi_settings_list(const struct kdp_settings *settings, const struct kdp_setting *setting,
                             const char *const **valuesp);
-enum kdp_setting_source kdpi_settings_source(const struct kdp_settings *settings, const struct kdp_setting *setting);
+enum kdp_setting_source kdpi_settings_source(const struct kdp_settings *settings,
+                                             const struct kdp_setting *setting);
 /* kdpi_settings_origin says in words where the value came from and what it overrode:
  * "--log-level, over .env line 5, LOG_LEVEL". */
-void kdpi_settings_origin(const struct kdp_settings *settings, const struct kdp_setting *setting, char *buf, size_t size);
+void kdpi_settings_origin(const struct kdp_settings *settings, const struct kdp_setting *setting, char *buf,
+                          size_t size);
 
 /* Readers of single values: 0 or -KDP_EFORMAT, no words. */
 int kdpi_parse_count(const char *text, int64_t *outp);

@@ -17,9 +17,9 @@ struct kdp_cli {
 
 /* Iterates over a settings string: each call fills *word; false at the end.  at starts as the string itself. */
 struct kdp_setting_word {
-    char block[24];      /* label, "" before the first */
+    char block[24]; /* label, "" before the first */
     char name[48];
-    char fallback[96];   /* own default; has_fallback */
+    char fallback[96]; /* own default; has_fallback */
     bool has_fallback, required;
 };
 bool kdp_setting_word_next(const char **at, struct kdp_setting_word *word);

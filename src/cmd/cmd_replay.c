@@ -32,9 +32,9 @@ struct replay {
     const char *dir;
     double speed; /* 0: as fast as it goes */
     unsigned leg_flags;
-    uint8_t up[LINES_MAX / 8]; /* lines that must be taken down at the end of a file */
-    bool started, stopped;     /* the run has its START, and its STOP */
-    bool as_recorded;          /* the numbers of a raw tape's run are those given out here */
+    uint8_t up[LINES_MAX / 8];       /* lines that must be taken down at the end of a file */
+    bool started, stopped;           /* the run has its START, and its STOP */
+    bool as_recorded;                /* the numbers of a raw tape's run are those given out here */
     int64_t first_ns, last_ns;       /* receive times of inputs */
     int64_t pace_from_ns, pace_mono; /* of the file being played */
     FILE *rejects;

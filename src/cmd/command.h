@@ -33,15 +33,15 @@ struct kdp_cli; /* one invocation: its command, effective settings, positional a
 
 struct kdp_command {
     const char *name;
-    const char *group;    /* look, capture, ask, history, tend; NULL: not listed in kdp -h (internal) */
-    const char *summary;  /* a few words for kdp -h */
-    const char *usage;    /* without "usage: kdp ", e.g. "replay --input FILE [--input FILE ...] [options]" */
-    const char *about;    /* one or two lines below the usage */
+    const char *group;   /* look, capture, ask, history, tend; NULL: not listed in kdp -h (internal) */
+    const char *summary; /* a few words for kdp -h */
+    const char *usage;   /* without "usage: kdp ", e.g. "replay --input FILE [--input FILE ...] [options]" */
+    const char *about;   /* one or two lines below the usage */
     /* the settings it takes, blank-separated, in labelled blocks: "when: start end|output: format data".  "*" before a
      * name: required.  "name=VALUE": this command's own default.  --env-file, --log-level, --log-file, --color and --quiet
      * are taken by every command and not named here. */
     const char *settings;
-    const char *exits;    /* "0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C"; NULL: the first three */
+    const char *exits; /* "0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C"; NULL: the first three */
     /* two lines, each a command that works in a folder with session.jsonl and, unless the group is capture, ./data of it;
      * the test puts a ticker of the session in the place of any KX... ticker */
     const char *examples;
@@ -50,11 +50,13 @@ struct kdp_command {
 };
 
 /* Values by setting name, after defaults, .env, environment and flags.  A name the command does not list is a bug. */
-const char *kdp_cli_text(const struct kdp_cli *cli, const char *name);  /* NULL: not given and no default */
-bool kdp_cli_given(const struct kdp_cli *cli, const char *name);        /* by flag, environment or .env */
+const char *kdp_cli_text(const struct kdp_cli *cli, const char *name); /* NULL: not given and no default */
+bool kdp_cli_given(const struct kdp_cli *cli, const char *name);       /* by flag, environment or .env */
 bool kdp_cli_switch(const struct kdp_cli *cli, const char *name);
-int64_t kdp_cli_count(const struct kdp_cli *cli, const char *name);     /* COUNT, BYTES, SPAN (ns); 0 when not given */
-int kdp_cli_choice(const struct kdp_cli *cli, const char *name);        /* index in the row's choices, -1 when not given */
+int64_t kdp_cli_count(const struct kdp_cli *cli,
+                      const char *name); /* COUNT, BYTES, SPAN (ns); 0 when not given */
+int kdp_cli_choice(const struct kdp_cli *cli,
+                   const char *name); /* index in the row's choices, -1 when not given */
 unsigned kdp_cli_list(const struct kdp_cli *cli, const char *name, const char *const **valuesp);
 /* kdp_cli_time reads a TIME setting as nanoseconds: 0 on success (*nsp KDP_TIME_NULL when not given). */
 int kdp_cli_time(const struct kdp_cli *cli, const char *name, int64_t *nsp);
@@ -79,9 +81,12 @@ const char *kdp_cli_paint(const struct kdp_cli *cli, FILE *stream, enum kdp_pain
  * hint may be NULL.  kdp_cli_usage is for arguments that the settings table cannot judge: prints the words as an error with
  * "kdp help NAME" as the next step, or hint when that is not NULL, and returns 2. */
 int kdp_cli_error(const struct kdp_cli *cli, int code);
-int kdp_cli_usage(const struct kdp_cli *cli, const char *hint, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void kdp_cli_warning(const struct kdp_cli *cli, const char *hint, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void kdp_cli_notice(const struct kdp_cli *cli, const char *hint, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int kdp_cli_usage(const struct kdp_cli *cli, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void kdp_cli_warning(const struct kdp_cli *cli, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void kdp_cli_notice(const struct kdp_cli *cli, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* kdp_cli_say prints a line of conversation on stderr, not with --quiet. */
 void kdp_cli_say(const struct kdp_cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -109,7 +114,8 @@ void kdp_progress_start(struct kdp_progress *progress, const struct kdp_cli *cli
 /* kdp_progress_due is a cheap question before an update whose words cost something; call it every few thousand steps. */
 bool kdp_progress_due(const struct kdp_progress *progress);
 /* done and total in the same unit (total 0: unknown); text says the rest ("56,483 frames  634,000/s"). */
-void kdp_progress_update(struct kdp_progress *progress, double done, double total, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void kdp_progress_update(struct kdp_progress *progress, double done, double total, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 void kdp_progress_end(struct kdp_progress *progress);
 
 /* The rows, for help, completion and checks. */

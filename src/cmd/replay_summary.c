@@ -242,8 +242,8 @@ print_table(const struct kdp_replay_result *result, const struct kdp_cli *cli, F
         kdpi_screen_count(b, result->market_count);
         kdpi_screen_count(c, result->book_bytes / result->market_count);
         kdpi_screen_bytes(d, (uint64_t)usage.ru_maxrss * 1024);
-        fprintf(out, "memory     %s bytes a market (%s markets; its book %s), process %s with its rings\n", a, b,
-                c, d);
+        fprintf(out, "memory     %s bytes a market (%s markets; its book %s), process %s with its rings\n", a,
+                b, c, d);
     }
     fprintf(out, "%-*s  STATE   %12s  %6s  %6s  %12s  %11s  %11s  %8s\n", (int)width, "MARKET", "BID SIZE",
             "BID", "ASK", "ASK SIZE", "LEVELS", "BBO CHANGES", "TRADES");

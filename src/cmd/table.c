@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define COLUMNS_MAX 256
-#define PROSE_MOST 100 /* columns of a terminal that prose uses */
-#define PROSE_LEAST 12 /* in less than this it is not wrapped */
+#define PROSE_MOST 100  /* columns of a terminal that prose uses */
+#define PROSE_LEAST 12  /* in less than this it is not wrapped */
 #define TICKER_LEAST 12 /* a ticker is not cut below this */
 
 struct column {

@@ -31,7 +31,8 @@ struct kdp_table;
 /* kdp_table_new never returns NULL: lack of memory for a table ends in kdp_table_end's error. */
 struct kdp_table *kdp_table_new(FILE *out, enum kdp_format format);
 /* heading for people, name for csv and json; both are copied. */
-void kdp_table_column(struct kdp_table *table, const char *heading, const char *name, enum kdp_column_kind kind);
+void kdp_table_column(struct kdp_table *table, const char *heading, const char *name,
+                      enum kdp_column_kind kind);
 /* kdp_table_width limits a table's lines (0: none); by default that is the terminal's width, none for pipes. */
 void kdp_table_width(struct kdp_table *table, int width);
 /* kdp_table_cell gives the next cell: as people read it, and as programs do (NULL: the same).  NULL for shown is an absent

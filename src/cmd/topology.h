@@ -50,8 +50,8 @@ int kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
 /* kdp_topology_again ends the run and begins another in the same directory, as a process started anew would: for the replay
  * of a raw tape, which may hold many runs.  The sealer goes on.  next_seq and next_instrument are those of struct
  * kdp_stream_config.  The plant of the run before is gone after it, its stream hash goes on. */
-int kdp_topology_again(struct kdp_topology *topology, const struct kdp_topology_config *config, uint64_t next_seq,
-                       uint32_t next_instrument);
+int kdp_topology_again(struct kdp_topology *topology, const struct kdp_topology_config *config,
+                       uint64_t next_seq, uint32_t next_instrument);
 /* kdp_topology_feed logs one input (head of fixed bytes, then the rest) and lets the plant consume it. */
 int kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags, unsigned line,
                       int64_t recv_ns, const void *fixed, size_t fixed_len, const void *rest,

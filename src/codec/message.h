@@ -40,32 +40,32 @@ enum kdp_message_kind {
 
 /* Why a frame, or part of it, was refused.  JSON kinds mean that nothing in the frame can be trusted; value kinds
  * mean that it is whole JSON and its envelope (sid, seq, market_ticker) was read. */
-#define KDP_REFUSAL_LIST(X)                                                                                   \
-    X(NONE, "")                                                                                               \
-    X(SYNTAX, "not JSON")                                                                                     \
-    X(TRUNCATED, "ends too early")                                                                            \
-    X(TRAILING, "text after the end")                                                                         \
-    X(UTF8, "invalid UTF-8")                                                                                  \
-    X(ESCAPE, "invalid escape")                                                                               \
-    X(CONTROL, "control character in a string")                                                               \
-    X(NUMBER, "not a JSON number")                                                                            \
-    X(DEPTH, "nested too deep")                                                                               \
-    X(DUPLICATE_KEY, "key given twice")                                                                       \
-    X(TOO_LONG, "longer than its bound")                                                                      \
-    X(NOT_OBJECT, "not a JSON object")                                                                        \
-    X(TYPE, "wrong type of value")                                                                            \
-    X(MISSING, "a member is missing")                                                                         \
-    X(TOO_FINE, "finer than the scale")                                                                       \
-    X(RANGE, "out of range")                                                                                  \
-    X(TIME, "not a time")                                                                                     \
-    X(ENUM, "unknown word")                                                                                   \
+#define KDP_REFUSAL_LIST(X)                     \
+    X(NONE, "")                                 \
+    X(SYNTAX, "not JSON")                       \
+    X(TRUNCATED, "ends too early")              \
+    X(TRAILING, "text after the end")           \
+    X(UTF8, "invalid UTF-8")                    \
+    X(ESCAPE, "invalid escape")                 \
+    X(CONTROL, "control character in a string") \
+    X(NUMBER, "not a JSON number")              \
+    X(DEPTH, "nested too deep")                 \
+    X(DUPLICATE_KEY, "key given twice")         \
+    X(TOO_LONG, "longer than its bound")        \
+    X(NOT_OBJECT, "not a JSON object")          \
+    X(TYPE, "wrong type of value")              \
+    X(MISSING, "a member is missing")           \
+    X(TOO_FINE, "finer than the scale")         \
+    X(RANGE, "out of range")                    \
+    X(TIME, "not a time")                       \
+    X(ENUM, "unknown word")                     \
     X(CONFLICT, "members contradict each other")
 
 enum kdp_refusal {
 #define KDP_X(name, text) KDP_REFUSAL_##name,
     KDP_REFUSAL_LIST(KDP_X)
 #undef KDP_X
-    KDP_REFUSALS
+        KDP_REFUSALS
 };
 const char *kdpi_refusal_text(enum kdp_refusal refusal);
 
@@ -78,8 +78,8 @@ struct kdp_message_level { /* of a snapshot; price as sent, in the leg the subsc
 struct kdp_message {
     enum kdp_message_kind kind;
     enum kdp_refusal refusal;
-    bool trusted;   /* false: the frame is not whole JSON; kind is UNKNOWN and only type may be set */
-    size_t position; /* byte of the frame at which it was refused */
+    bool trusted;       /* false: the frame is not whole JSON; kind is UNKNOWN and only type may be set */
+    size_t position;    /* byte of the frame at which it was refused */
     const char *member; /* name of the member refused, static text; "" where there is none */
 
     struct kdp_text type; /* the frame's own word */
@@ -90,8 +90,8 @@ struct kdp_message {
     int64_t sending_ts_ms; /* KDP_INT64_NULL where absent */
 
     struct kdp_text market_ticker; /* len 0 where absent */
-    int64_t ts_ms;                 /* as sent; derived from ts or time where only those came; KDP_INT64_NULL if none */
-    int64_t exch_ns;               /* the finest time given that agrees with ts_ms; KDP_TIME_NULL if none */
+    int64_t ts_ms;   /* as sent; derived from ts or time where only those came; KDP_INT64_NULL if none */
+    int64_t exch_ns; /* the finest time given that agrees with ts_ms; KDP_TIME_NULL if none */
 
     uint32_t unknown_members; /* members we do not know, in envelope and msg */
 
@@ -100,14 +100,16 @@ struct kdp_message {
             struct kdp_text channel;
         } subscribed;
         struct {
-            uint32_t count; /* tickers in the full set; the list itself stays in the frame (see kdpi_message_tickers) */
+            uint32_t
+                count; /* tickers in the full set; the list itself stays in the frame (see kdpi_message_tickers) */
         } ok;
         struct {
             int64_t code;
             struct kdp_text text;
         } error;
         struct {
-            const struct kdp_message_level *levels; /* in the decoder's memory, in the order sent, yes side and no side */
+            const struct kdp_message_level
+                *levels; /* in the decoder's memory, in the order sent, yes side and no side */
             uint32_t count;
             bool has_yes, has_no; /* the keys were there; absent means an empty side */
         } snapshot;
@@ -122,11 +124,13 @@ struct kdp_message {
             int64_t dollar_volume, dollar_open_interest;
         } ticker;
         struct {
-            uint8_t trade_id[16]; /* the UUID's bytes; of another text its XXH3-128 (and trade_id_hashed is set) */
+            uint8_t trade_id
+                [16]; /* the UUID's bytes; of another text its XXH3-128 (and trade_id_hashed is set) */
             bool trade_id_hashed;
             int32_t price_e4; /* YES scale */
             int64_t count_e2;
-            uint8_t taker_side; /* the outcome bought; from taker_outcome_side, taker_book_side or taker_side */
+            uint8_t
+                taker_side; /* the outcome bought; from taker_outcome_side, taker_book_side or taker_side */
             bool block;
         } trade;
         struct { /* times KDP_TIME_NULL where absent */
@@ -163,10 +167,12 @@ void kdpi_decoder_close(struct kdp_decoder *decoder);
 
 /* kdpi_decode reads one frame into *msg and returns msg->refusal (KDP_REFUSAL_NONE: all good).  It checks the whole frame:
  * JSON per RFC 8259, UTF-8, no key twice in one object, at most 32 levels deep, nothing after the end. */
-enum kdp_refusal kdpi_decode(struct kdp_decoder *decoder, const char *frame, size_t len, struct kdp_message *msg);
+enum kdp_refusal kdpi_decode(struct kdp_decoder *decoder, const char *frame, size_t len,
+                             struct kdp_message *msg);
 
 /* kdpi_message_tickers calls each for every ticker of an ok reply's list or a command's market_tickers, in order, until
  * it returns false.  frame must be the frame that was decoded. */
-void kdpi_message_tickers(const char *frame, size_t len, bool (*each)(void *arg, struct kdp_text ticker), void *arg);
+void kdpi_message_tickers(const char *frame, size_t len, bool (*each)(void *arg, struct kdp_text ticker),
+                          void *arg);
 
 #endif

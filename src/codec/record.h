@@ -43,9 +43,23 @@ void kdpi_build_text(struct kdp_builder *b, struct kdp_text text);
 size_t kdpi_build_finish(struct kdp_builder *b);
 
 /* What the generator knows of each record: one table for tap, query, export and docs. */
-enum kdp_field_kind { KDP_FIELD_U8, KDP_FIELD_U16, KDP_FIELD_U32, KDP_FIELD_U64, KDP_FIELD_I32, KDP_FIELD_I64,
-    KDP_FIELD_TIME, KDP_FIELD_PRICE, KDP_FIELD_SIZE, KDP_FIELD_CASH, KDP_FIELD_NUMBER, KDP_FIELD_UUID, KDP_FIELD_BOOL,
-    KDP_FIELD_ENUM, KDP_FIELD_TEXT };
+enum kdp_field_kind {
+    KDP_FIELD_U8,
+    KDP_FIELD_U16,
+    KDP_FIELD_U32,
+    KDP_FIELD_U64,
+    KDP_FIELD_I32,
+    KDP_FIELD_I64,
+    KDP_FIELD_TIME,
+    KDP_FIELD_PRICE,
+    KDP_FIELD_SIZE,
+    KDP_FIELD_CASH,
+    KDP_FIELD_NUMBER,
+    KDP_FIELD_UUID,
+    KDP_FIELD_BOOL,
+    KDP_FIELD_ENUM,
+    KDP_FIELD_TEXT
+};
 struct kdp_enum_desc {
     const char *name;
     const char *const *words; /* by value (of flags: by bit); NULL where a value has none */
@@ -55,10 +69,11 @@ struct kdp_field_desc {
     const char *name;   /* C name, "price_e4" */
     const char *column; /* "price"; NULL: not in tables */
     const char *about;
-    uint8_t kind;       /* enum kdp_field_kind */
-    uint8_t scale;      /* digits after the point of PRICE, SIZE, CASH, NUMBER; 16 of a U64: a hash, in 16 hex digits */
+    uint8_t kind; /* enum kdp_field_kind */
+    uint8_t
+        scale; /* digits after the point of PRICE, SIZE, CASH, NUMBER; 16 of a U64: a hash, in 16 hex digits */
     uint8_t nullable;
-    uint16_t offset;    /* in the record, in the group's item, or the index of a TEXT */
+    uint16_t offset; /* in the record, in the group's item, or the index of a TEXT */
     const struct kdp_enum_desc *words;
 };
 struct kdp_record_desc {

@@ -34,8 +34,8 @@ struct kdp_recorded {
                          next call */
     size_t len;
     const struct kdp_input_head
-        *head;                /* from a raw tape: the input as it lies there, payload at text; else NULL */
-    uint64_t seq_end;         /* from a raw tape: records from this number on its run never gave out, see raw.h */
+        *head;        /* from a raw tape: the input as it lies there, payload at text; else NULL */
+    uint64_t seq_end; /* from a raw tape: records from this number on its run never gave out, see raw.h */
     enum kdp_refusal refusal; /* of a malformed line: why */
     size_t position;          /* and at which byte of the line */
     const char *why;          /* static words */

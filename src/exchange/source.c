@@ -41,7 +41,8 @@ read_some(struct kdp_source *source, void *buf, size_t size)
 {
     ssize_t got = read(source->fd, buf, size);
 
-    if (got < 0 && errno == EINTR) /* a pipe may stay silent for ever: whoever was asked to end must get to know */
+    if (got < 0 &&
+        errno == EINTR) /* a pipe may stay silent for ever: whoever was asked to end must get to know */
         return kdpi_fail(KDP_ESTOPPED, "stopped while reading: %s", source->name);
     if (got < 0)
         return kdpi_fail_errno(errno, "cannot read: %s", source->name);

@@ -65,9 +65,9 @@ struct kdp_plant {
     unsigned type_count;
     /* of the input being worked on */
     const struct kdp_input_head *input;
-    int64_t now_ns; /* its receive time, never running backwards: for durations only */
-    uint8_t flags;  /* of the records it makes */
-    int wait_error; /* why the ring's writer gave up */
+    int64_t now_ns;   /* its receive time, never running backwards: for durations only */
+    uint8_t flags;    /* of the records it makes */
+    int wait_error;   /* why the ring's writer gave up */
     uint64_t seq_end; /* see kdp_plant_end */
     /* markets whose end was told, oldest first: their books are given back after a day */
     uint32_t settled_first, settled_last;

@@ -10,7 +10,7 @@
 #define OUTCOMES_MAX 12u /* of an event, hidden ones included */
 #define BURST_MAX 128u   /* no step makes more frames than this */
 #define TEXT_MAX 2048u   /* of a frame without lists */
-#define LIST_MAX                                                                                             \
+#define LIST_MAX \
     3000u                /* markets: beyond this the client asks for replies without lists (skip_ticker_ack) \
                           */
 #define BATCH_MAX 10000u /* markets added by one command */

@@ -46,5 +46,4 @@ void kdp_manifest_unlock(int fd);
 /* kdp_manifest_write replaces the manifest, durably. */
 int kdp_manifest_write(const struct kdp_manifest *manifest, const char *dir, const char *table);
 
-
 #endif

@@ -25,25 +25,25 @@ enum kdp_input_kind {
 /* flags of an input */
 #define KDP_INPUT_TS_DERIVED 1u /* recv_ns was not recorded but derived from the messages */
 #define KDP_INPUT_LEG_YES 2u    /* NO prices of this frame are already on the YES scale */
-#define KDP_INPUT_BARE 4u       /* from a recording without connection marks: a new connection must be guessed */
+#define KDP_INPUT_BARE 4u /* from a recording without connection marks: a new connection must be guessed */
 
 struct kdp_input_head {
-    uint32_t length;  /* 0: bytes of payload after this head (the ring pads to a multiple of 8) */
-    uint8_t kind;     /* 4 */
-    uint8_t flags;    /* 5 */
-    uint16_t line;    /* 6: connection from 1, 0 where there is none */
-    uint64_t index;   /* 8: place among all inputs of the data directory, from 1 */
-    int64_t recv_ns;  /* 16: wall clock at receipt */
+    uint32_t length; /* 0: bytes of payload after this head (the ring pads to a multiple of 8) */
+    uint8_t kind;    /* 4 */
+    uint8_t flags;   /* 5 */
+    uint16_t line;   /* 6: connection from 1, 0 where there is none */
+    uint64_t index;  /* 8: place among all inputs of the data directory, from 1 */
+    int64_t recv_ns; /* 16: wall clock at receipt */
 };
 static_assert(sizeof(struct kdp_input_head) == 24, "input head");
 
 struct kdp_input_start {
-    uint64_t next_seq;        /* first sequence number of this run */
-    uint64_t unused_from;     /* first number never given out, 0: no break */
-    uint64_t applied;         /* inputs up to this index count; those after it, before this START, were never applied.
+    uint64_t next_seq;    /* first sequence number of this run */
+    uint64_t unused_from; /* first number never given out, 0: no break */
+    uint64_t applied; /* inputs up to this index count; those after it, before this START, were never applied.
                                * Of the last that counts, only records below next_seq (unused_from when not 0) were given
                                * out: a run may be killed in the middle of an input */
-    uint64_t session;         /* random, names the run */
+    uint64_t session; /* random, names the run */
     uint32_t next_instrument; /* first id not yet given out */
     uint32_t flags;           /* KDP_START_... */
 };

@@ -21,13 +21,15 @@ struct kdp_raw_config {
 };
 /* kdp_raw_writer_open goes on after the last file of dir: its torn tail is cut (*cutp: bytes), it becomes read-only, and a new
  * file begins with the first append, whose first input has first_index. */
-int kdp_raw_writer_open(struct kdp_raw_writer **writerp, const struct kdp_raw_config *config, uint64_t first_index, uint64_t *cutp);
+int kdp_raw_writer_open(struct kdp_raw_writer **writerp, const struct kdp_raw_config *config,
+                        uint64_t first_index, uint64_t *cutp);
 /* kdp_raw_append compresses whole inputs (as they lie in the ring) and writes them at once, as blocks of at most 256 KiB of
  * inputs: after it returns only a loss of power loses them.  Give it much at a time.  -KDP_EFULL: nothing of this call is on
  * the tape and it may be repeated. */
 int kdp_raw_append(struct kdp_raw_writer *writer, const void *inputs, size_t bytes);
 int kdp_raw_sync(struct kdp_raw_writer *writer); /* fdatasync, when there is anything to sync */
-uint64_t kdp_raw_written(const struct kdp_raw_writer *writer); /* index of the last input appended, first_index - 1: none */
+uint64_t kdp_raw_written(
+    const struct kdp_raw_writer *writer); /* index of the last input appended, first_index - 1: none */
 int kdp_raw_writer_close(struct kdp_raw_writer *writer);
 
 /* A reader over one file or over a directory's whole raw tape in order.  next gives an input (head and payload lie together,

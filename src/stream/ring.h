@@ -22,14 +22,15 @@
 struct kdp_ring;
 
 struct kdp_ring_config {
-    const char *name;   /* of the shared memory object ("/kdp-..."), NULL: private memory, for tests and benches */
-    size_t bytes;       /* of records, a power of two from 64 KiB; default 256 MiB */
-    size_t raw_bytes;   /* of inputs, a power of two from 64 KiB */
+    const char
+        *name;    /* of the shared memory object ("/kdp-..."), NULL: private memory, for tests and benches */
+    size_t bytes; /* of records, a power of two from 64 KiB; default 256 MiB */
+    size_t raw_bytes; /* of inputs, a power of two from 64 KiB */
     uint64_t session;
-    uint64_t start_seq; /* first sequence number, >= 1 */
+    uint64_t start_seq;   /* first sequence number, >= 1 */
     uint64_t start_input; /* first input index, >= 1 */
     const char *tape_dir; /* absolute data directory, kept in the header */
-    bool unreliable;    /* no tape agent: nothing ever waits (benches) */
+    bool unreliable;      /* no tape agent: nothing ever waits (benches) */
 };
 
 /* kdp_ring_create makes and touches the object; too little shared memory is -KDP_EFULL with words that name the space
@@ -63,7 +64,8 @@ void kdp_ring_skip_to(struct kdp_ring *ring, uint64_t seq);
  * inputs up to index: the cheap and usual end of an input, with or without records.  A kdp_ring_publish before it is
  * allowed (a crash between the two is told apart, see kdp_ring_recover) and not needed. */
 struct kdp_input_head *kdp_ring_input_claim(struct kdp_ring *ring, size_t length);
-size_t kdp_ring_input_max(const struct kdp_ring *ring); /* payload bytes of the longest input the ring takes */
+size_t
+kdp_ring_input_max(const struct kdp_ring *ring); /* payload bytes of the longest input the ring takes */
 uint64_t kdp_ring_input_commit(struct kdp_ring *ring, struct kdp_input_head *head);
 void kdp_ring_input_applied(struct kdp_ring *ring, uint64_t index);
 
@@ -75,22 +77,25 @@ void kdp_ring_input_applied(struct kdp_ring *ring, uint64_t index);
 size_t kdp_ring_take(struct kdp_ring *ring, size_t max, const void **recordsp); /* max >= KDP_RECORD_MAX */
 void kdp_ring_passed(struct kdp_ring *ring, size_t bytes);
 void kdp_ring_taken(struct kdp_ring *ring, size_t bytes);
-size_t kdp_ring_input_take(struct kdp_ring *ring, size_t max, const void **inputsp); /* one longer input comes alone */
+size_t kdp_ring_input_take(struct kdp_ring *ring, size_t max,
+                           const void **inputsp); /* one longer input comes alone */
 void kdp_ring_input_taken(struct kdp_ring *ring, size_t bytes);
 void kdp_ring_set_durable(struct kdp_ring *ring, uint64_t seq, uint64_t input_index);
 
 /* ---- anybody ---- */
-uint64_t kdp_ring_head_seq(const struct kdp_ring *ring);    /* last published sequence number, start_seq - 1: none */
-uint64_t kdp_ring_tail_seq(const struct kdp_ring *ring);    /* about the oldest that can still be read */
+uint64_t
+kdp_ring_head_seq(const struct kdp_ring *ring); /* last published sequence number, start_seq - 1: none */
+uint64_t kdp_ring_tail_seq(const struct kdp_ring *ring); /* about the oldest that can still be read */
 uint64_t kdp_ring_durable_seq(const struct kdp_ring *ring);
 uint64_t kdp_ring_applied_input(const struct kdp_ring *ring);
 uint64_t kdp_ring_session(const struct kdp_ring *ring);
 uint64_t kdp_ring_start_seq(const struct kdp_ring *ring);
 uint64_t kdp_ring_head_input(const struct kdp_ring *ring); /* index of the last committed input */
-size_t kdp_ring_capacity(const struct kdp_ring *ring); /* bytes of records */
-size_t kdp_ring_lacking(const struct kdp_ring *ring);  /* bytes of published records not taken yet */
+size_t kdp_ring_capacity(const struct kdp_ring *ring);     /* bytes of records */
+size_t kdp_ring_lacking(const struct kdp_ring *ring);      /* bytes of published records not taken yet */
 size_t kdp_ring_input_lacking(const struct kdp_ring *ring);
-double kdp_ring_backlog(const struct kdp_ring *ring);  /* share of the fuller of the two rings that the tape lacks, 0..1 */
+double kdp_ring_backlog(
+    const struct kdp_ring *ring); /* share of the fuller of the two rings that the tape lacks, 0..1 */
 
 /* A cursor reads the ring as an unreliable reader.  seek goes to a sequence number, which may be the one after the head
  * (-KDP_EOVERRUN: no longer there, -KDP_ERANGE: beyond the next one; the cursor then stands at the head).  next copies the next record into buf (KDP_RECORD_MAX
@@ -107,7 +112,8 @@ int kdp_ring_next(struct kdp_ring_cursor *cursor, void *buf);
  * value, registered once by the writer before it is ready, added to with relaxed atomics (one writer thread per counter).
  * A name registered before gives the same cell. */
 struct kdp_counter; /* opaque 64-bit cell */
-struct kdp_counter *kdp_ring_counter(struct kdp_ring *ring, const char *name); /* NULL when the table is full */
+struct kdp_counter *kdp_ring_counter(struct kdp_ring *ring,
+                                     const char *name); /* NULL when the table is full */
 void kdp_counter_add(struct kdp_counter *counter, uint64_t n);
 void kdp_counter_set(struct kdp_counter *counter, uint64_t value);
 uint64_t kdp_counter_get(const struct kdp_counter *counter);

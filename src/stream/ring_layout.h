@@ -16,44 +16,45 @@
 
 #include "ring.h"
 
-#define KDP_RING_MAGIC "KDPRING"   /* 8 bytes with its NUL */
+#define KDP_RING_MAGIC "KDPRING" /* 8 bytes with its NUL */
 #define KDP_RING_VERSION 1u
 #define KDP_RING_PAGE 4096u
-#define KDP_RING_LINE 64u          /* bytes; a cache line of x86-64 and of most ARM cores */
+#define KDP_RING_LINE 64u /* bytes; a cache line of x86-64 and of most ARM cores */
 #define KDP_RING_BYTES_MIN (UINT64_C(64) << 10)
 #define KDP_RING_BYTES_MAX (UINT64_C(1) << 36)
-#define KDP_RING_RECORD_MIN 48u    /* bytes of the shortest record there could be: the head alone */
-#define KDP_RING_TABLE_STEP 256u   /* every 256th record has an entry in the table */
+#define KDP_RING_RECORD_MIN 48u  /* bytes of the shortest record there could be: the head alone */
+#define KDP_RING_TABLE_STEP 256u /* every 256th record has an entry in the table */
 #define KDP_RING_NO_OFFSET UINT64_MAX
 #define KDP_RING_INPUT_PAD UINT32_MAX /* length of the filler at the end of the input ring */
 
 struct kdp_ring_header {
-    char magic[8];           /* 0 */
-    uint32_t version;        /* 8 */
-    uint32_t crc;            /* 12: CRC-32C of this page with crc taken as 0 */
-    uint64_t total_bytes;    /* 16 */
-    uint64_t record_bytes;   /* 24: power of two */
-    uint64_t raw_bytes;      /* 32: power of two */
-    uint64_t table_entries;  /* 40: power of two */
-    uint64_t counters_at;    /* 48 */
-    uint64_t table_at;       /* 56 */
-    uint64_t records_at;     /* 64 */
-    uint64_t raw_at;         /* 72 */
-    uint64_t session;        /* 80 */
-    uint64_t start_input;    /* 88 */
-    int64_t pid;             /* 96: of the process that made it */
-    uint32_t unreliable;     /* 104 */
-    uint32_t reserved;       /* 108 */
-    char tape_dir[3984];     /* 112: NUL-terminated */
+    char magic[8];          /* 0 */
+    uint32_t version;       /* 8 */
+    uint32_t crc;           /* 12: CRC-32C of this page with crc taken as 0 */
+    uint64_t total_bytes;   /* 16 */
+    uint64_t record_bytes;  /* 24: power of two */
+    uint64_t raw_bytes;     /* 32: power of two */
+    uint64_t table_entries; /* 40: power of two */
+    uint64_t counters_at;   /* 48 */
+    uint64_t table_at;      /* 56 */
+    uint64_t records_at;    /* 64 */
+    uint64_t raw_at;        /* 72 */
+    uint64_t session;       /* 80 */
+    uint64_t start_input;   /* 88 */
+    int64_t pid;            /* 96: of the process that made it */
+    uint32_t unreliable;    /* 104 */
+    uint32_t reserved;      /* 108 */
+    char tape_dir[3984];    /* 112: NUL-terminated */
 };
 static_assert(sizeof(struct kdp_ring_header) == KDP_RING_PAGE, "ring header");
 
 /* What a publication says beside the offset, kept twice: see publish() in ring.c. */
 struct kdp_ring_mark {
-    _Atomic uint64_t offset;      /* of the publication it belongs to */
-    _Atomic uint64_t seq;         /* last sequence number published with it */
-    _Atomic uint64_t applied;     /* all records of inputs up to this index are published */
-    _Atomic uint64_t applied_seq; /* seq when applied last moved: a greater seq belongs to input applied + 1 */
+    _Atomic uint64_t offset;  /* of the publication it belongs to */
+    _Atomic uint64_t seq;     /* last sequence number published with it */
+    _Atomic uint64_t applied; /* all records of inputs up to this index are published */
+    _Atomic uint64_t
+        applied_seq; /* seq when applied last moved: a greater seq belongs to input applied + 1 */
 };
 
 struct kdp_ring_shared {
@@ -115,18 +116,18 @@ struct kdp_ring {
     uint64_t intent_step;
     size_t mapped_bytes;
     bool writable, unreliable;
-    struct { /* the plant thread's own copies */
+    struct {                                    /* the plant thread's own copies */
         alignas(KDP_RING_LINE) uint64_t offset; /* where the next record goes */
-        uint64_t until;                         /* a record that ends here or before needs no further question */
-        uint64_t seq;                           /* of the next record */
-        uint64_t limit;                         /* taken + record_bytes when last read */
+        uint64_t until; /* a record that ends here or before needs no further question */
+        uint64_t seq;   /* of the next record */
+        uint64_t limit; /* taken + record_bytes when last read */
         uint64_t intent;
         uint64_t published;
         uint64_t applied, applied_seq;
         unsigned mark;
         uint64_t input_offset, input_limit, input_index;
     } plant;
-    struct { /* the agent thread's own copies */
+    struct {                                    /* the agent thread's own copies */
         alignas(KDP_RING_LINE) uint64_t passed; /* taken or about to be */
         uint64_t input_taken;
     } agent;

@@ -19,10 +19,10 @@ struct kdp_stream_config {
     uint64_t segment_bytes;            /* 0: default */
     int64_t sync_interval_ns;          /* 0: 10 ms */
     int raw_level;
-    bool raw_off, tape_off;            /* for comparisons; a plant has both on */
-    bool refuse_existing;              /* replay without --append: a directory that has a tape is -KDP_EEXIST */
-    uint64_t quota_bytes;              /* of tape and raw together, 0: none */
-    bool lake;                         /* retention of the tape waits for kdp_stream_sealed_floor */
+    bool raw_off, tape_off; /* for comparisons; a plant has both on */
+    bool refuse_existing;   /* replay without --append: a directory that has a tape is -KDP_EEXIST */
+    uint64_t quota_bytes;   /* of tape and raw together, 0: none */
+    bool lake;              /* retention of the tape waits for kdp_stream_sealed_floor */
     int64_t tape_keep_ns, raw_keep_ns; /* retention; 0: defaults (2 days, 7 days) */
     /* of a raw tape being replayed: the number and the id that the run on it began with after a hole; 0: as found */
     uint64_t next_seq;
@@ -39,7 +39,8 @@ struct kdp_stream; /* one per data directory and process */
 /* kdp_stream_open takes the lock (-KDP_EBUSY names pid and since when), drains a ring that a killed run left to the tapes,
  * cuts torn tails, makes the new ring and writes DIR/plant.  *startp says how the run begins (the plant logs it as its first
  * input).  The ring is ready; no agent thread runs yet. */
-int kdp_stream_open(struct kdp_stream **streamp, const struct kdp_stream_config *config, struct kdp_input_start *startp);
+int kdp_stream_open(struct kdp_stream **streamp, const struct kdp_stream_config *config,
+                    struct kdp_input_start *startp);
 struct kdp_ring *kdp_stream_ring(struct kdp_stream *stream);
 /* kdp_stream_instruments gives what earlier runs interned, ascending by id. */
 const struct kdp_stream_instrument *kdp_stream_instruments(const struct kdp_stream *stream, size_t *countp);

@@ -46,14 +46,15 @@ int kdp_tape_verify(const char *dir, const struct kdp_tape_check *check, struct 
 
 /* What repair would do or has done to one segment. */
 struct kdp_tape_mend {
-    const char *path;    /* of the segment; it may be missing */
-    const char *kept;    /* where the damaged file stays, NULL: there was none */
-    uint64_t blocks, records;         /* saved */
-    uint64_t lost_first, lost_last;   /* 0: nothing is lost; else the range that the losses lie in */
-    uint64_t lost;                    /* sequence numbers */
+    const char *path;               /* of the segment; it may be missing */
+    const char *kept;               /* where the damaged file stays, NULL: there was none */
+    uint64_t blocks, records;       /* saved */
+    uint64_t lost_first, lost_last; /* 0: nothing is lost; else the range that the losses lie in */
+    uint64_t lost;                  /* sequence numbers */
 };
 /* kdp_tape_repair goes through the tape of dir and mends what verify calls damage, when write is set; each is told of every
  * segment concerned.  Returns how many, 0: nothing to do, or an error: -KDP_EBUSY when a plant runs there. */
-int kdp_tape_repair(const char *dir, bool write, void (*each)(void *arg, const struct kdp_tape_mend *mend), void *arg);
+int kdp_tape_repair(const char *dir, bool write, void (*each)(void *arg, const struct kdp_tape_mend *mend),
+                    void *arg);
 
 #endif

@@ -49,7 +49,8 @@ void kdpi_dict_encode(uint8_t *at, uint32_t id, const struct kdpi_dict_item *ite
 /* kdpi_dict_decode calls each for every entry; NULL, or why the bytes are no dictionary of count entries.  each may be
  * NULL; a value other than 0 from it ends the walk (and is no fault). */
 typedef int (*kdpi_dict_each)(void *arg, const struct kdp_tape_instrument *instrument);
-const char *kdpi_dict_decode(const void *payload, uint64_t bytes, uint32_t count, kdpi_dict_each each, void *arg);
+const char *kdpi_dict_decode(const void *payload, uint64_t bytes, uint32_t count, kdpi_dict_each each,
+                             void *arg);
 /* kdpi_dict_of_definition reads what a Definition record says; false when it is no whole Definition with a ticker. */
 bool kdpi_dict_of_definition(const void *record, size_t size, struct kdp_tape_instrument *instrument);
 /* kdpi_tape_dictionary adds what the newest segment with a number below *belowp (UINT64_MAX to begin) names and dict does

@@ -24,15 +24,16 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structs are the layout
 #define KDPI_TAPE_KIND_DICTIONARY 1u
 
 struct kdpi_tape_header {
-    uint8_t magic[8];            /* 0: KDPI_TAPE_MAGIC */
-    uint32_t version;            /* 8: KDP_TAPE_VERSION */
-    uint32_t header_bytes;       /* 12: 4096 */
-    uint64_t session;            /* 16: names the run that wrote it */
-    uint64_t number;             /* 24: of this segment, as in its name */
-    uint64_t first_seq;          /* 32: of its first record */
-    int64_t created_ns;          /* 40: wall clock */
-    uint64_t previous_number;    /* 48: of the segment before it, 0: none */
-    uint64_t previous_last_seq;  /* 56: where that ended; numbers from there to first_seq were never given out */
+    uint8_t magic[8];         /* 0: KDPI_TAPE_MAGIC */
+    uint32_t version;         /* 8: KDP_TAPE_VERSION */
+    uint32_t header_bytes;    /* 12: 4096 */
+    uint64_t session;         /* 16: names the run that wrote it */
+    uint64_t number;          /* 24: of this segment, as in its name */
+    uint64_t first_seq;       /* 32: of its first record */
+    int64_t created_ns;       /* 40: wall clock */
+    uint64_t previous_number; /* 48: of the segment before it, 0: none */
+    uint64_t
+        previous_last_seq; /* 56: where that ended; numbers from there to first_seq were never given out */
     uint8_t previous_hash[16];   /* 64: from its trailer */
     int64_t recv_running_max_ns; /* 80: over all segments before, KDP_TIME_NULL: none */
     uint64_t family_count[4];    /* 88: of the session, before this segment */
@@ -63,8 +64,8 @@ struct kdpi_tape_block_head {
     uint64_t input_index;        /* 136 */
     uint64_t session;            /* 144: as the header's, so that a lost header can be made anew */
     uint64_t number;             /* 152: of the segment */
-    uint64_t synced;             /* 160: bytes of the file that were known to be on the disk when this was written */
-    uint8_t reserved[24];        /* 168 */
+    uint64_t synced;      /* 160: bytes of the file that were known to be on the disk when this was written */
+    uint8_t reserved[24]; /* 168 */
 };
 static_assert(sizeof(struct kdpi_tape_block_head) == KDPI_TAPE_BLOCK_HEAD_BYTES, "block head");
 static_assert(offsetof(struct kdpi_tape_block_head, instruments) == 72, "block head");
@@ -83,7 +84,7 @@ struct kdpi_tape_hole { /* sequences that are lost and known to be */
     uint64_t first, last;
 };
 
-struct kdpi_tape_entry { /* of a dictionary: then range_count ranges, the ticker, zeros to a multiple of 8 */
+struct kdpi_tape_entry {  /* of a dictionary: then range_count ranges, the ticker, zeros to a multiple of 8 */
     uint32_t id;          /* 0 */
     uint16_t ticker_len;  /* 4 */
     uint16_t range_count; /* 6 */
@@ -104,11 +105,11 @@ struct kdpi_tape_trailer {       /* the last bytes of a sealed file */
     int64_t recv_running_max_ns; /* 64 */
     uint64_t number;             /* 72 */
     uint64_t session;            /* 80 */
-    uint8_t hash[16];            /* 88: XXH3-128 of all bytes before the trailer, canonical (big-endian) form */
-    uint32_t footer_crc;         /* 104: CRC-32C of index, holes and dictionary */
-    uint32_t repaired;           /* 108: 1: written by kdp tape repair, the next header names the hash before that */
-    uint8_t reserved[12];        /* 112 */
-    uint32_t crc;                /* 124: CRC-32C of the bytes before */
+    uint8_t hash[16];     /* 88: XXH3-128 of all bytes before the trailer, canonical (big-endian) form */
+    uint32_t footer_crc;  /* 104: CRC-32C of index, holes and dictionary */
+    uint32_t repaired;    /* 108: 1: written by kdp tape repair, the next header names the hash before that */
+    uint8_t reserved[12]; /* 112 */
+    uint32_t crc;         /* 124: CRC-32C of the bytes before */
 };
 static_assert(sizeof(struct kdpi_tape_trailer) == KDPI_TAPE_TRAILER_BYTES, "trailer");
 static_assert(offsetof(struct kdpi_tape_trailer, hash) == 88, "trailer");
@@ -117,7 +118,8 @@ static_assert(offsetof(struct kdpi_tape_trailer, crc) == 124, "trailer");
 /* Checks: NULL when all is well, else why not, in a few words. */
 const char *kdpi_tape_header_fault(const struct kdpi_tape_header *header, uint64_t number);
 const char *kdpi_tape_head_fault(const struct kdpi_tape_block_head *head, uint64_t number, uint64_t offset);
-const char *kdpi_tape_trailer_fault(const struct kdpi_tape_trailer *trailer, uint64_t number, uint64_t file_bytes);
+const char *kdpi_tape_trailer_fault(const struct kdpi_tape_trailer *trailer, uint64_t number,
+                                    uint64_t file_bytes);
 /* kdpi_tape_payload_fault checks the framing of a record block: whole records, count of them, in order from first_seq. */
 const char *kdpi_tape_payload_fault(const void *payload, uint32_t bytes, uint64_t first_seq, uint32_t count);
 
@@ -154,7 +156,8 @@ int kdpi_tape_version_fail(const char *path, uint32_t version);
 bool kdpi_tape_header_torn(const void *bytes, uint64_t file_bytes);
 /* kdpi_tape_segment_dictionary calls each for the instruments that one segment names. */
 int kdpi_tape_segment_dictionary(const char *folder, uint64_t number,
-                                 int (*each)(void *arg, const struct kdp_tape_instrument *instrument), void *arg);
+                                 int (*each)(void *arg, const struct kdp_tape_instrument *instrument),
+                                 void *arg);
 
 /* kdpi_tape_load_block is kdp_tape_load without a look at what lies between: for readers that ask kdp_tape_gap themselves,
  * and kdpi_tape_lost keeps the words for what that found and returns the error. */

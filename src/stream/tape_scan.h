@@ -12,8 +12,9 @@ struct kdpi_scan {
     int fd;
     const char *path; /* for words */
     uint64_t number;
-    uint64_t end;     /* in: where to begin; out: behind the last block accepted */
-    uint64_t checked; /* in, out: blocks before this offset had their payload checked, or were known to be synced */
+    uint64_t end; /* in: where to begin; out: behind the last block accepted */
+    uint64_t
+        checked; /* in, out: blocks before this offset had their payload checked, or were known to be synced */
     uint64_t synced;  /* in, out: bytes of the file that some block says were on the disk */
     uint64_t size;    /* in: of the file, or where its footer begins */
     uint64_t skipped; /* out: bytes of damage stepped over */

@@ -27,7 +27,7 @@ struct kdpi_segment {
     uint64_t session, first_seq, previous_number, previous_last_seq;
     int64_t created_ns;
     struct kdpi_tape_trailer trailer; /* of a sealed one */
-    uint8_t *map; /* of the file from map_begin on: the footer */
+    uint8_t *map;                     /* of the file from map_begin on: the footer */
     uint64_t map_begin;
     const struct kdp_tape_block *blocks; /* in the map, or own */
     struct kdp_tape_block *own;
@@ -47,7 +47,8 @@ struct kdpi_segment_entry {
 
 /* kdpi_segment_open opens folder's segment; last says that no later one exists, so that a file without header or blocks is
  * one just begun.  buffer is KDP_TAPE_BLOCK_MAX bytes of the caller, for this call. */
-int kdpi_segment_open(struct kdpi_segment *segment, const char *folder, uint64_t number, bool last, uint8_t *buffer);
+int kdpi_segment_open(struct kdpi_segment *segment, const char *folder, uint64_t number, bool last,
+                      uint8_t *buffer);
 void kdpi_segment_close(struct kdpi_segment *segment);
 /* kdpi_segment_refresh looks for what a growing one has more: 1, 0 or an error. */
 int kdpi_segment_refresh(struct kdpi_segment *segment, bool last, uint8_t *buffer);

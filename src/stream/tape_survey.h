@@ -19,26 +19,27 @@ struct kdpi_survey {
     struct kdpi_tape_header header;
     const char *header_fault; /* NULL: whole */
     struct kdpi_tape_trailer trailer;
-    const char *trailer_fault; /* NULL: sealed */
-    bool torn;                 /* begun and never written out */
+    const char *trailer_fault;        /* NULL: sealed */
+    bool torn;                        /* begun and never written out */
     struct kdpi_survey_block *blocks; /* of records, in order */
     size_t block_count, block_room;
     struct kdpi_tape_hole *holes; /* noted in a whole footer */
     uint32_t hole_count;
-    struct kdpi_dict dict; /* what its dictionaries say; mark 1: named by a good record block, 2: described before */
-    uint64_t end;          /* behind the last whole block */
+    struct kdpi_dict
+        dict;     /* what its dictionaries say; mark 1: named by a good record block, 2: described before */
+    uint64_t end; /* behind the last whole block */
     uint64_t records, last_seq, unnamed;
     uint64_t first_seq; /* of the header, or of the first block where that is damaged */
     uint64_t session;
     uint64_t first_families[4]; /* what the first good block adds to the counts of the feed families */
-    uint64_t damages, notices; /* found here */
+    uint64_t damages, notices;  /* found here */
 };
 
 /* kdpi_survey_segment fills survey and tells check of what it finds within the file.  done_bytes is what was read of the
  * tape before.  0, -KDP_ESTOPPED, -KDP_EVERSION, or an error of the environment. */
 int kdpi_survey_segment(struct kdpi_survey *survey, const char *folder, uint64_t number, bool last,
-                        const struct kdp_tape_check *check, struct kdp_tape_totals *totals, uint64_t done_bytes,
-                        uint64_t total_bytes);
+                        const struct kdp_tape_check *check, struct kdp_tape_totals *totals,
+                        uint64_t done_bytes, uint64_t total_bytes);
 void kdpi_survey_release(struct kdpi_survey *survey);
 
 #endif

@@ -18,7 +18,8 @@ struct kdp_test_case {
 };
 
 void kdp_test_register(struct kdp_test_case *test);
-_Noreturn void kdp_test_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+_Noreturn void kdp_test_fail(const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* kdp_test_skip prints why and ends the case with 77, which ctest shows as Skipped. */
 _Noreturn void kdp_test_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* kdp_test_dir makes a fresh folder under TMPDIR for this case and removes it when the case passes. */
@@ -31,37 +32,37 @@ uint64_t kdp_test_random(uint64_t *state);
  * tree); the case is skipped, visibly, when it is absent. */
 const char *kdp_test_captures(void);
 
-#define KDP_TEST(ident)                                                                                       \
-    static void test_##ident(void);                                                                           \
-    __attribute__((constructor)) static void register_##ident(void)                                           \
-    {                                                                                                         \
-        static struct kdp_test_case test_case = {#ident, test_##ident, NULL};                                 \
-        kdp_test_register(&test_case);                                                                        \
-    }                                                                                                         \
+#define KDP_TEST(ident)                                                       \
+    static void test_##ident(void);                                           \
+    __attribute__((constructor)) static void register_##ident(void)           \
+    {                                                                         \
+        static struct kdp_test_case test_case = {#ident, test_##ident, NULL}; \
+        kdp_test_register(&test_case);                                        \
+    }                                                                         \
     static void test_##ident(void)
 
-#define CHECK(cond)                                                                                           \
-    do {                                                                                                      \
-        if (!(cond))                                                                                          \
-            kdp_test_fail(__FILE__, __LINE__, "%s", #cond);                                                   \
+#define CHECK(cond)                                         \
+    do {                                                    \
+        if (!(cond))                                        \
+            kdp_test_fail(__FILE__, __LINE__, "%s", #cond); \
     } while (0)
-#define CHECK_INT(got, want)                                                                                  \
-    do {                                                                                                      \
-        long long got_ = (long long)(got), want_ = (long long)(want);                                         \
-        if (got_ != want_)                                                                                    \
-            kdp_test_fail(__FILE__, __LINE__, "%s: got %lld, want %lld", #got, got_, want_);                  \
+#define CHECK_INT(got, want)                                                                 \
+    do {                                                                                     \
+        long long got_ = (long long)(got), want_ = (long long)(want);                        \
+        if (got_ != want_)                                                                   \
+            kdp_test_fail(__FILE__, __LINE__, "%s: got %lld, want %lld", #got, got_, want_); \
     } while (0)
-#define CHECK_STR(got, want)                                                                                  \
-    do {                                                                                                      \
-        const char *got_ = (got), *want_ = (want);                                                            \
-        if (got_ == NULL || strcmp(got_, want_) != 0)                                                         \
-            kdp_test_fail(__FILE__, __LINE__, "%s: got \"%s\", want \"%s\"", #got, got_ ? got_ : "(null)",    \
-                          want_);                                                                             \
+#define CHECK_STR(got, want)                                                                               \
+    do {                                                                                                   \
+        const char *got_ = (got), *want_ = (want);                                                         \
+        if (got_ == NULL || strcmp(got_, want_) != 0)                                                      \
+            kdp_test_fail(__FILE__, __LINE__, "%s: got \"%s\", want \"%s\"", #got, got_ ? got_ : "(null)", \
+                          want_);                                                                          \
     } while (0)
-#define CHECK_MEM(got, want, len)                                                                             \
-    do {                                                                                                      \
-        if (memcmp((got), (want), (len)) != 0)                                                                \
-            kdp_test_fail(__FILE__, __LINE__, "%s: differs from %s", #got, #want);                            \
+#define CHECK_MEM(got, want, len)                                                  \
+    do {                                                                           \
+        if (memcmp((got), (want), (len)) != 0)                                     \
+            kdp_test_fail(__FILE__, __LINE__, "%s: differs from %s", #got, #want); \
     } while (0)
 
 #endif

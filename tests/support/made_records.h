@@ -13,7 +13,7 @@
 struct made_records {
     uint64_t random;
     uint64_t next_seq;
-    int64_t recv_ns;      /* of the next record; grows by step_ns, and now and then steps back */
+    int64_t recv_ns; /* of the next record; grows by step_ns, and now and then steps back */
     int64_t step_ns;
     uint32_t instruments; /* how many there are to be */
     uint32_t defined;     /* how many have had their Definition */

@@ -17,10 +17,11 @@ struct tape_fixture *tape_fixture_new(size_t bytes, uint64_t first_seq, uint32_t
 void tape_fixture_free(struct tape_fixture *f);
 /* tape_fixture_write writes all records in calls of about call bytes, each with input index 2 * its first sequence, syncing
  * after each; not sealed, the last segment is left as a killed process leaves it. */
-void tape_fixture_write(const struct tape_fixture *f, const char *dir, uint64_t segment_bytes, size_t call, bool sealed);
+void tape_fixture_write(const struct tape_fixture *f, const char *dir, uint64_t segment_bytes, size_t call,
+                        bool sealed);
 /* tape_fixture_write_part writes records from to (not including) to of the fixture. */
-void tape_fixture_write_part(const struct tape_fixture *f, const char *dir, uint64_t segment_bytes, size_t call, uint64_t from,
-                             uint64_t to, bool sealed);
+void tape_fixture_write_part(const struct tape_fixture *f, const char *dir, uint64_t segment_bytes,
+                             size_t call, uint64_t from, uint64_t to, bool sealed);
 /* tape_fixture_check reads the tape of dir and expects exactly the fixture's records. */
 void tape_fixture_check(const struct tape_fixture *f, const char *dir);
 /* tape_fixture_read reads what can be read and checks each record against the fixture; returns how many came, *lastp the
