@@ -200,7 +200,9 @@ see_block(void *arg, const struct kdpi_tape_block_head *head)
         return rc < 0 ? rc : kdpi_fail(KDP_ETRUNCATED, "ends too early: %s", survey->path);
     if (kdpi_crc32c(0, walk->payload, head->bytes) != head->payload_crc)
         fault = "bad checksum";
-    if (survey->header_fault == NULL && head->session != survey->header.session && fault == NULL)
+    /* without a header the first block says whose segment it is */
+    if ((survey->header_fault == NULL || survey->session != 0) && head->session != survey->session &&
+        fault == NULL)
         fault = "a block of another session";
     if (survey->session == 0)
         survey->session = head->session;
