@@ -126,6 +126,27 @@ delta(struct pair *pair, uint8_t side, bool any_side, struct bytes *in)
     return true;
 }
 
+/* row makes levels side by side, enough that they are not few any more. */
+static bool
+row(struct pair *pair, uint8_t side, struct bytes *in)
+{
+    int32_t price = (int32_t)take(in, 2) % 10001, apart = (int32_t)take(in, 1) % 64 + 1;
+    int64_t change = take_delta(in), got = -1, want = -1;
+
+    for (uint64_t n = 60 + take(in, 1) % 64; n > 0 && price <= 10000; n--, price += apart) {
+        enum kdp_book_verdict verdict = kdp_book_apply(pair->book, side, price, change, &got);
+
+        if (verdict == KDP_BOOK_NO_MEMORY) {
+            model_set_state(&pair->model, KDP_BOOK_STATE_STALE);
+            must(model_difference(&pair->model, pair->book) == NULL, "book after NO_MEMORY in a row");
+            return false;
+        }
+        must(verdict == model_apply(&pair->model, side, price, change, &want), "verdict of a row");
+        must(got == want, "size in a row");
+    }
+    return true;
+}
+
 /* step does one operation; false when the pool was used up by it. */
 static bool
 step(struct pair *pair, struct bytes *in, int64_t *clock_ns)
@@ -175,6 +196,8 @@ step(struct pair *pair, struct bytes *in, int64_t *clock_ns)
              "BBO change");
         must(memcmp(&top, &model_top, sizeof top) == 0, "top of settle");
         return true;
+    case 7:
+        return row(pair, side, in);
     default:
         return delta(pair, side, what == 0xff, in);
     }

@@ -64,27 +64,50 @@ KDP_TEST(whole_cent_market_takes_less_than_2_kib)
     kdp_book_pool_close(pool);
 }
 
-KDP_TEST(finer_market_takes_what_its_grid_needs)
+/* put_all puts a level at the first count prices of a structure that lie on YES, and returns how many. */
+static uint32_t
+put_all(struct kdp_book *book, const struct model_structure *structure, uint32_t count)
+{
+    uint32_t n = 0;
+
+    kdp_book_begin(book);
+    for (uint32_t i = 0; i < structure->count; i++)
+        for (int32_t price = structure->ranges[i].start_e4; price < structure->ranges[i].end_e4 && n < count;
+             price += structure->ranges[i].step_e4, n++)
+            CHECK_INT(kdp_book_put(book, YES, price, (int64_t)n + 1), KDP_BOOK_APPLIED);
+    CHECK_INT(kdp_book_commit(book), KDP_BOOK_APPLIED);
+    CHECK_INT(kdp_book_level_count(book, YES), n);
+    return n;
+}
+
+KDP_TEST(finer_market_takes_its_grid_only_when_its_levels_are_many)
 {
     for (unsigned i = 0; model_structure_at(i) != NULL; i++) {
         const struct model_structure *structure = model_structure_at(i);
         struct kdp_book_pool *pool = kdp_book_pool_open(101, (size_t)64 << 20);
-        size_t before, each;
+        size_t before, few, many;
+        struct kdp_book *books[100];
 
         CHECK(pool != NULL);
         CHECK_INT(kdp_book_set_grid(kdp_book_new(pool), structure->ranges, structure->count),
                   KDP_BOOK_APPLIED);
         before = kdp_book_pool_used(pool);
         for (int n = 0; n < 100; n++) {
-            struct kdp_book *book = kdp_book_new(pool);
-
-            CHECK_INT(kdp_book_set_grid(book, structure->ranges, structure->count), KDP_BOOK_APPLIED);
+            CHECK((books[n] = kdp_book_new(pool)) != NULL);
+            CHECK_INT(kdp_book_set_grid(books[n], structure->ranges, structure->count), KDP_BOOK_APPLIED);
+            put_all(books[n], structure, 80);
         }
-        each = (kdp_book_pool_used(pool) - before) / 100;
-        printf("%-30s %5u prices %7zu bytes\n", structure->name, structure->prices, each);
+        few = (kdp_book_pool_used(pool) - before) / 100;
+        for (int n = 0; n < 100; n++)
+            put_all(books[n], structure, UINT32_MAX);
+        many = (kdp_book_pool_used(pool) - before) / 100;
+        printf("%-30s %5u prices %7zu bytes, %zu with more than 80 levels\n", structure->name,
+               structure->prices, few, many);
+        CHECK(few <= MARKET_BYTES_MAX);
         /* two arrays of 8 bytes a price, a bit a price, the book's own 1,792, and at most a quarter of slack
          */
-        CHECK(each <= 1792 + (structure->prices == 101 ? 0 : 1024 + structure->prices * 21u));
+        CHECK(many <= 1792 + (structure->prices == 101 ? 0 : 1024 + structure->prices * 21u));
+        CHECK(many > few || structure->prices <= 101);
         kdp_book_pool_close(pool);
     }
 }
@@ -119,7 +142,7 @@ KDP_TEST(pool_used_up_gives_no_book_and_a_freed_one_again)
     kdp_book_pool_close(pool);
 }
 
-KDP_TEST(no_room_to_widen_makes_the_book_stale_not_wrong)
+KDP_TEST(no_room_for_many_levels_makes_the_book_stale_not_wrong)
 {
     struct kdp_book_pool *pool = kdp_book_pool_open(2, 0);
     struct kdp_book *book = kdp_book_new(pool);
@@ -127,23 +150,70 @@ KDP_TEST(no_room_to_widen_makes_the_book_stale_not_wrong)
     uint64_t hash;
 
     fill(book, 0);
+    for (int32_t i = 0; i < 80; i++) /* 16 of them stand already; what finds no place is the 81st level */
+        CHECK_INT(kdp_book_apply(book, YES, i < 64 ? 4250 + i : 100 * (i - 63), 1, &size), KDP_BOOK_APPLIED);
+    CHECK_INT(kdp_book_level_count(book, YES), 80);
     hash = kdp_book_hash(book);
-    CHECK_INT(kdp_book_apply(book, YES, 4250, 1, &size), KDP_BOOK_NO_MEMORY);
+    size = 77;
+    CHECK_INT(kdp_book_apply(book, YES, 4240, 1, &size), KDP_BOOK_NO_MEMORY);
     CHECK_INT(kdp_book_state(book), KDP_BOOK_STATE_STALE);
     CHECK(kdp_book_hash(book) == hash);
+    CHECK_INT(kdp_book_level_count(book, YES), 80);
     CHECK_INT(size, 77);
     kdp_book_begin(book);
-    CHECK_INT(kdp_book_put(book, YES, 4200, 1), KDP_BOOK_APPLIED);
-    CHECK_INT(kdp_book_put(book, YES, 4250, 1), KDP_BOOK_NO_MEMORY);
+    for (int32_t i = 0; i < 80; i++)
+        CHECK_INT(kdp_book_put(book, YES, 4200 + i, 1), KDP_BOOK_APPLIED);
+    CHECK_INT(kdp_book_put(book, YES, 4300, 1), KDP_BOOK_NO_MEMORY);
     CHECK_INT(kdp_book_commit(book), KDP_BOOK_NO_MEMORY);
     CHECK_INT(kdp_book_level_count(book, YES), 0);
     CHECK_INT(kdp_book_state(book), KDP_BOOK_STATE_STALE);
-    /* the grid is known all the same, and whole cents go on */
+    /* 81 whole cents have their places without a block, but not on a finer grid: it is known all the same */
+    CHECK_INT(kdp_book_set_grid(book, model_structure_at(0)->ranges, 1), KDP_BOOK_APPLIED);
+    kdp_book_begin(book);
+    for (int32_t i = 1; i <= 81; i++)
+        CHECK_INT(kdp_book_put(book, YES, i * 100, i), KDP_BOOK_APPLIED);
+    CHECK_INT(kdp_book_commit(book), KDP_BOOK_APPLIED);
     CHECK_INT(kdp_book_set_grid(book, model_structure_at(2)->ranges, 3), KDP_BOOK_APPLIED);
-    fill(book, 0);
-    CHECK_INT(kdp_book_state(book), KDP_BOOK_STATE_LIVE);
+    CHECK_INT(kdp_book_level_count(book, YES), 81);
     CHECK_INT(kdp_book_apply(book, YES, 4200, 1, &size), KDP_BOOK_APPLIED);
-    CHECK_INT(kdp_book_apply(book, YES, 4210, 1, &size), KDP_BOOK_NO_MEMORY);
+    CHECK_INT(size, 43);
+    CHECK_INT(kdp_book_apply(book, YES, 9910, 1, &size), KDP_BOOK_NO_MEMORY);
+    kdp_book_pool_close(pool);
+}
+
+KDP_TEST(few_levels_become_many_and_few_grids_finer_without_loss)
+{
+    struct kdp_book_pool *pool = kdp_book_pool_open(2, (size_t)1 << 20);
+    struct kdp_book *book = kdp_book_new(pool);
+    struct kdp_book_level levels[200];
+    struct kdp_top top;
+    int64_t size;
+
+    kdp_book_set_state(book, KDP_BOOK_STATE_LIVE);
+    /* from the middle outwards, so that levels are inserted at both ends and the 81st moves all of them */
+    for (int32_t i = 0; i < 100; i++) {
+        int32_t price = 5000 + (i % 2 == 0 ? i : -i) * 10;
+
+        CHECK_INT(kdp_book_apply(book, NO, price, 100 + i, &size), KDP_BOOK_APPLIED);
+        CHECK_INT(kdp_book_apply(book, NO, price, i, &size), KDP_BOOK_APPLIED);
+        CHECK_INT(size, 100 + 2 * i);
+        CHECK_INT(kdp_book_level_count(book, NO), i + 1);
+        kdp_book_top(book, &top);
+        CHECK_INT(top.ask_e4, i % 2 == 0 && i > 0 ? 5000 - (i - 1) * 10 : 5000 - i * 10);
+    }
+    CHECK_INT(kdp_book_depth(book, NO, levels, 200), 100);
+    for (int32_t i = 1; i < 100; i++)
+        CHECK(levels[i].price_e4 > levels[i - 1].price_e4);
+    for (int32_t i = 0; i < 100; i++) {
+        int32_t price = 5000 + (i % 2 == 0 ? i : -i) * 10;
+
+        CHECK_INT(kdp_book_apply(book, NO, price, -(100 + 2 * i) - 1, &size), KDP_BOOK_NEGATIVE);
+        kdp_book_set_state(book, KDP_BOOK_STATE_LIVE);
+        CHECK_INT(kdp_book_apply(book, NO, price, -(100 + 2 * i), &size), KDP_BOOK_APPLIED);
+    }
+    CHECK_INT(kdp_book_level_count(book, NO), 0);
+    CHECK_INT(kdp_book_hash(book), 0);
+    CHECK_INT(kdp_book_size_total(book, NO), 0);
     kdp_book_pool_close(pool);
 }
 
@@ -153,14 +223,17 @@ KDP_TEST(blocks_of_freed_books_are_used_again)
     size_t empty = kdp_book_pool_used(pool), filled = 0;
     int64_t size;
 
-    for (int round = 0; round < 1000; round++) { /* 16 books of 4.5 KiB each, 70 times what the pool has */
+    for (int round = 0; round < 1000;
+         round++) { /* 16 books of at least 4.5 KiB each, 70 times what the pool has */
         struct kdp_book *books[16];
 
         for (int i = 0; i < 16; i++) {
             CHECK((books[i] = kdp_book_new(pool)) != NULL);
             kdp_book_set_state(books[i], KDP_BOOK_STATE_LIVE);
-            CHECK_INT(kdp_book_apply(books[i], YES, 4200, 5, &size), KDP_BOOK_APPLIED);
+            for (int32_t n = 0; n <= 80; n++)
+                CHECK_INT(kdp_book_apply(books[i], YES, 4200 + n * 10, 5, &size), KDP_BOOK_APPLIED);
             CHECK_INT(kdp_book_apply(books[i], NO, 15 + round % 5, 6, &size), KDP_BOOK_APPLIED);
+            CHECK_INT(kdp_book_level_count(books[i], YES), 81);
             CHECK_INT(kdp_book_level_count(books[i], NO), 1);
         }
         if (round == 0)
@@ -168,7 +241,7 @@ KDP_TEST(blocks_of_freed_books_are_used_again)
         for (int i = 0; i < 16; i++)
             kdp_book_free(pool, books[i]);
     }
-    CHECK(filled > empty);
+    CHECK(filled > empty + 16 * 4608);
     kdp_book_pool_close(pool);
 }
 

@@ -35,16 +35,9 @@ struct place { /* where one level stands */
     unsigned slot;
     int32_t price_e4;
     int64_t *sizes; /* of the side */
-    uint64_t *bits;
+    uint64_t *bits; /* NULL: slot is a place among few levels */
+    bool missing;   /* among few levels there is none at this price; it would be at slot */
 };
-
-static inline int32_t
-mirrored(int32_t price_e4, unsigned side)
-{
-    int32_t mask = -(int32_t)side;
-
-    return (price_e4 ^ mask) + (mask & (KDP_PRICE_MAX + 1)); /* price, or 10000 - price; its own inverse */
-}
 
 static inline bool
 level_good(uint8_t side, int32_t price_e4)
@@ -52,7 +45,7 @@ level_good(uint8_t side, int32_t price_e4)
     return (side == KDP_SIDE_YES || side == KDP_SIDE_NO) && (uint32_t)price_e4 <= KDP_PRICE_MAX;
 }
 
-/* find_place finds the slot of a price, and makes one where there is none. */
+/* find_place finds where a level stands, and makes a place where there is none. */
 static enum kdp_book_verdict
 find_place(struct kdp_book *book, uint8_t side, int32_t price_e4, struct place *place)
 {
@@ -68,14 +61,29 @@ find_place(struct kdp_book *book, uint8_t side, int32_t price_e4, struct place *
         layout = book->layout;
         entry = layout->map[price_e4];
     }
-    place->side = side - 1u;
-    place->price_e4 = price_e4;
+    *place = (struct place){.side = side - 1u, .price_e4 = price_e4};
+    if (kdpi_book_few(book)) {
+        place->missing =
+            !kdpi_few_find(book, place->side, kdpi_mirrored(price_e4, place->side), &place->slot);
+        place->sizes = book->few.sizes[place->side];
+        if (!place->missing || book->few_count[place->side] < KDPI_FEW)
+            return (entry & KDPI_OFF_GRID) != 0 ? KDP_BOOK_OFF_GRID : KDP_BOOK_APPLIED;
+        if (!kdpi_book_unfold(book))
+            return KDP_BOOK_NO_MEMORY;
+        place->missing = false;
+    }
     place->slot = entry & KDPI_SLOT_MASK;
     if (place->side != 0)
         place->slot = layout->slots - 1u - place->slot;
     place->sizes = kdpi_book_sizes(book, place->side);
     place->bits = kdpi_book_bits(book, place->side);
     return (entry & KDPI_OFF_GRID) != 0 ? KDP_BOOK_OFF_GRID : KDP_BOOK_APPLIED;
+}
+
+static inline int64_t
+size_at(const struct place *place)
+{
+    return place->missing ? 0 : place->sizes[place->slot];
 }
 
 /* best_vanished finds the next best level of a side, whose bit is already gone. */
@@ -87,20 +95,35 @@ best_vanished(struct kdp_book *book, unsigned side, unsigned slot, const int64_t
     book->best_key[side] = KDPI_NO_KEY;
     book->best_size[side] = 0;
     if (next >= 0) {
-        book->best_key[side] = (int16_t)mirrored(kdpi_slot_price(book->layout, side, (unsigned)next), side);
+        book->best_key[side] =
+            (int16_t)kdpi_mirrored(kdpi_slot_price(book->layout, side, (unsigned)next), side);
         book->best_size[side] = sizes[next];
     }
 }
 
-/* change sets one level from old to new and follows everything that is kept along.  Whether a level comes or
- * goes is as good as random from one message to the next and costs no branch; that it is not the best one can
- * be guessed. */
+static void
+change_few(struct kdp_book *book, const struct place *place, int32_t key, int64_t new)
+{
+    unsigned side = place->side, count;
+
+    if (place->missing) {
+        if (new != 0)
+            kdpi_few_insert(book, side, place->slot, key, new);
+    } else if (new != 0) {
+        place->sizes[place->slot] = new;
+    } else {
+        kdpi_few_remove(book, side, place->slot);
+    }
+    count = book->few_count[side];
+    book->best_key[side] = count > 0 ? book->few.keys[side][count - 1] : KDPI_NO_KEY;
+    book->best_size[side] = count > 0 ? book->few.sizes[side][count - 1] : 0;
+}
+
 static inline __attribute__((always_inline)) void
-change(struct kdp_book *book, const struct place *place, int64_t old, int64_t new)
+change_slot(struct kdp_book *book, const struct place *place, int32_t key, int64_t new)
 {
     unsigned side = place->side;
     uint64_t *word = &place->bits[place->slot >> 6], shift = place->slot & 63u, stays = new != 0;
-    int32_t key = mirrored(place->price_e4, side);
 
     place->sizes[place->slot] = new;
     *word = (*word & ~(UINT64_C(1) << shift)) | stays << shift;
@@ -112,14 +135,29 @@ change(struct kdp_book *book, const struct place *place, int64_t old, int64_t ne
             best_vanished(book, side, place->slot, place->sizes, place->bits);
         }
     }
-    book->hash += (kdpi_level_hash(side + 1u, place->price_e4, new) & (0 - stays)) -
+}
+
+/* change sets one level from old to new and follows everything that is kept along.  Whether a level comes or
+ * goes is as good as random from one message to the next and costs no branch; that it is not the best one can
+ * be guessed. */
+static inline __attribute__((always_inline)) void
+change(struct kdp_book *book, const struct place *place, int64_t old, int64_t new)
+{
+    unsigned side = place->side;
+    int32_t key = kdpi_mirrored(place->price_e4, side);
+
+    if (place->bits != NULL)
+        change_slot(book, place, key, new);
+    else
+        change_few(book, place, key, new);
+    book->hash += (kdpi_level_hash(side + 1u, place->price_e4, new) & (0 - (uint64_t)(new != 0))) -
                   (kdpi_level_hash(side + 1u, place->price_e4, old) & (0 - (uint64_t)(old != 0)));
 }
 
 static inline __attribute__((always_inline)) enum kdp_book_verdict
 apply_at(struct kdp_book *book, const struct place *place, int64_t delta_e2, int64_t *size_e2p)
 {
-    int64_t old = place->sizes[place->slot], new, total;
+    int64_t old = size_at(place), new, total;
 
     /* old size and total are never negative, so that only a positive delta can overflow */
     if (UNLIKELY(__builtin_add_overflow(old, delta_e2, &new) ||
@@ -163,6 +201,7 @@ kdp_book_apply(struct kdp_book *book, uint8_t side, int32_t price_e4, int64_t de
     place.price_e4 = price_e4;
     place.sizes = book->sizes[index];
     place.bits = book->bits[index];
+    place.missing = false;
     return apply_at(book, &place, delta_e2, size_e2p);
 }
 
@@ -209,7 +248,7 @@ kdp_book_put(struct kdp_book *book, uint8_t side, int32_t price_e4, int64_t size
     verdict = find_place(book, side, price_e4, &place);
     if (verdict > KDP_BOOK_OFF_GRID)
         return refuse_put(book, verdict);
-    if (place.sizes[place.slot] != 0 || __builtin_add_overflow(book->total[place.side], size_e2, &total))
+    if (size_at(&place) != 0 || __builtin_add_overflow(book->total[place.side], size_e2, &total))
         return refuse_put(book, KDP_BOOK_BAD_LEVEL);
     if (size_e2 == 0)
         return verdict;
@@ -309,6 +348,8 @@ kdp_book_level_count(const struct kdp_book *book, uint8_t side)
     uint32_t count = 0;
 
     KDP_ASSERT(side == KDP_SIDE_YES || side == KDP_SIDE_NO);
+    if (kdpi_book_few(book))
+        return book->few_count[side - 1];
     bits = kdpi_book_bits(book, side - 1u);
     for (unsigned word = 0; word < kdpi_book_words(book); word++)
         count += (uint32_t)__builtin_popcountll(bits[word]);
@@ -325,19 +366,15 @@ kdp_book_size_total(const struct kdp_book *book, uint8_t side)
 uint32_t
 kdp_book_depth(const struct kdp_book *book, uint8_t side, struct kdp_book_level *levels, uint32_t max)
 {
-    const uint64_t *bits;
-    const int64_t *sizes;
     uint32_t n = 0;
     unsigned index;
 
     KDP_ASSERT(side == KDP_SIDE_YES || side == KDP_SIDE_NO);
     index = side - 1u;
-    bits = kdpi_book_bits(book, index);
-    sizes = kdpi_book_sizes(book, index);
-    for (int slot = kdpi_slot_top(bits, kdpi_book_words(book)); slot >= 0 && n < max;
-         slot = kdpi_slot_below(bits, slot), n++) {
-        levels[n].price_e4 = kdpi_slot_price(book->layout, index, (unsigned)slot);
-        levels[n].size_e2 = sizes[slot];
+    for (int at = kdpi_level_best(book, index); at >= 0 && n < max;
+         at = kdpi_level_below(book, index, at), n++) {
+        levels[n].price_e4 = kdpi_level_price(book, index, at);
+        levels[n].size_e2 = kdpi_level_size(book, index, at);
     }
     return n;
 }

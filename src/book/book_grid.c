@@ -174,20 +174,27 @@ kdpi_book_detach(struct kdp_book *book)
     book->layout = NULL;
 }
 
+static void
+clear_slots(struct kdp_book *book, unsigned side)
+{
+    uint64_t *bits = kdpi_book_bits(book, side);
+    int64_t *sizes = kdpi_book_sizes(book, side);
+
+    /* only slots in use: a wide book's arrays are long and mostly never touched */
+    for (unsigned word = 0; word < kdpi_book_words(book); word++) {
+        for (; bits[word] != 0; bits[word] &= bits[word] - 1)
+            sizes[word * 64u + (unsigned)__builtin_ctzll(bits[word])] = 0;
+    }
+}
+
 void
 kdpi_book_clear(struct kdp_book *book)
 {
-    unsigned words = kdpi_book_words(book);
-
     for (unsigned side = 0; side < 2; side++) {
-        uint64_t *bits = kdpi_book_bits(book, side);
-        int64_t *sizes = kdpi_book_sizes(book, side);
-
-        /* only slots in use: a wide book's arrays are long and mostly never touched */
-        for (unsigned word = 0; word < words; word++) {
-            for (; bits[word] != 0; bits[word] &= bits[word] - 1)
-                sizes[word * 64u + (unsigned)__builtin_ctzll(bits[word])] = 0;
-        }
+        if (kdpi_book_few(book))
+            kdpi_few_clear(book, side);
+        else
+            clear_slots(book, side);
         book->best_key[side] = KDPI_NO_KEY;
         book->best_size[side] = 0;
         book->total[side] = 0;
@@ -195,61 +202,83 @@ kdpi_book_clear(struct kdp_book *book)
     book->hash = 0;
 }
 
-/* move_side copies the levels of one side from its old place to where book now points, and zeroes the old
- * place. */
+/* place_level puts a level where the book's layout wants it; levels come best first. */
 static void
-move_side(struct kdp_book *book, unsigned side, const struct kdpi_layout *from, uint64_t *bits,
-          int64_t *sizes)
+place_level(struct kdp_book *book, unsigned side, int32_t price_e4, int64_t size_e2)
 {
-    const struct kdpi_layout *to = book->layout;
-    uint64_t *new_bits = kdpi_book_bits(book, side);
-    int64_t *new_sizes = kdpi_book_sizes(book, side);
+    const struct kdpi_layout *layout = book->layout;
+    unsigned slot;
 
-    for (unsigned word = 0; word < from->words; word++) {
-        for (; bits[word] != 0; bits[word] &= bits[word] - 1) {
-            unsigned slot = word * 64u + (unsigned)__builtin_ctzll(bits[word]);
-            unsigned moved = to->map[kdpi_slot_price(from, side, slot)] & KDPI_SLOT_MASK;
-
-            KDP_ASSERT(moved != KDPI_NO_SLOT);
-            if (side != 0)
-                moved = to->slots - 1u - moved;
-            new_bits[moved / 64u] |= UINT64_C(1) << (moved % 64u);
-            new_sizes[moved] = sizes[slot];
-            sizes[slot] = 0;
-        }
+    if (kdpi_book_few(book)) {
+        kdpi_few_insert(book, side, 0, kdpi_mirrored(price_e4, side), size_e2);
+        return;
     }
+    slot = layout->map[price_e4] & KDPI_SLOT_MASK;
+    KDP_ASSERT(slot != KDPI_NO_SLOT);
+    if (side != 0)
+        slot = layout->slots - 1u - slot;
+    kdpi_book_bits(book, side)[slot / 64u] |= UINT64_C(1) << (slot % 64u);
+    kdpi_book_sizes(book, side)[slot] = size_e2;
 }
 
-/* relayout moves the book to another layout, which has a slot for each of its levels; false when there is no
- * block. */
-static bool
-relayout(struct kdp_book *book, struct kdpi_layout *to)
+/* move lays every level out anew: in block when there is one, else in the book itself. */
+static void
+move(struct kdp_book *book, struct kdpi_layout *to, uint64_t *block, uint8_t class_index)
 {
-    struct kdpi_layout *from = book->layout;
-    uint64_t *block = NULL, *old = book->wide, *bits[2];
-    int64_t *sizes[2];
-    uint8_t class_index = 0, old_class = book->wide_class;
-    bool same = memcmp(from->steps, to->steps, sizeof from->steps) == 0;
+    struct kdp_book was = *book;
 
-    if (!same && !to->cents) {
-        block = kdpi_block_take(to->pool, to->block_bytes, &class_index);
-        if (block == NULL)
-            return false;
-    }
-    for (unsigned side = 0; side < 2; side++) {
-        bits[side] = kdpi_book_bits(book, side);
-        sizes[side] = kdpi_book_sizes(book, side);
+    if (was.wide == NULL) { /* a wide book has nothing there */
+        memset(book->sizes, 0, sizeof book->sizes);
+        memset(book->bits, 0, sizeof book->bits);
+        book->few_count[0] = book->few_count[1] = 0;
     }
     kdpi_book_detach(book);
     kdpi_book_attach(book, to);
-    if (same)
-        return true;
     book->wide = block;
     book->wide_class = class_index;
     for (unsigned side = 0; side < 2; side++)
-        move_side(book, side, from, bits[side], sizes[side]);
-    if (old != NULL)
-        kdpi_block_give(to->pool, old, old_class);
+        for (int at = kdpi_level_best(&was, side); at >= 0; at = kdpi_level_below(&was, side, at))
+            place_level(book, side, kdpi_level_price(&was, side, at), kdpi_level_size(&was, side, at));
+    if (was.wide != NULL) {
+        clear_slots(&was, 0);
+        clear_slots(&was, 1);
+        kdpi_block_give(to->pool, was.wide, was.wide_class);
+    }
+}
+
+static bool
+move_to_block(struct kdp_book *book, struct kdpi_layout *to)
+{
+    uint8_t class_index;
+    uint64_t *block = kdpi_block_take(to->pool, to->block_bytes, &class_index);
+
+    if (block != NULL)
+        move(book, to, block, class_index);
+    return block != NULL;
+}
+
+bool
+kdpi_book_unfold(struct kdp_book *book)
+{
+    return move_to_block(book, book->layout);
+}
+
+/* relayout moves the book to another layout, which has a slot for each of its levels; false when there is no
+ * block.  A book that had one keeps one: a market that was deep once will be again. */
+static bool
+relayout(struct kdp_book *book, struct kdpi_layout *to)
+{
+    bool same = memcmp(book->layout->steps, to->steps, sizeof to->steps) == 0;
+
+    if (same || (kdpi_book_few(book) && !to->cents)) { /* few levels are told by price, not by slot */
+        kdpi_book_detach(book);
+        kdpi_book_attach(book, to);
+    } else if (to->cents || (book->wide == NULL && kdp_book_level_count(book, KDP_SIDE_YES) <= KDPI_FEW &&
+                             kdp_book_level_count(book, KDP_SIDE_NO) <= KDPI_FEW)) {
+        move(book, to, NULL, 0);
+    } else {
+        return move_to_block(book, to);
+    }
     return true;
 }
 
@@ -315,11 +344,8 @@ kdp_book_set_grid(struct kdp_book *book, const struct kdp_tick_range *ranges, ui
         return KDP_BOOK_NO_MEMORY;
     memcpy(steps, to->steps, sizeof steps);
     for (unsigned side = 0; side < 2; side++) {
-        const uint64_t *bits = kdpi_book_bits(book, side);
-
-        for (int slot = kdpi_slot_top(bits, kdpi_book_words(book)); slot >= 0;
-             slot = kdpi_slot_below(bits, slot)) {
-            int32_t price = kdpi_slot_price(book->layout, side, (unsigned)slot);
+        for (int at = kdpi_level_best(book, side); at >= 0; at = kdpi_level_below(book, side, at)) {
+            int32_t price = kdpi_level_price(book, side, at);
 
             if ((to->map[price] & KDPI_SLOT_MASK) == KDPI_NO_SLOT) {
                 refine(steps, price);

@@ -1,10 +1,14 @@
 /* book_private.h - how a book, its layout and its pool lie in memory; for the files of src/book and nobody
  * else.
  *
- * A side is an array of sizes, one slot per price of the book's layout, and a bitmap of the slots that are
- * not 0.  Both sides are told by keys, which rise towards the better price: the price on the YES side, 10000
- * - price on the NO side. Slots rise with keys.  So "best" is the highest bit on either side, one piece of
- * code serves both, and a market is crossed when its two best keys add up to more than 10000. */
+ * Both sides are told by keys, which rise towards the better price: the price on the YES side, 10000 - price
+ * on the NO side.  A side is an array of sizes, one slot per price of the book's layout, and a bitmap of the
+ * slots that are not 0; slots rise with keys.  So "best" is the highest bit on either side, one piece of code
+ * serves both, and a market is crossed when its two best keys add up to more than 10000.
+ *
+ * The array lies in the book itself when the layout has whole cents only.  A book of finer ticks begins with
+ * few levels, sorted by key, in that same room, and gets its array, in a block of the pool, with the level
+ * that finds no room there: most markets never have that many, and the finest grids would take 22 KB each. */
 #ifndef KDPI_BOOK_PRIVATE_H
 #define KDPI_BOOK_PRIVATE_H
 
@@ -16,6 +20,7 @@
 #define KDPI_CENTS 100u /* cents in a dollar: buckets of a layout; the price 10000 stands after the last */
 #define KDPI_CENT_SLOTS 101u /* slots of a side at whole cents */
 #define KDPI_PRICES (KDP_PRICE_MAX + 1u)
+#define KDPI_FEW 80u          /* levels of a side that are few */
 #define KDPI_LAYOUTS_MAX 128u /* distinct layouts of a pool; the exchange has a dozen structures */
 #define KDPI_NO_SLOT 0x7fffu
 #define KDPI_SLOT_MASK 0x7fffu
@@ -46,7 +51,7 @@ struct kdpi_layout {
  * fetches it while the header is still on its way: with many markets this halves the cost of a miss. */
 struct kdp_book {
     uint64_t hash;
-    uint64_t *wide; /* bitmaps and sizes when the layout is finer than cents, else NULL */
+    uint64_t *wide; /* bitmaps and sizes of a layout finer than cents whose levels are many, else NULL */
     struct kdpi_layout *layout;
     uint8_t state;        /* enum kdp_book_state */
     uint8_t market_state; /* enum kdp_market_state as of the last settle */
@@ -54,7 +59,8 @@ struct kdp_book {
     bool replacing;       /* between begin and commit */
     bool plain;           /* whole cents only, none of them off the known grid */
     uint8_t wide_class;   /* size class of the block at wide */
-    uint16_t reserved[5];
+    uint8_t few_count[2]; /* of a side, when its levels are few */
+    uint16_t reserved[4];
     int16_t best_key[2]; /* KDPI_NO_KEY: empty side */
     int16_t last_key[2]; /* as of the last settle, as is last_size */
     int64_t total[2];
@@ -63,13 +69,20 @@ struct kdp_book {
     int64_t best_size[2];
     int64_t last_size[2];
 
-    int64_t sizes[2][KDPI_CENT_SLOTS]; /* zero while wide is set */
+    union { /* zero while wide is set */
+        int64_t sizes[2][KDPI_CENT_SLOTS];
+        struct { /* rising keys; zero from few_count on */
+            int16_t keys[2][KDPI_FEW];
+            int64_t sizes[2][KDPI_FEW];
+        } few;
+    };
 
     int64_t since_ns, followed_ns, locked_ns, crossed_ns;
     struct kdp_book *next_free;
 };
 static_assert(offsetof(struct kdp_book, bits) == 64, "first hot line");
 static_assert(offsetof(struct kdp_book, sizes) == 128, "second hot line");
+static_assert(sizeof(((struct kdp_book *)0)->few) <= sizeof(((struct kdp_book *)0)->sizes), "few levels fit");
 
 #define KDPI_BOOK_BYTES ((sizeof(struct kdp_book) + 63u) / 64u * 64u)
 static_assert(KDPI_BOOK_BYTES <= 1792, "a whole-cent book stays well under 2 KiB");
@@ -83,6 +96,21 @@ kdpi_level_hash(unsigned side, int32_t price_e4, int64_t size_e2)
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
     return x ^ (x >> 31);
+}
+
+static inline int32_t
+kdpi_mirrored(int32_t price_e4, unsigned side)
+{
+    int32_t mask = -(int32_t)side;
+
+    return (price_e4 ^ mask) + (mask & (KDP_PRICE_MAX + 1)); /* price, or 10000 - price; its own inverse */
+}
+
+/* kdpi_book_few tells whether the levels are few; else there are bits and sizes by slot. */
+static inline bool
+kdpi_book_few(const struct kdp_book *book)
+{
+    return book->wide == NULL && !book->layout->cents;
 }
 
 static inline uint64_t *
@@ -138,6 +166,33 @@ kdpi_slot_top(const uint64_t *bits, unsigned words)
     return -1;
 }
 
+/* Levels by position, best first: a position is a slot, or a place among the few; -1 is behind the last. */
+static inline int
+kdpi_level_best(const struct kdp_book *book, unsigned side)
+{
+    return kdpi_book_few(book) ? book->few_count[side] - 1
+                               : kdpi_slot_top(kdpi_book_bits(book, side), kdpi_book_words(book));
+}
+
+static inline int
+kdpi_level_below(const struct kdp_book *book, unsigned side, int at)
+{
+    return kdpi_book_few(book) ? at - 1 : kdpi_slot_below(kdpi_book_bits(book, side), at);
+}
+
+static inline int32_t
+kdpi_level_price(const struct kdp_book *book, unsigned side, int at)
+{
+    return kdpi_book_few(book) ? kdpi_mirrored(book->few.keys[side][at], side)
+                               : kdpi_slot_price(book->layout, side, (unsigned)at);
+}
+
+static inline int64_t
+kdpi_level_size(const struct kdp_book *book, unsigned side, int at)
+{
+    return kdpi_book_few(book) ? book->few.sizes[side][at] : kdpi_book_sizes(book, side)[at];
+}
+
 /* book_grid.c */
 
 /* kdpi_layouts_open makes the two pinned layouts: whole cents (index 0) and every price (index 1), no grid
@@ -150,6 +205,18 @@ void kdpi_book_clear(struct kdp_book *book);
 /* kdpi_book_attach and _detach count the books on a layout. */
 void kdpi_book_attach(struct kdp_book *book, struct kdpi_layout *layout);
 void kdpi_book_detach(struct kdp_book *book);
+
+/* kdpi_book_unfold gives few levels an array of their own; false when the pool is used up. */
+bool kdpi_book_unfold(struct kdp_book *book);
+
+/* book_few.c */
+
+/* kdpi_few_find tells whether a level stands at key; *atp is where it is or would be. */
+bool kdpi_few_find(const struct kdp_book *book, unsigned side, int32_t key, unsigned *atp);
+/* kdpi_few_insert takes the room of one level, which there must be. */
+void kdpi_few_insert(struct kdp_book *book, unsigned side, unsigned at, int32_t key, int64_t size_e2);
+void kdpi_few_remove(struct kdp_book *book, unsigned side, unsigned at);
+void kdpi_few_clear(struct kdp_book *book, unsigned side);
 
 /* book_pool.c */
 
