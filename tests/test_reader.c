@@ -584,6 +584,37 @@ KDP_TEST(unused_numbers_are_passed_without_an_error)
     tape_fixture_free(b);
 }
 
+KDP_TEST(numbers_never_given_out_before_the_first_record_are_no_hole)
+{
+    struct tape_fixture *f =
+        tape_fixture_new(100000, 349526, 20); /* a ring was lost before anything was on the tape */
+    const char *dir = kdp_test_dir();
+    struct kdp_tape_segment segment;
+    const struct kdp_head *rec;
+    struct kdp_reader *reader;
+    struct kdp_tape *tape;
+
+    tape_fixture_write(f, dir, 20000, 4000, true);
+    CHECK_INT(kdp_reader_open_seq(&reader, dir, 1, 0), 0);
+    CHECK_INT(kdp_reader_oldest(reader), 1);
+    CHECK(kdp_reader_next(reader, &rec) > 0);
+    CHECK_INT(rec->seq, 349526);
+    kdp_reader_close(reader);
+
+    /* with that first segment gone it cannot be known any more what was before the next */
+    CHECK_INT(kdp_tape_open(&tape, dir), 0);
+    CHECK(kdp_tape_segment_at(tape, 0, &segment));
+    CHECK_INT(unlink(segment.path), 0);
+    kdp_tape_close(tape);
+    CHECK_INT(kdp_reader_open_seq(&reader, dir, 1, 0), 0);
+    CHECK_INT(kdp_reader_oldest(reader), segment.last_seq + 1);
+    CHECK_INT(kdp_reader_next(reader, &rec), -KDP_ERANGE);
+    CHECK(kdp_reader_next(reader, &rec) > 0);
+    CHECK_INT(rec->seq, segment.last_seq + 1);
+    kdp_reader_close(reader);
+    tape_fixture_free(f);
+}
+
 KDP_TEST(a_hole_made_by_retention_is_told_once)
 {
     struct tape_fixture *f = tape_fixture_new(300000, 1, 20);

@@ -43,7 +43,11 @@ int kdp_reader_seek(struct kdp_reader *reader, uint64_t seq);
 
 uint64_t kdp_reader_seq(const struct kdp_reader *reader);   /* of the record that next will give, at least */
 uint64_t kdp_reader_head(struct kdp_reader *reader);        /* last sequence number published now, 0: none */
-uint64_t kdp_reader_oldest(struct kdp_reader *reader);      /* first sequence number that can be had, 0: none */
+/* kdp_reader_oldest gives the number from which on all that was ever given out can be had, 0: none. */
+uint64_t kdp_reader_oldest(struct kdp_reader *reader);
+/* kdp_reader_hole finds the first numbers in from..to that were given out and cannot be had any more, because retention was
+ * quicker or kdp tape repair noted them as lost; 0: none.  Damage that is not repaired yet is no hole but an error of next. */
+int kdp_reader_hole(struct kdp_reader *reader, uint64_t from, uint64_t to, uint64_t *firstp, uint64_t *lastp);
 uint64_t kdp_reader_overruns(const struct kdp_reader *reader);
 
 /* kdp_reader_ticker gives the ticker of an instrument id as known so far (dictionaries of the segments, definitions passed

@@ -155,10 +155,16 @@ step_over(struct kdp_reader *reader, size_t index)
 {
     const struct kdp_tape_block *block = kdp_tape_block_at(reader->tape, index);
     struct kdp_tape_segment segment;
-    uint64_t first, last;
+    uint64_t first, last, begin;
 
-    if (kdp_tape_segment_at(reader->tape, 0, &segment) && index == 0 && reader->next_seq < segment.first_seq)
-        return gone(reader, reader->next_seq, segment.first_seq - 1, "the tape begins later (retention)");
+    if (kdp_tape_segment_at(reader->tape, 0, &segment) && index == 0 &&
+        reader->next_seq < segment.first_seq) {
+        begin = kdp_tape_begin(reader->tape);
+        if (begin > segment.first_seq)
+            begin = segment.first_seq; /* its first blocks are lost, which is another matter */
+        if (reader->next_seq < begin)
+            return gone(reader, reader->next_seq, begin - 1, "the tape begins later (retention)");
+    }
     reader->next_seq = block->first_seq;
     switch (kdp_tape_gap(reader->tape, index, &first, &last)) {
     case KDP_TAPE_GAP_LOST:
@@ -665,11 +671,47 @@ kdp_reader_oldest(struct kdp_reader *reader)
 
     if (reader->at >= reader->end)
         kdp_tape_refresh(reader->tape);
-    first = kdp_tape_first_seq(reader->tape);
+    first = kdp_tape_begin(reader->tape);
     if (first == 0 && reader->ring != NULL &&
         kdp_ring_head_seq(reader->ring) >= kdp_ring_start_seq(reader->ring))
         first = kdp_ring_tail_seq(reader->ring);
     return first;
+}
+
+/* Clips first..last to from..to: false when nothing is left. */
+static bool
+clip(uint64_t from, uint64_t to, uint64_t *firstp, uint64_t *lastp)
+{
+    if (*firstp < from)
+        *firstp = from;
+    if (*lastp > to)
+        *lastp = to;
+    return *firstp <= *lastp;
+}
+
+int
+kdp_reader_hole(struct kdp_reader *reader, uint64_t from, uint64_t to, uint64_t *firstp, uint64_t *lastp)
+{
+    uint64_t oldest = kdp_reader_oldest(reader), next = from;
+    const struct kdp_tape *tape = reader->tape;
+
+    *firstp = 1;
+    *lastp = oldest == 0 ? to : oldest - 1;
+    if (clip(from, to, firstp, lastp))
+        return 1;
+    for (size_t i = kdp_tape_find(tape, from); i < kdp_tape_block_count(tape); i++) {
+        const struct kdp_tape_block *block = kdp_tape_block_at(tape, i);
+
+        if (block->first_seq > next && kdp_tape_gap(tape, i, firstp, lastp) == KDP_TAPE_GAP_NOTED &&
+            clip(from, to, firstp, lastp))
+            return 1;
+        next = block->first_seq + block->count;
+        if (next > to)
+            return 0;
+    }
+    *firstp = next;
+    *lastp = kdp_tape_last_seq(tape);
+    return *firstp > kdp_tape_begin(tape) && clip(from, to, firstp, lastp);
 }
 
 uint64_t

@@ -60,6 +60,9 @@ void kdp_tape_close(struct kdp_tape *tape);
 /* kdp_tape_refresh looks for blocks and segments written since; returns 1 when there is more, 0, or an error. */
 int kdp_tape_refresh(struct kdp_tape *tape);
 uint64_t kdp_tape_first_seq(const struct kdp_tape *tape); /* 0: empty */
+/* kdp_tape_begin gives the number from which on all that was ever given out is here: that of the first record, or a lower one
+ * where those between were never given out (the run that began the tape had lost a ring).  0: empty. */
+uint64_t kdp_tape_begin(const struct kdp_tape *tape);
 /* kdp_tape_segment_at lists the segments, oldest first: false past the end.  path is valid until refresh or close. */
 struct kdp_tape_segment {
     const char *path;

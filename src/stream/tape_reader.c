@@ -262,6 +262,18 @@ kdp_tape_first_seq(const struct kdp_tape *tape)
 }
 
 uint64_t
+kdp_tape_begin(const struct kdp_tape *tape)
+{
+    const struct kdpi_segment *segment = tape->segment_count > 0 ? tape->segments[0] : NULL;
+    uint64_t first = kdp_tape_first_seq(tape);
+
+    /* what the header names as the end before it is where retention has cut; of segment 1 it is the beginning */
+    if (first == 0 || first != segment->first_seq || (segment->previous_number == 0 && segment->number != 1))
+        return first;
+    return segment->previous_last_seq + 1;
+}
+
+uint64_t
 kdp_tape_last_seq(const struct kdp_tape *tape)
 {
     for (size_t i = tape->segment_count; i-- > 0;)

@@ -410,7 +410,7 @@ class Round:
         with open(os.path.join(self.data, "instruments")) as file:
             lines = [line.split() for line in file]
         ids = [line[0] for line in lines]
-        tickers = [line[1] for line in lines if len(line) == 3]
+        tickers = [line[1] for line in lines if line[1] != "-"]
         if len(ids) != len(set(ids)) or len(tickers) != len(set(tickers)):
             raise Wrong("instruments: an id or a ticker stands there twice")
 
