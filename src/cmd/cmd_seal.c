@@ -52,6 +52,12 @@ open_after_others(struct kdp_lake **lakep, const struct kdp_lake_config *config)
 }
 
 static void
+tell_hole(void *arg)
+{
+    kdp_cli_warning(arg, "They are not in the lake", "%s", kdp_error_text());
+}
+
+static void
 summary(const struct kdp_lake_totals *totals, int64_t took_ns)
 {
     const struct kdp_lake_table *tables;
@@ -71,7 +77,9 @@ int
 kdp_cmd_seal(struct kdp_cli *cli)
 {
     struct kdp_lake_config config = {.dir = kdp_cli_text(cli, "data"),
-                                     .compression = kdp_cli_text(cli, "lake-compression")};
+                                     .compression = kdp_cli_text(cli, "lake-compression"),
+                                     .hole = tell_hole,
+                                     .hole_arg = cli};
     int64_t started_ns = kdpi_mono_ns();
     struct kdp_lake_totals totals;
     struct kdp_lake *lake;

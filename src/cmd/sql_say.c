@@ -18,7 +18,7 @@ kdp_sql_say_hole(const struct kdp_cli *cli, const struct kdp_sql *sql)
 {
     uint64_t from, to;
 
-    if (kdp_sql_hole(sql, &from, &to))
+    for (unsigned i = 0; kdp_sql_hole(sql, i, &from, &to); i++)
         kdp_cli_warning(cli, "The answer is without them. kdp tape info tells what there is",
                         "sequences %" PRIu64 " to %" PRIu64 " are neither in the lake nor on the tape", from,
                         to);

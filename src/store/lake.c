@@ -20,6 +20,7 @@
 #include "kdp/reader.h"
 #include "lake_batch.h"
 #include "manifest.h"
+#include "record.h"
 
 #define BATCH_BYTES ((size_t)256 << 20)
 #define PART_ROWS UINT64_C(1000000)
@@ -472,13 +473,50 @@ seal_batch(struct kdp_lake *lake, uint64_t upto, int64_t recv_max_ns, bool drain
     return rc;
 }
 
+/* note_hole puts numbers from *fromp (0: none) to last, which cannot be sealed any more, among the gaps, under the last of
+ * them; recv_ns is the time of the record behind them, or before. */
+static int
+note_hole(struct kdp_lake *lake, uint64_t *fromp, uint64_t last, int64_t recv_ns, uint64_t *uptop)
+{
+    static const char words[] = "left the tape before it was sealed";
+    uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
+    unsigned table = (unsigned)kdp_lake_table_of(KDP_TEMPLATE_GAP);
+    struct kdp_builder b;
+    struct kdp_gap *gap;
+    size_t size;
+    int rc = 0;
+
+    if (*fromp == 0)
+        return 0;
+    gap = kdpi_build_start(&b, mem, KDP_TEMPLATE_GAP);
+    gap->head.seq = last;
+    gap->head.exch_ns = gap->opened_ns = gap->healed_ns = KDP_TIME_NULL;
+    gap->head.recv_ns = recv_ns != INT64_MIN ? recv_ns : now_ns(lake);
+    gap->kind = KDP_GAP_KIND_RETENTION;
+    gap->status = KDP_GAP_STATUS_LOST;
+    gap->expected = *fromp;
+    gap->seen = last + 1;
+    kdpi_build_text(&b, (struct kdp_text){words, sizeof words - 1});
+    size = kdpi_build_finish(&b);
+    if (last > lake->sealed[table])
+        rc = kdp_lake_batch_add(lake->batch, table, &gap->head, size);
+    if (rc == -KDP_EFULL) {
+        rc = seal_batch(lake, *uptop, recv_ns, false);
+        if (rc == 0)
+            rc = kdp_lake_batch_add(lake->batch, table, &gap->head, size);
+    }
+    *uptop = last;
+    *fromp = 0;
+    return rc;
+}
+
 /* seal_all reads the stream from the floor to its durable end and seals it, in batches where memory asks for
  * it. */
 static int
 seal_all(struct kdp_lake *lake, bool drain)
 {
     int64_t recv_max_ns = INT64_MIN;
-    uint64_t upto = lake->floor;
+    uint64_t upto = lake->floor, hole_from = 0, hole_to = 0;
     const void *run;
     size_t bytes;
     int rc;
@@ -486,12 +524,21 @@ seal_all(struct kdp_lake *lake, bool drain)
     kdp_lake_batch_clear(lake->batch);
     rc = kdp_reader_seek(lake->reader, lake->floor + 1);
     while (rc == 0) {
+        uint64_t next = kdp_reader_seq(lake->reader);
         const uint8_t *at;
 
         rc = kdp_reader_run(lake->reader, &run, &bytes);
+        if (rc == -KDP_ERANGE) {
+            if (lake->config.hole != NULL)
+                lake->config.hole(lake->config.hole_arg);
+            hole_from = hole_from != 0 ? hole_from : next;
+            hole_to = kdp_reader_seq(lake->reader) - 1;
+            rc = 0;
+            continue;
+        }
         if (rc <= 0)
             break;
-        rc = 0;
+        rc = note_hole(lake, &hole_from, hole_to, ((const struct kdp_head *)run)->recv_ns, &upto);
         for (at = run; bytes > 0 && rc == 0;) {
             const struct kdp_head *rec = (const void *)at;
             size_t size = kdpi_record_size_trusted(rec);
@@ -512,6 +559,8 @@ seal_all(struct kdp_lake *lake, bool drain)
             bytes -= size;
         }
     }
+    if (rc == 0)
+        rc = note_hole(lake, &hole_from, hole_to, recv_max_ns, &upto);
     if (rc == 0 && upto > lake->floor)
         rc = seal_batch(lake, upto, recv_max_ns, drain);
     return rc;
@@ -643,7 +692,9 @@ part_is_due(struct kdp_lake *lake)
     if (lake->pending_since_ns == 0 || lake->pending_floor != lake->floor) {
         rc = kdp_reader_seek(lake->reader, lake->floor + 1);
         if (rc == 0)
-            rc = kdp_reader_next(lake->reader, &rec);
+            do
+                rc = kdp_reader_next(lake->reader, &rec);
+            while (rc == -KDP_ERANGE); /* seal_all tells of it */
         if (rc <= 0)
             return rc; /* published, not durable yet */
         recv_ns = rec->recv_ns;

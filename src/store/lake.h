@@ -22,6 +22,10 @@ struct kdp_lake_config {
     uint64_t part_rows;      /* records of the stream that make a part due; 0: 1,000,000 */
     int64_t part_span_ns;    /* so does the oldest one waiting this long; 0: 5 min */
     int64_t (*now_ns)(void); /* the wall clock, which decides what a closed day is; NULL: kdpi_now_ns */
+    /* called with words in kdp_error_text when records that were not sealed cannot be had any more (retention,
+     * kdp tape repair): sealing goes on behind them; NULL: none */
+    void (*hole)(void *arg);
+    void *hole_arg;
     void (*step)(
         void *arg); /* called between any two steps that change the disk: where tests kill; NULL: none */
     void *step_arg;

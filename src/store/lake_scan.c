@@ -227,8 +227,11 @@ gather(struct local *local, const struct kdp_lake_table *table)
             return (int)local->count;
         }
         const void *run;
-        int rc = kdp_reader_run(local->reader, &run, &local->run_bytes);
+        int rc;
 
+        do /* what cannot be had any more is kdp_sql_hole's to tell */
+            rc = kdp_reader_run(local->reader, &run, &local->run_bytes);
+        while (rc == -KDP_ERANGE);
         if (rc <= 0) {
             local->run_bytes = 0;
             local->sought = false;

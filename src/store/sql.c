@@ -257,11 +257,13 @@ kdp_sql_cut_ns(struct kdp_sql *sql)
 }
 
 bool
-kdp_sql_hole(const struct kdp_sql *sql, uint64_t *fromp, uint64_t *top)
+kdp_sql_hole(const struct kdp_sql *sql, unsigned index, uint64_t *fromp, uint64_t *top)
 {
-    *fromp = sql->views.hole_from;
-    *top = sql->views.hole_to;
-    return sql->views.hole_from != 0;
+    if (index >= sql->views.hole_count)
+        return false;
+    *fromp = sql->views.holes[index].from;
+    *top = sql->views.holes[index].to;
+    return true;
 }
 
 void

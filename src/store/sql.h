@@ -29,8 +29,9 @@ void kdp_sql_close(struct kdp_sql *sql);
 uint64_t kdp_sql_cut(const struct kdp_sql *sql); /* S; 0: the directory holds nothing */
 /* kdp_sql_cut_ns gives the receive time of record S, KDP_TIME_NULL when it cannot be told. */
 int64_t kdp_sql_cut_ns(struct kdp_sql *sql);
-/* kdp_sql_hole: sequence numbers that are neither in the lake nor on the tape any more; false: none. */
-bool kdp_sql_hole(const struct kdp_sql *sql, uint64_t *fromp, uint64_t *top);
+/* kdp_sql_hole lists the sequence numbers that are neither in the lake nor on the tape any more: answers are without them.
+ * false: no more of them. */
+bool kdp_sql_hole(const struct kdp_sql *sql, unsigned index, uint64_t *fromp, uint64_t *top);
 
 /* kdp_sql_narrow leaves files out that lie wholly outside the times (of the column timestamp, from_ns
  * included, to_ns not) or below a sequence number: for questions that have that condition too, so that no

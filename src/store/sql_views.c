@@ -12,6 +12,19 @@
 
 #define ATTEMPTS 5
 
+static void
+find_holes(struct kdp_sql_views *views, struct kdp_reader *reader, uint64_t floor)
+{
+    uint64_t from, to = floor;
+
+    views->hole_count = 0;
+    while (views->hole_count < KDP_SQL_HOLES_MAX && to < views->cut &&
+           kdp_reader_hole(reader, to + 1, views->cut, &from, &to)) {
+        views->holes[views->hole_count].from = from;
+        views->holes[views->hole_count++].to = to;
+    }
+}
+
 int
 kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq, struct kdp_reader *reader)
 {
@@ -24,7 +37,7 @@ kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq
     views->from_ns = INT64_MIN;
     views->to_ns = INT64_MAX;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        uint64_t sealed_max = 0, floor = UINT64_MAX, head, oldest;
+        uint64_t sealed_max = 0, floor = UINT64_MAX, head;
 
         /* Manifests first: whatever is sealed by then is below the head read after them. */
         for (unsigned i = 0; i < count; i++) {
@@ -47,7 +60,6 @@ kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq
                 floor = views->manifests[i].sealed_seq;
         }
         head = kdp_reader_head(reader);
-        oldest = kdp_reader_oldest(reader);
         if (head < sealed_max)
             head = sealed_max; /* the tape is gone, the lake is not */
         if (at_seq > head) {
@@ -57,13 +69,9 @@ kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq
             return rc;
         }
         views->cut = at_seq != 0 ? at_seq : head;
-        views->hole_from = views->hole_to = 0;
-        if (views->cut <= floor || (oldest != 0 && oldest <= floor + 1))
+        find_holes(views, reader, floor);
+        if (views->hole_count == 0)
             return 0;
-        views->hole_from = floor + 1;
-        views->hole_to = oldest == 0 ? views->cut : oldest - 1;
-        if (views->hole_to > views->cut)
-            views->hole_to = views->cut;
         /* Did a sealer move on meanwhile and retention with it?  Then the new manifests tell. */
     }
     return 0;

@@ -6,10 +6,15 @@
 #include "lake_table.h"
 #include "manifest.h"
 
+#define KDP_SQL_HOLES_MAX 8
+
 struct kdp_sql_views {
     const char *dir; /* absolute */
     uint64_t cut;
-    uint64_t hole_from, hole_to; /* 0: none */
+    struct { /* numbers that are neither in the lake nor on the tape; more than these are not told */
+        uint64_t from, to;
+    } holes[KDP_SQL_HOLES_MAX];
+    unsigned hole_count;
     int64_t from_ns, to_ns;      /* files outside are left out of the views */
     uint64_t from_seq;
     struct kdp_manifest manifests[KDP_LAKE_TABLES_MAX];
