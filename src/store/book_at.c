@@ -140,6 +140,8 @@ counts_for(const struct kdp_head *rec, uint32_t instrument)
 static int
 scan(struct kdp_book_at *book, struct kdp_reader *reader, uint32_t instrument, uint64_t cut, int64_t at_ns)
 {
+    int64_t last_ns = KDP_TIME_NULL;
+    bool past = false; /* a record received after the instant was seen */
     const void *run;
     size_t bytes;
     int rc;
@@ -149,8 +151,15 @@ scan(struct kdp_book_at *book, struct kdp_reader *reader, uint32_t instrument, u
                       1u << KDP_TEMPLATE_BOOK_SNAPSHOT | 1u << KDP_TEMPLATE_LEVEL | 1u << KDP_TEMPLATE_STATE |
                           1u << KDP_TEMPLATE_DEFINITION,
                       0);
-    while ((rc = kdp_reader_run(reader, &run, &bytes)) > 0) {
+    while ((rc = kdp_reader_run(reader, &run, &bytes)) > 0 || rc == -KDP_ERANGE) {
         const uint8_t *at = run;
+
+        if (rc == -KDP_ERANGE) { /* what cannot be had any more may have changed it */
+            if (!past && book->state == KDP_BOOK_STATE_LIVE)
+                kdp_book_at_state(book, kdp_reader_seq(reader) - 1, last_ns, KDP_BOOK_STATE_STALE,
+                                  KDP_REASON_GAP);
+            continue;
+        }
 
         while (bytes > 0) {
             const struct kdp_head *rec = (const void *)at;
@@ -158,6 +167,8 @@ scan(struct kdp_book_at *book, struct kdp_reader *reader, uint32_t instrument, u
 
             if (rec->seq > cut)
                 return 0;
+            last_ns = rec->recv_ns;
+            past = past || (at_ns != KDP_TIME_NULL && rec->recv_ns > at_ns);
             if (counts_for(rec, instrument) && (at_ns == KDP_TIME_NULL || rec->recv_ns <= at_ns))
                 apply(book, rec);
             at += size;
@@ -291,10 +302,10 @@ replay_rows(struct kdp_book_at *book, struct kdp_sql_result *result)
             kdp_book_at_state(book, (uint64_t)seq, int_of(result, 2, 0), word_of(result, 8, states),
                               word_of(result, 9, reasons));
             break;
-        default: /* a start of the plant */
+        default: /* a start of the plant, or a hole: no book of before is live */
             if (book->state == KDP_BOOK_STATE_LIVE)
                 kdp_book_at_state(book, (uint64_t)seq, int_of(result, 2, 0), KDP_BOOK_STATE_STALE,
-                                  KDP_REASON_RESTART);
+                                  word_of(result, 9, reasons));
             break;
         }
         last_seq = seq;
@@ -342,7 +353,12 @@ kdp_book_at_lake(struct kdp_book_at *book, struct kdp_sql *sql, const char *tick
         "NULL, NULL, "
         "NULL, state, reason FROM states WHERE ((subject = 'instrument' AND ticker = $1) OR (subject = "
         "'plant' AND reason "
-        "= 'restart')) AND recv_ts <= $2::TIMESTAMP_NS AND seq > $3::BIGINT) ORDER BY seq";
+        "= 'restart')) AND recv_ts <= $2::TIMESTAMP_NS AND seq > $3::BIGINT "
+        /* what the sealer did not get: opened_ts is the time of the last record before it */
+        "UNION ALL SELECT 0, seq, recv_ts, \"timestamp\", NULL, NULL, NULL, NULL, 'stale', 'gap' FROM gaps "
+        "WHERE kind = 'retention' AND (opened_ts IS NULL OR opened_ts <= $2::TIMESTAMP_NS) AND seq > "
+        "$3::BIGINT) "
+        "ORDER BY seq";
     struct kdp_sql_result *result = NULL;
     char at[KDPI_TIME_TEXT], first_text[32];
     int64_t first = 0, day_ns;

@@ -474,9 +474,10 @@ seal_batch(struct kdp_lake *lake, uint64_t upto, int64_t recv_max_ns, bool drain
 }
 
 /* note_hole puts numbers from *fromp (0: none) to last, which cannot be sealed any more, among the gaps, under the last of
- * them; recv_ns is the time of the record behind them, or before. */
+ * them; before_ns and recv_ns are the times of the records before (as far as this round has seen any) and behind them. */
 static int
-note_hole(struct kdp_lake *lake, uint64_t *fromp, uint64_t last, int64_t recv_ns, uint64_t *uptop)
+note_hole(struct kdp_lake *lake, uint64_t *fromp, uint64_t last, int64_t before_ns, int64_t recv_ns,
+          uint64_t *uptop)
 {
     static const char words[] = "left the tape before it was sealed";
     uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
@@ -490,8 +491,9 @@ note_hole(struct kdp_lake *lake, uint64_t *fromp, uint64_t last, int64_t recv_ns
         return 0;
     gap = kdpi_build_start(&b, mem, KDP_TEMPLATE_GAP);
     gap->head.seq = last;
-    gap->head.exch_ns = gap->opened_ns = gap->healed_ns = KDP_TIME_NULL;
+    gap->head.exch_ns = gap->healed_ns = KDP_TIME_NULL;
     gap->head.recv_ns = recv_ns != INT64_MIN ? recv_ns : now_ns(lake);
+    gap->opened_ns = before_ns; /* null and INT64_MIN are the same number */
     gap->kind = KDP_GAP_KIND_RETENTION;
     gap->status = KDP_GAP_STATUS_LOST;
     gap->expected = *fromp;
@@ -538,7 +540,8 @@ seal_all(struct kdp_lake *lake, bool drain)
         }
         if (rc <= 0)
             break;
-        rc = note_hole(lake, &hole_from, hole_to, ((const struct kdp_head *)run)->recv_ns, &upto);
+        rc =
+            note_hole(lake, &hole_from, hole_to, recv_max_ns, ((const struct kdp_head *)run)->recv_ns, &upto);
         for (at = run; bytes > 0 && rc == 0;) {
             const struct kdp_head *rec = (const void *)at;
             size_t size = kdpi_record_size_trusted(rec);
@@ -560,7 +563,7 @@ seal_all(struct kdp_lake *lake, bool drain)
         }
     }
     if (rc == 0)
-        rc = note_hole(lake, &hole_from, hole_to, recv_max_ns, &upto);
+        rc = note_hole(lake, &hole_from, hole_to, recv_max_ns, recv_max_ns, &upto);
     if (rc == 0 && upto > lake->floor)
         rc = seal_batch(lake, upto, recv_max_ns, drain);
     return rc;
