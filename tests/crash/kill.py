@@ -320,8 +320,10 @@ class Round:
         left = [ring for ring in self.rings if os.path.exists(ring)]
         if left:
             raise Wrong(f"left in shared memory: {left}")
-        if os.path.exists(os.path.join(self.data, "plant")):
-            raise Wrong("the last run ended in order and left DIR/plant")
+        with open(os.path.join(self.data, "plant")) as file:
+            plant = dict(line.rstrip("\n").split("=", 1) for line in file)
+        if plant["state"] != "closed" or plant["ring"] != "" or int(plant["start_seq"]) != records[-1].seq + 1:
+            raise Wrong(f"the last run ended in order and DIR/plant says {plant}; the tape ends at {records[-1].seq}")
         self.tell(f"{len(records)} records")
 
     def check_sequence(self, records):
