@@ -14,8 +14,8 @@ static const struct kdp_command commands[] = {
      "replay --input FILE [--input FILE ...] [options]",
      "Plays recordings of the exchange's stream as if they arrived now: books,\n"
      "records, tape and lake come out as a live run would have made them.",
-     "what: *input speed leg|into: data append lake tape raw max-markets ring-size=16M "
-     "raw-ring-size=32M segment-size sync-interval|output: summary progress",
+     "what: *input speed leg|into: data append lake tape raw max-markets ring-size=8M "
+     "raw-ring-size=16M segment-size sync-interval|output: summary progress",
      "0 done, 1 failed or not read to the end, 2 usage, 130 stopped by Ctrl-C",
      "kdp replay --input session.jsonl --data replayed\n"
      "kdp replay --input session.jsonl --data replayed --append --summary json",

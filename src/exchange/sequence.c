@@ -10,6 +10,7 @@
 
 struct kdp_lines {
     struct kdp_line lines[65536];
+    uint32_t lines_end;        /* the highest asked for + 1: a walk over all would touch 18 MB */
     struct kdp_sub subs[KDP_SUBS_MAX];
     uint32_t buckets[BUCKETS]; /* index + 1 */
     uint32_t free_next;        /* never used from here on */
@@ -62,7 +63,15 @@ kdp_lines_close(struct kdp_lines *lines)
 struct kdp_line *
 kdp_lines_at(struct kdp_lines *lines, uint16_t line)
 {
+    if (line >= lines->lines_end)
+        lines->lines_end = line + 1u;
     return &lines->lines[line];
+}
+
+uint32_t
+kdp_lines_end(const struct kdp_lines *lines)
+{
+    return lines->lines_end;
 }
 
 static uint32_t *

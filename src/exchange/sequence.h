@@ -76,6 +76,8 @@ struct kdp_lines;
 struct kdp_lines *kdp_lines_open(void);
 void kdp_lines_close(struct kdp_lines *lines);
 struct kdp_line *kdp_lines_at(struct kdp_lines *lines, uint16_t line);
+/* kdp_lines_end is beyond the highest line ever asked for: the rest never had a connection. */
+uint32_t kdp_lines_end(const struct kdp_lines *lines);
 
 /* kdp_sub_find gives the subscription of a line's present epoch, made when it is new (data may overtake its
  * subscribed reply); NULL when the table is full. */

@@ -467,7 +467,7 @@ on_frame(struct kdp_plant *plant, const char *frame, size_t len)
 static void
 on_start(struct kdp_plant *plant, const struct kdp_input_start *start)
 {
-    for (uint32_t number = 0; number < 65536; number++)
+    for (uint32_t number = 0; number < kdp_lines_end(plant->lines); number++)
         if (kdp_lines_at(plant->lines, (uint16_t)number)->connected)
             line_down(plant, (uint16_t)number, KDP_REASON_RESTART);
     if (start->next_seq > kdp_ring_next_seq(plant->ring))
