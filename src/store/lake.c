@@ -155,6 +155,11 @@ sweep(struct kdp_lake *lake, const char *table, const struct kdp_manifest *manif
     char path[PATH_ROOM], named[KDP_MANIFEST_PATH + NAME_MAX];
     struct dirent *day, *file;
     DIR *days, *files;
+    bool lost;
+
+    /* a table's first manifest is older than its first file, so files without one are no leftovers: it was lost */
+    snprintf(path, sizeof path, "%s/%s/manifest.json", lake->config.dir, table);
+    lost = access(path, F_OK) != 0;
 
     snprintf(path, sizeof path, "%s/%s", lake->config.dir, table);
     days = opendir(path);
@@ -171,6 +176,17 @@ sweep(struct kdp_lake *lake, const char *table, const struct kdp_manifest *manif
             snprintf(named, sizeof named, "%.90s/%s", day->d_name, file->d_name);
             if (!is_leftover(file->d_name) || kdp_manifest_find(manifest, named) != NULL)
                 continue;
+            if (lost && strncmp(file->d_name, ".tmp-", 5) != 0) {
+                closedir(files);
+                closedir(days);
+                kdpi_fail(KDP_EFORMAT, "the manifest is gone: %s/%s/manifest.json: it named %s",
+                          lake->config.dir, table, named);
+                kdpi_hint(
+                    "Put back a copy, or move the folder %s/%s aside: it is sealed anew as far as the tape "
+                    "reaches",
+                    lake->config.dir, table);
+                return -KDP_EFORMAT;
+            }
             if (unlinkat(dirfd(files), file->d_name, 0) == 0)
                 lake->totals.removed++;
         }
@@ -430,6 +446,8 @@ seal_table(struct kdp_lake *lake, unsigned index, uint64_t upto, int64_t recv_ma
         if (files == NULL && rc == 0)
             rc = kdpi_fail(KDP_ENOMEM, "out of memory");
     }
+    if (rc == 0 && day_count > 0 && manifest.schema_version == 0)
+        rc = update(lake, index, NULL, 0, NULL, 0, 0); /* the first: see sweep */
     for (size_t i = 0; i < day_count && rc == 0; i++) {
         const struct kdp_lake_day *day = &days[i];
         bool past = drain || recv_max_ns >= (day->day + 1) * KDP_NS_PER_DAY + CLOSE_DELAY_NS;

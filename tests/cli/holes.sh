@@ -64,4 +64,11 @@ mv tape.away d/tape
 kdp seal --data d; exits 0; silent
 kdp query "SELECT count(*) FROM gaps WHERE kind = 'retention'" --data d --format csv; exits 0; prints 2
 [[ $err != *warning* ]] || wrong 'said again when sealed'
+
+# a lost manifest takes no file with it
+mv d/trades/manifest.json away.json
+kdp seal --data d; exits 1; says 'the manifest is gone: d/trades/manifest.json'; says 'Put back a copy'
+[ -n "$(find d/trades -name '*.parquet')" ] || wrong 'the files of a table without a manifest were removed'
+mv away.json d/trades/manifest.json
+kdp seal --data d; exits 0; silent
 done_testing
