@@ -6,7 +6,7 @@ logs=$root/build/log
 
 # Debian packages.  A line is PACKAGE or PACKAGE:COMMAND; with a command, that command being there is enough, wherever it came
 # from (npm from elsewhere conflicts with Debian's).
-build_packages='gcc libc6-dev cmake ninja-build pkg-config ca-certificates libzstd-dev libxxhash-dev zlib1g-dev'
+build_packages='gcc libc6-dev cmake ninja-build pkg-config ca-certificates libzstd-dev libxxhash-dev zlib1g-dev libssl-dev libcurl4-openssl-dev'
 duckdb_packages='npm:npm'
 test_packages='clang-14:clang-14 libclang-rt-14-dev libjansson-dev zstd:zstd python3:python3'
 

@@ -25,7 +25,11 @@
     X(NOLIB, 16, "library missing")            \
     X(USAGE, 17, "command or settings wrong")  \
     X(STOPPED, 18, "stopped by a signal")      \
-    X(INCOMPLETE, 19, "incomplete")
+    X(INCOMPLETE, 19, "incomplete")            \
+    X(NET, 20, "network failed")               \
+    X(CLOSED, 21, "connection closed")         \
+    X(TIMEOUT, 22, "no answer in time")        \
+    X(REFUSED, 23, "refused by the server")
 
 enum kdp_error {
 #define KDP_X(name, value, text) KDP_E##name = (value),

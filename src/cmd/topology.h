@@ -41,6 +41,10 @@ struct kdp_topology_config {
     void (*rejected)(void *arg, const struct kdp_input_head *input, const char *frame,
                      const struct kdp_message *msg);
     void *rejected_arg;
+    /* of a live run */
+    bool live; /* retention, quota and the clock for pub_delay are on */
+    kdp_notice_fn notice;
+    void *notice_arg;
 };
 
 /* kdp_topology_open opens the data directory, starts the tape agent and the sealer, and makes the plant ready

@@ -13,6 +13,7 @@
 #include "input.h"
 #include "kdp/book.h"
 #include "message.h"
+#include "notice.h"
 #include "ring.h"
 #include "stream.h"
 
@@ -34,6 +35,8 @@ struct kdp_plant_config {
                      const struct kdp_message *msg);
     void *rejected_arg;
     int64_t (*now_ns)(void); /* for pub_delay_ns only; NULL: delay is 0 (replay) */
+    kdp_notice_fn notice;    /* told what the session must know; NULL: nobody asks (replay) */
+    void *notice_arg;
 };
 
 int kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config);
@@ -44,6 +47,10 @@ int kdp_plant_restore(struct kdp_plant *plant, const struct kdp_stream_instrumen
 /* kdp_plant_restore_trade says that a trade stands in the stream already; oldest first, before the first
  * input. */
 void kdp_plant_restore_trade(struct kdp_plant *plant, const uint8_t trade_id[16], int64_t recv_ns);
+
+/* kdp_plant_restore_record gives the plant a Definition or an instrument's State of an earlier run, oldest first, before the
+ * first input: terms are known from the start, and START says of every book that was live that it is not. */
+void kdp_plant_restore_record(struct kdp_plant *plant, const void *record);
 
 /* kdp_plant_follow makes the stream hash go on where that of a plant of the same directory ended. */
 void kdp_plant_follow(struct kdp_plant *plant, const struct kdp_plant *before);
@@ -70,7 +77,13 @@ struct kdp_plant_market { /* what replay's summary says of a market */
 };
 struct kdp_plant_totals {
     uint64_t frames, malformed, gaps, gaps_healed, connections, records, duplicates, unknown_types, off_grid;
-    uint64_t missed[8]; /* by enum kdp_message_kind group, see plant.c */
+    uint64_t missed[8];        /* by enum kdp_channel: sequenced messages that never reached us */
+    uint64_t trades_recovered; /* got by REST because the stream had not brought them */
+    uint64_t trades_unhealed;  /* missed on the trade channel and not (yet) verified as refilled */
+    uint64_t
+        stale_ns; /* of planned books: time they were not live, those still not live up to the last input */
+    uint64_t planned, planned_live; /* books planned at the moment, and those of them that are live */
+    uint64_t audits, disagreements, drifts;
     uint64_t records_by_template[KDP_TEMPLATE_MAX + 1];
 };
 void kdp_plant_totals(const struct kdp_plant *plant, struct kdp_plant_totals *totals);

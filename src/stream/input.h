@@ -25,6 +25,8 @@ enum kdp_input_kind {
 /* flags of an input */
 #define KDP_INPUT_TS_DERIVED 1u /* recv_ns was not recorded but derived from the messages */
 #define KDP_INPUT_LEG_YES 2u    /* NO prices of this frame are already on the YES scale */
+#define KDP_INPUT_CLOCK_OFF \
+    8u /* the wall clock was known to be wrong (docs/design/session.md): recv_ns is flagged */
 #define KDP_INPUT_BARE 4u /* from a recording without connection marks: a new connection must be guessed */
 
 struct kdp_input_head {
@@ -46,7 +48,10 @@ struct kdp_input_start {
     uint64_t session; /* random, names the run */
     uint32_t next_instrument; /* first id not yet given out */
     uint32_t flags;           /* KDP_START_... */
+    /* newest receive time of the runs before, KDP_TIME_NULL: none; a START written before this member existed ends here */
+    int64_t last_ns;
 };
+#define KDP_START_V1_BYTES 40u
 #define KDP_START_FRESH 1u     /* the data directory was empty */
 #define KDP_START_RING_LOST 2u /* the ring was gone: unused_from names the hole */
 #define KDP_START_KILLED 4u    /* the last run did not end in order */
@@ -56,14 +61,44 @@ struct kdp_input_line {
     uint32_t reason; /* enum kdp_reason */
 };
 struct kdp_input_rest {
-    uint32_t status;   /* HTTP status */
+    uint32_t status;   /* HTTP status; 0: no answer came, the body is the reason in words */
     uint32_t path_len; /* path with query, before the body */
-    uint64_t request;  /* what was asked, chosen by the session */
+    uint64_t request;  /* enum kdp_rest_kind in the top byte, below it a number of the session's choice */
 };
+enum kdp_rest_kind { /* what the plant does with the answer */
+                     KDP_REST_OTHER =
+                         0, /* nothing: status, schedule, limits, events; logged because the session acts on it */
+                     KDP_REST_MARKETS = 1, /* Definitions of its markets */
+                     KDP_REST_TRADES = 2,  /* trades that are not in the stream yet, origin rest_refill */
+                     KDP_REST_BOOK = 3, /* a book that nothing else could heal, flagged, origin rest_book */
+                     KDP_REST_AUDIT = 4 /* compared with the books as they were since their AUDIT timer */
+};
+#define KDP_REST_REQUEST(kind, number) ((uint64_t)(kind) << 56 | ((number)&UINT64_C(0xffffffffffffff)))
+#define KDP_REST_KIND(request) ((enum kdp_rest_kind)((request) >> 56))
+
 struct kdp_input_timer {
-    uint32_t kind;
-    uint32_t arg32;
+    uint32_t kind;  /* enum kdp_timer_kind */
+    uint32_t arg32; /* instrument, or as the kind says */
     uint64_t arg;
 };
+enum kdp_timer_kind {
+    KDP_TIMER_TICK =
+        1, /* time passes: at least each second on a live run, so that durations are told without frames */
+    KDP_TIMER_OPEN = 2,   /* arg32 instrument: its open time has come (the exchange says nothing) */
+    KDP_TIMER_CLOSE = 3,  /* arg32 instrument: its close time has come */
+    KDP_TIMER_AUDIT = 4,  /* arg32 instrument: keep its book hashes from now until its audit answer */
+    KDP_TIMER_PAUSED = 5, /* exchange paused; arg: expected resume time in ns, 0 unknown */
+    KDP_TIMER_RESUMED = 6,
+    KDP_TIMER_CLOCK_STEP = 7,  /* arg: int64_t ns by which the wall clock moved against the monotonic one */
+    KDP_TIMER_TAPE_WAITED = 8, /* arg: ns that capture waited for the tape (disk full, quota) */
+    KDP_TIMER_TRADES_HEALED =
+        9, /* every trade gap opened (input time) before arg ns was refilled and verified */
+    KDP_TIMER_TRADES_LOST =
+        10, /* the same gaps cannot be refilled any more: the exchange serves them no longer */
+    KDP_TIMER_RECOVERING = 11, /* arg32 instrument: a snapshot was asked for (state recovering) */
+    KDP_TIMER_RETENTION = 12   /* a store lost its place: arg32 store, arg first sequence it has not had */
+};
+/* RELOAD: text, a line each.  "rules WORDS" says what the rules are; "all" that every ordinary market is planned (trades of
+ * all count); "+TICKER" and "-TICKER" that a book is planned or no longer planned. */
 
 #endif

@@ -1,0 +1,130 @@
+/* exchange.h - a made-up or recorded exchange, as it is: markets, true books, trades, status; no clients, no I/O.
+ *
+ * Sources make things happen (generator: gen.h's state machine; recorded: any file that replay accepts, shifted in time), the
+ * exchange keeps the resulting state and tells a listener of each event in the order in which they happened.  The server
+ * (server.h) is the listener: it numbers and formats for each of its clients.  One thread. */
+#ifndef KDPI_SIM_EXCHANGE_H
+#define KDPI_SIM_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kdp/records.h"
+#include "message.h"
+
+struct kdp_exchange;
+
+struct kdp_exchange_config {
+    int64_t now_ns; /* the present: everything is shifted so that the sources begin here */
+    /* generated */
+    uint64_t seed;
+    uint32_t markets;    /* 0: no generated part */
+    uint32_t rate;       /* messages a second, all channels; 0: nothing moves by itself */
+    uint32_t combo_rate; /* combination markets created each second */
+    /* recorded */
+    const char *const *inputs;
+    unsigned input_count;
+    double speed; /* 0: 1 */
+    bool loop;    /* begin again at the end, shifted on */
+    /* history made up before now_ns, so that REST has something to serve: trades of that long */
+    int64_t history_ns;
+};
+
+struct kdp_exchange_level {
+    int32_t price_e4; /* in its own leg: a NO bid at 0.56 is 5600 */
+    int64_t size_e2;
+};
+
+struct kdp_exchange_market {
+    const char *ticker, *event_ticker, *series_ticker, *title, *yes_sub_title, *structure;
+    char market_id[37];
+    uint8_t status; /* enum kdp_market_status as REST gives it, by open and close times too */
+    uint8_t strike_type, result;
+    bool combo;
+    int16_t exchange_index;
+    int64_t created_ns, open_ns, close_ns, expiry_ns, determined_ns, settled_ns,
+        updated_ns; /* KDP_TIME_NULL: not yet */
+    int64_t floor_strike_e6, cap_strike_e6, settlement_value_e6;
+    uint32_t range_count;
+    struct kdp_definition_ranges ranges[16];
+    uint32_t bid_count[2];                    /* levels of YES (0) and NO (1) bids */
+    const struct kdp_exchange_level *bids[2]; /* best first; valid until the exchange runs on */
+    int32_t last_e4;                          /* KDP_PRICE_NULL: no trade yet */
+    int64_t last_size_e2, volume_e2, volume_24h_e2, open_interest_e2, dollar_volume, dollar_open_interest;
+    uint64_t trades;
+};
+
+struct kdp_exchange_trade {
+    uint8_t trade_id[16];
+    uint32_t market;
+    int32_t yes_price_e4;
+    int64_t count_e2;
+    uint8_t taker_side; /* enum kdp_side */
+    bool block;
+    int64_t time_ns; /* whole microseconds; several may share one */
+};
+
+enum kdp_exchange_event_kind {
+    KDP_EXCHANGE_DELTA,    /* delta */
+    KDP_EXCHANGE_SNAPSHOT, /* a snapshot nobody asked for: at the close, with no levels */
+    KDP_EXCHANGE_TRADE,    /* trade */
+    KDP_EXCHANGE_TICKER,   /* the market as it is now */
+    KDP_EXCHANGE_MARKET,   /* lifecycle: what happened to a market */
+    KDP_EXCHANGE_EVENT,    /* an event was created, or its fees changed */
+    KDP_EXCHANGE_RAW /* text: a recorded frame of a kind that is passed on as it is; envelope members are replaced */
+};
+struct kdp_exchange_event {
+    enum kdp_exchange_event_kind kind;
+    uint32_t market;
+    int64_t time_ns;
+    union {
+        struct {
+            uint8_t side;     /* enum kdp_side: whose bids */
+            int32_t price_e4; /* in that leg */
+            int64_t delta_e2;
+        } delta;
+        const struct kdp_exchange_trade *trade;
+        uint8_t lifecycle; /* enum kdp_lifecycle_kind; details in the market */
+        struct {
+            const char *event_ticker, *series_ticker, *title, *sub_title, *collateral, *fee_type;
+            bool fee_update;
+            int64_t fee_multiplier_e6; /* KDP_INT64_NULL */
+        } event;
+        struct kdp_text raw;
+    };
+};
+typedef void (*kdp_exchange_listener)(void *arg, const struct kdp_exchange_event *event);
+
+int kdp_exchange_open(struct kdp_exchange **exchangep, const struct kdp_exchange_config *config);
+void kdp_exchange_close(struct kdp_exchange *exchange);
+void kdp_exchange_listen(struct kdp_exchange *exchange, kdp_exchange_listener listener, void *arg);
+/* kdp_exchange_run makes everything happen that is due by now_ns: the time of the next event (INT64_MAX: none will come), or
+ * a negative error.  At most max events (0: no bound), so that a server can look at its sockets in between; then now_ns or
+ * earlier is returned. */
+int64_t kdp_exchange_run(struct kdp_exchange *exchange, int64_t now_ns, unsigned max);
+
+/* ---- state ---- */
+uint32_t kdp_exchange_market_count(const struct kdp_exchange *exchange);
+void kdp_exchange_market_at(const struct kdp_exchange *exchange, uint32_t index,
+                            struct kdp_exchange_market *market);
+uint32_t kdp_exchange_find(const struct kdp_exchange *exchange, const char *ticker,
+                           size_t len); /* UINT32_MAX: no */
+/* Trades, newest first: index 0 is the newest; those of a count that grows at the front keep their number from the oldest. */
+uint64_t
+kdp_exchange_trade_count(const struct kdp_exchange *exchange); /* all so far; the oldest may be forgotten */
+uint64_t
+kdp_exchange_trade_oldest(const struct kdp_exchange *exchange); /* number of the oldest kept, from 0 */
+const struct kdp_exchange_trade *kdp_exchange_trade_at(const struct kdp_exchange *exchange, uint64_t number);
+int64_t kdp_exchange_now(const struct kdp_exchange *exchange); /* time of the last event run */
+
+/* ---- acts from outside, for tests and faults; each tells the listener like any other event ---- */
+void kdp_exchange_mass_cancel(struct kdp_exchange *exchange,
+                              uint32_t market); /* every level goes, change by change */
+void kdp_exchange_change_ticks(struct kdp_exchange *exchange,
+                               uint32_t market); /* the next tick structure, in place */
+int kdp_exchange_burst(struct kdp_exchange *exchange, unsigned events); /* so many at once */
+/* a trade that is in the books of the exchange and given to the listener, made now */
+void kdp_exchange_trade(struct kdp_exchange *exchange, uint32_t market, unsigned count);
+
+#endif

@@ -1,0 +1,51 @@
+/* server.h - the simulator's server side: REST and WebSocket over TLS, on one port, faithful to docs/exchange.md; and faults.
+ *
+ * One thread: sockets, the exchange's clock and the control socket share one epoll loop. */
+#ifndef KDPI_SIM_SERVER_H
+#define KDPI_SIM_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "exchange.h"
+
+struct kdp_sim_config {
+    struct kdp_exchange_config exchange;
+    const char *dir;       /* certificates, keys, control socket, env file; made when it is not there */
+    const char *address;   /* "127.0.0.1" */
+    uint16_t port;         /* 0: a free one */
+    bool plain;            /* no TLS */
+    bool deflate;          /* agree to permessage-deflate */
+    bool sending_ts;       /* sending_ts_ms in every message */
+    bool taker_side;       /* the deprecated member */
+    unsigned per_record;   /* frames in one TLS record: 1, 8, 60; 0: as they come */
+    uint32_t ping_ns_ms;   /* ping each [10,000] ms */
+    uint32_t pong_wait_ms; /* drop a client that does not answer in [30,000] ms */
+    int64_t read_refill, read_capacity; /* REST tokens a second and at most; 0: unlimited */
+    const char *const *faults;          /* fault lines to begin with (faults.h), and a script file */
+    unsigned fault_count;
+    const char *script;
+};
+
+struct kdp_sim;
+/* kdp_sim_open listens and writes DIR: ca.pem, rsa.pem and ed25519.pem (two client keys), sim.env (settings for kdp run, with
+ * the key id), control (socket). */
+int kdp_sim_open(struct kdp_sim **simp, const struct kdp_sim_config *config);
+uint16_t kdp_sim_port(const struct kdp_sim *sim);
+/* kdp_sim_work serves for at most wait_ms; 0, or an error that ends it. */
+int kdp_sim_work(struct kdp_sim *sim, int wait_ms);
+void kdp_sim_close(struct kdp_sim *sim);
+
+struct kdp_sim_stats {
+    uint64_t frames_sent, rest_requests, rest_limited, clients_seen, clients, faults_done;
+    uint32_t markets, markets_open;
+};
+void kdp_sim_stats(const struct kdp_sim *sim, struct kdp_sim_stats *stats);
+/* kdp_sim_books writes the true books as JSON: {"markets":{TICKER:{"status":..,"bids":[["0.4200","87.00"],..],"asks":[..]}}} on
+ * the YES scale, best first; the form that kdp gen --books has. */
+void kdp_sim_books(const struct kdp_sim *sim, FILE *out);
+/* kdp_sim_control does one control line, as the socket would; the reply is written to out. */
+int kdp_sim_control(struct kdp_sim *sim, const char *line, FILE *out);
+
+#endif
