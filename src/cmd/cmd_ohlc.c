@@ -92,9 +92,10 @@ put_price(struct kdp_table *table, struct kdp_sql_result *result, unsigned colum
     kdp_table_cell(table, kdpi_screen_price(shown, (int32_t)price_e4), exact);
 }
 
+/* more: what the first kdp_sql_next gave. */
 static int
-print(const struct kdp_cli *cli, struct kdp_sql_result *result, int64_t interval_ns, int64_t head_ns,
-      uint64_t *barsp, uint64_t *tradesp)
+print(const struct kdp_cli *cli, struct kdp_sql_result *result, int more, int64_t interval_ns,
+      int64_t head_ns, uint64_t *barsp, uint64_t *tradesp)
 {
     static const struct {
         const char *heading, *name;
@@ -107,12 +108,11 @@ print(const struct kdp_cli *cli, struct kdp_sql_result *result, int64_t interval
     };
     enum kdp_format format = kdp_cli_format(cli);
     struct kdp_table *table = kdp_table_new(stdout, format);
-    int rc;
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         kdp_table_column(table, columns[i].heading, columns[i].name, columns[i].kind);
     kdp_table_column(table, "", "closed", format == KDP_FORMAT_JSON ? KDP_COLUMN_NUMBER : KDP_COLUMN_TEXT);
-    while ((rc = kdp_sql_next(result)) > 0 && !kdp_cli_output_failed()) {
+    for (; more > 0 && !kdp_cli_output_failed(); more = kdp_sql_next(result)) {
         char shown[KDPI_SCREEN_TEXT], exact[KDPI_DECIMAL_TEXT];
         int64_t start_ns = 0, volume_e2 = 0, trades = 0;
         bool closed;
@@ -134,7 +134,7 @@ print(const struct kdp_cli *cli, struct kdp_sql_result *result, int64_t interval
     }
     if (kdp_table_end(table) != 0)
         return -KDP_ENOMEM;
-    return rc < 0 ? rc : 0;
+    return more < 0 ? more : 0;
 }
 
 int
@@ -149,7 +149,7 @@ kdp_cmd_ohlc(struct kdp_cli *cli)
     const char *const *tickers;
     uint64_t bars = 0, trades = 0;
     struct kdp_sql *sql;
-    int rc;
+    int rc, more = 0;
 
     if (kdp_cli_list(cli, "ticker", &tickers) != 1 || strpbrk(tickers[0], "*?") != NULL)
         return kdp_cli_usage(cli, "Bars of many: kdp query, with time_bucket",
@@ -167,12 +167,14 @@ kdp_cmd_ohlc(struct kdp_cli *cli)
     kdp_sql_narrow(sql, start_ns, end_ns, 0);
     rc = ask(sql, tickers[0], interval_ns, start_ns, end_ns, &result);
     if (rc == 0)
-        rc = print(cli, result, interval_ns, kdp_sql_cut_ns(sql), &bars, &trades);
-    if (rc == 0 && bars == 0) {
+        rc = more = kdp_sql_next(result);
+    if (rc == 0) { /* no bar: is there such a market?  Asked before anything is printed */
         kdp_sql_narrow(sql, INT64_MIN, INT64_MAX, 0);
         rc = known(sql, tickers[0]);
-        rc = rc == 0 ? kdp_say_unknown_ticker(config.dir, sql, tickers[0]) : rc > 0 ? 0 : rc;
+        rc = rc == 0 ? kdp_say_unknown_ticker(config.dir, sql, tickers[0]) : rc;
     }
+    if (rc >= 0)
+        rc = print(cli, result, more, interval_ns, kdp_sql_cut_ns(sql), &bars, &trades);
     if (rc == 0)
         kdp_sql_say_cut(cli, sql, kdpi_mono_ns() - begun_ns,
                         interval_ns == 60 * KDP_NS_PER_S ? "minutes without a trade are left out"
