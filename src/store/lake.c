@@ -19,6 +19,7 @@
 #include "file.h"
 #include "kdp/reader.h"
 #include "lake_batch.h"
+#include "lake_private.h"
 #include "manifest.h"
 #include "record.h"
 
@@ -29,31 +30,6 @@
 /* Records of a day that is over by the wall clock (a recording being replayed) wait for more of them, so that
  * the day is sorted and written once instead of in parts first. */
 #define CLOSED_PART_FACTOR 3u
-#define PATH_ROOM (PATH_MAX + 128)
-
-struct kdp_lake {
-    struct kdp_lake_config config;
-    const struct kdp_duckdb *duck;
-    duckdb_database database;
-    duckdb_connection connection;
-    struct kdp_lake_batch *batch;
-    struct kdp_reader *reader; /* stands behind the last record of the batch */
-    int lock_fd;
-    uint64_t sealed[KDP_LAKE_TABLES_MAX];
-    uint64_t floor; /* lowest of them */
-    uint64_t pending_floor;
-    int64_t pending_since_ns; /* monotonic; since when something waits above pending_floor */
-    bool pending_closed;      /* and whether it belongs to a day that is over */
-    int64_t days_checked_ns;
-    struct kdp_lake_totals totals;
-};
-
-static void
-step(const struct kdp_lake *lake)
-{
-    if (lake->config.step != NULL)
-        lake->config.step(lake->config.step_arg);
-}
 
 static int64_t
 now_ns(const struct kdp_lake *lake)
@@ -68,48 +44,6 @@ day_is_over(const struct kdp_lake *lake, int32_t day, bool drain)
     int64_t now = now_ns(lake);
 
     return drain ? day < kdpi_day_of(now) : day < kdpi_day_of(now - CLOSE_DELAY_NS);
-}
-
-static int
-make_folder(const char *path)
-{
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-        return kdpi_fail_errno(errno, "cannot make the folder %s", path);
-    return 0;
-}
-
-static int
-sql(const struct kdp_lake *lake, const char *text)
-{
-    duckdb_result result;
-    int rc = 0;
-
-    if (lake->duck->query(lake->connection, text, &result) != DuckDBSuccess) {
-        const char *words = lake->duck->result_error(&result);
-        bool full =
-            words != NULL && (strstr(words, "No space left") != NULL || strstr(words, "Disk quota") != NULL);
-
-        rc = kdpi_fail(full ? KDP_EFULL : KDP_EIO, "cannot write the lake: %s: %s", lake->config.dir,
-                       words != NULL ? words : "DuckDB gave no reason");
-    }
-    lake->duck->destroy_result(&result);
-    return rc;
-}
-
-/* quoted writes a path as an SQL string. */
-static void
-quoted(char *out, size_t size, const char *path)
-{
-    size_t used = 0;
-
-    out[used++] = '\'';
-    for (; *path != '\0' && used + 4 < size; path++) {
-        if (*path == '\'')
-            out[used++] = '\'';
-        out[used++] = *path;
-    }
-    out[used++] = '\'';
-    out[used] = '\0';
 }
 
 /* ---- opening ---- */
@@ -310,105 +244,6 @@ kdp_lake_close(struct kdp_lake *lake)
 }
 
 /* ---- writing files ---- */
-/* write_file runs a SELECT into a new file of a day: beside its place, synced, renamed.  file gets path and
- * bytes. */
-static int
-write_file(struct kdp_lake *lake, const struct kdp_lake_table *table, int32_t day, const char *name,
-           const char *select, struct kdp_manifest_file *file)
-{
-    char folder[PATH_ROOM], beside[PATH_ROOM + 160], path[PATH_ROOM + 160], literal[2 * PATH_ROOM], date[16],
-        *text;
-    struct stat st;
-    int rc;
-
-    kdpi_day_format(date, day);
-    snprintf(folder, sizeof folder, "%s/%s", lake->config.dir, table->name);
-    rc = make_folder(folder);
-    if (rc != 0)
-        return rc;
-    snprintf(folder, sizeof folder, "%s/%s/date=%s", lake->config.dir, table->name, date);
-    rc = make_folder(folder);
-    if (rc != 0)
-        return rc;
-    snprintf(beside, sizeof beside, "%s/.tmp-%s", folder, name);
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    snprintf(file->path, sizeof file->path, "date=%s/%s", date, name);
-    file->day = day;
-    quoted(literal, sizeof literal, beside);
-    text = malloc(strlen(select) + sizeof literal + 512);
-    if (text == NULL)
-        return kdpi_fail(KDP_ENOMEM, "out of memory");
-    sprintf(text,
-            "COPY (%s) TO %s (FORMAT parquet, COMPRESSION %s, PARQUET_VERSION v2, ROW_GROUP_SIZE 61440, "
-            "WRITE_BLOOM_FILTER false, "
-            "KV_METADATA {kdp_table: '%s', kdp_schema_version: '%u'})",
-            select, literal, lake->config.compression, table->name, KDP_LAKE_SCHEMA_VERSION);
-    step(lake);
-    rc = sql(lake, text);
-    free(text);
-    step(lake);
-    if (rc == 0)
-        rc = kdpi_file_sync(beside);
-    if (rc == 0 && stat(beside, &st) != 0)
-        rc = kdpi_fail_errno(errno, "cannot read %s", beside);
-    if (rc == 0 && rename(beside, path) != 0)
-        rc = kdpi_fail_errno(errno, "cannot rename %s", beside);
-    if (rc == 0)
-        rc = kdpi_file_sync(folder);
-    step(lake);
-    if (rc != 0) {
-        (void)unlink(beside);
-        return rc;
-    }
-    file->bytes = (uint64_t)st.st_size;
-    lake->totals.files++;
-    lake->totals.bytes += file->bytes;
-    return 0;
-}
-
-/* update replaces a table's manifest: new files in, old ones out, sealed moved up.  Old files are removed
- * afterwards: a query that still has the old manifest reads the new one and starts over. */
-static int
-update(struct kdp_lake *lake, unsigned index, const struct kdp_manifest_file *added, size_t added_count,
-       const struct kdp_manifest_file *gone, size_t gone_count, uint64_t sealed)
-{
-    const struct kdp_lake_table *table = &kdp_lake_tables(NULL)[index];
-    struct kdp_manifest manifest = {0};
-    char path[PATH_ROOM + 160];
-    int fd, rc;
-
-    snprintf(path, sizeof path, "%s/%s", lake->config.dir, table->name);
-    rc = make_folder(path);
-    if (rc != 0)
-        return rc;
-    fd = kdp_manifest_lock(lake->config.dir, table->name);
-    if (fd < 0)
-        return fd;
-    rc = kdp_manifest_read(&manifest, lake->config.dir, table->name);
-    for (size_t i = 0; i < gone_count && rc == 0; i++)
-        kdp_manifest_remove(&manifest, gone[i].path);
-    for (size_t i = 0; i < added_count && rc == 0; i++)
-        rc = kdp_manifest_add(&manifest, &added[i]);
-    if (rc == 0) {
-        manifest.schema_version = KDP_LAKE_SCHEMA_VERSION;
-        if (sealed > manifest.sealed_seq)
-            manifest.sealed_seq = sealed;
-        step(lake);
-        rc = kdp_manifest_write(&manifest, lake->config.dir, table->name);
-        step(lake);
-    }
-    if (rc == 0)
-        lake->sealed[index] = manifest.sealed_seq;
-    kdp_manifest_unlock(fd);
-    kdp_manifest_release(&manifest);
-    for (size_t i = 0; i < gone_count && rc == 0; i++) {
-        snprintf(path, sizeof path, "%s/%s/%s", lake->config.dir, table->name, gone[i].path);
-        (void)unlink(path); /* if that fails, the next start does it */
-        step(lake);
-    }
-    return rc;
-}
-
 static bool
 has_day(const struct kdp_manifest *manifest, int32_t day)
 {
@@ -447,7 +282,7 @@ seal_table(struct kdp_lake *lake, unsigned index, uint64_t upto, int64_t recv_ma
             rc = kdpi_fail(KDP_ENOMEM, "out of memory");
     }
     if (rc == 0 && day_count > 0 && manifest.schema_version == 0)
-        rc = update(lake, index, NULL, 0, NULL, 0, 0); /* the first: see sweep */
+        rc = lake_update(lake, index, NULL, 0, NULL, 0, 0); /* the first: see sweep */
     for (size_t i = 0; i < day_count && rc == 0; i++) {
         const struct kdp_lake_day *day = &days[i];
         bool past = drain || recv_max_ns >= (day->day + 1) * KDP_NS_PER_DAY + CLOSE_DELAY_NS;
@@ -459,7 +294,7 @@ seal_table(struct kdp_lake *lake, unsigned index, uint64_t upto, int64_t recv_ma
         else
             snprintf(name, sizeof name, "part-%" PRIu64 "-%" PRIu64 ".parquet", day->seq_min, day->seq_max);
         snprintf(select, sizeof select, "FROM kdp_batch(%u, %zu)", index, i);
-        rc = write_file(lake, table, day->day, name, select, &files[i]);
+        rc = lake_write_file(lake, table, day->day, name, select, &files[i]);
         files[i].from = day->seq_min;
         files[i].to = day->seq_max;
         files[i].rows = day->count;
@@ -469,7 +304,7 @@ seal_table(struct kdp_lake *lake, unsigned index, uint64_t upto, int64_t recv_ma
         lake->totals.days_closed += whole ? 1 : 0;
     }
     if (rc == 0)
-        rc = update(lake, index, files, day_count, NULL, 0, upto);
+        rc = lake_update(lake, index, files, day_count, NULL, 0, upto);
     free(files);
     kdp_manifest_release(&manifest);
     return rc;
@@ -611,7 +446,7 @@ close_day(struct kdp_lake *lake, unsigned index, const struct kdp_manifest *mani
         if (part->day != day)
             continue;
         snprintf(path, sizeof path, "%s/%s/%s", lake->config.dir, table->name, part->path);
-        quoted(literal, sizeof literal, path);
+        lake_quoted(literal, sizeof literal, path);
         used += (size_t)sprintf(select + used, "%s%s", count > 0 ? "," : "", literal);
         parts[count++] = *part;
         file.rows += part->rows;
@@ -628,7 +463,7 @@ close_day(struct kdp_lake *lake, unsigned index, const struct kdp_manifest *mani
         snprintf(path, sizeof path, "%s/%s/%s", lake->config.dir, table->name, parts[0].path);
         snprintf(literal, sizeof literal, "%s/%s/%s", lake->config.dir, table->name, file.path);
         (void)unlink(literal); /* no manifest names it */
-        step(lake);
+        lake_step(lake);
         if (link(path, literal) != 0)
             rc = kdpi_fail_errno(errno, "cannot link %s", literal);
         if (rc == 0) {
@@ -636,10 +471,10 @@ close_day(struct kdp_lake *lake, unsigned index, const struct kdp_manifest *mani
             rc = kdpi_file_sync(path);
         }
     } else {
-        rc = write_file(lake, table, day, "day.parquet", select, &file);
+        rc = lake_write_file(lake, table, day, "day.parquet", select, &file);
     }
     if (rc == 0)
-        rc = update(lake, index, &file, 1, parts, count, 0);
+        rc = lake_update(lake, index, &file, 1, parts, count, 0);
     if (rc == 0)
         lake->totals.days_closed++;
     free(parts);
