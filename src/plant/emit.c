@@ -269,6 +269,7 @@ emit_snapshot(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, cons
 
         if (rec == NULL)
             return;
+        plant->totals.snapshot_rows += count > 0 ? count : 1;
         rec->head.flags = (uint8_t)(flags | KDP_FLAGS_SNAPSHOT | (part + 1 == parts ? KDP_FLAGS_LAST : 0));
         rec->book_hash = kdp_book_hash(book);
         rec->levels_total = total;

@@ -612,6 +612,15 @@ kdp_plant_market_at(const struct kdp_plant *plant, uint32_t index, struct kdp_pl
     return true;
 }
 
+bool
+kdp_plant_messages_at(const struct kdp_plant *plant, uint32_t index, uint64_t *messagesp)
+{
+    if (index >= kdp_instruments_max(plant->instruments))
+        return false;
+    *messagesp = kdp_instruments_at(plant->instruments, index + 1)->messages;
+    return true;
+}
+
 void
 kdp_plant_memory(const struct kdp_plant *plant, size_t *booksp, size_t *marketsp)
 {

@@ -85,12 +85,15 @@ struct kdp_plant_totals {
     uint64_t planned, planned_live; /* books planned at the moment, and those of them that are live */
     uint64_t audits, disagreements, drifts;
     uint64_t records_by_template[KDP_TEMPLATE_MAX + 1];
+    uint64_t snapshot_rows; /* levels of all BookSnapshot records, one of an empty part: their rows in SQL */
 };
 void kdp_plant_totals(const struct kdp_plant *plant, struct kdp_plant_totals *totals);
 /* kdp_plant_types lists counts by the frames' own type: index from 0, NULL past the end. */
 const char *kdp_plant_type_at(const struct kdp_plant *plant, unsigned index, uint64_t *countp);
 /* kdp_plant_market_at lists markets by id: false past the end. */
 bool kdp_plant_market_at(const struct kdp_plant *plant, uint32_t index, struct kdp_plant_market *market);
+/* kdp_plant_messages_at gives a market's messages so far and touches nothing else of it: for finding the busiest of many. */
+bool kdp_plant_messages_at(const struct kdp_plant *plant, uint32_t index, uint64_t *messagesp);
 /* kdp_plant_memory gives the bytes in use by books and by what is kept of markets (names, terms, counts). */
 void kdp_plant_memory(const struct kdp_plant *plant, size_t *booksp, size_t *marketsp);
 /* kdp_plant_hash gives the stream hash so far, 32 hex digits and NUL. */
