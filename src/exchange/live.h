@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "input.h"
 #include "notice.h"
 #include "session.h"
@@ -24,6 +25,7 @@ struct kdp_live_config {
     const char *ws_url, *base_url, *ca_file, *token;
     struct kdp_signer *signer;
     bool deflate;
+    size_t input_max;      /* bytes of the longest input that feed takes; 0: KDP_INPUT_MAX */
     uint32_t busy_poll_us; /* > 0: the feed thread never sleeps */
     struct kdp_session_config session;
     /* feed logs one input and lets the plant consume it; the plant calls kdp_live_notice meanwhile.  Its error ends the run. */
@@ -38,16 +40,22 @@ struct kdp_live_config {
 };
 
 int kdp_live_open(struct kdp_live **livep, const struct kdp_live_config *config);
-/* kdp_live_run works until idle says to end (0), or what ended it (an error with words). */
+/* kdp_live_run works until idle says to end (0), or what ended it (an error with words).  The lines are still up after it, so
+ * that books can be told as they were. */
 int kdp_live_run(struct kdp_live *live);
+/* kdp_live_hang_up ends every line, and feed is told of each; no more inputs after it. */
+int kdp_live_hang_up(struct kdp_live *live);
 void kdp_live_close(struct kdp_live *live);
 void kdp_live_notice(void *live, const struct kdp_notice *notice); /* a kdp_notice_fn */
 struct kdp_session *kdp_live_session(struct kdp_live *live);
 
 struct kdp_live_stats {
     uint64_t frames, bytes;
-    /* histograms of ns: exchange time to receipt, receipt to ring */
-    struct kdp_histogram *age, *to_ring;
+    uint64_t too_long; /* messages and answers longer than the input ring takes */
+    bool draining;
+    bool clock_off; /* this clock is more than 2 s off the exchange's */
+    /* histograms of ns: exchange time of a trade to its receipt (a millisecond's precision), receipt to ring */
+    const struct kdp_histogram *age, *to_ring;
 };
 void kdp_live_stats(const struct kdp_live *live, struct kdp_live_stats *stats);
 
