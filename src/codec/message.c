@@ -73,8 +73,8 @@ kind_of(struct kdp_text type)
 }
 
 /* Everything but the union, which kdpi_body_clear prepares once the kind is known. */
-static void
-clear(struct kdp_decoder *d, struct kdp_message *msg)
+void
+kdpi_message_clear(struct kdp_decoder *d, struct kdp_message *msg)
 {
     d->msg = msg;
     d->times.ms = d->times.time_ns = d->times.ts_ns = d->times.seconds_ns = KDP_TIME_NULL;
@@ -287,7 +287,7 @@ kdpi_decode_general(struct kdp_decoder *d, const char *frame, size_t len, struct
     struct kdp_text key;
     bool object;
 
-    clear(d, msg);
+    kdpi_message_clear(d, msg);
     if (len > KDPI_FRAME_MAX)
         return refuse_whole(msg, KDP_REFUSAL_TOO_LONG, KDPI_FRAME_MAX);
     kdpi_json_begin(json, frame, len);

@@ -465,8 +465,8 @@ event_member(struct kdp_decoder *d, enum kdp_member member)
     }
 }
 
-static bool
-body_member(struct kdp_decoder *d, enum kdp_member member)
+bool
+kdpi_body_member(struct kdp_decoder *d, enum kdp_member member)
 {
     switch (member) {
     case KDP_MEMBER_TICKER:
@@ -525,7 +525,7 @@ kdpi_body_read(struct kdp_decoder *d)
     while (kdpi_json_member(json, &key)) {
         enum kdp_member member = kdpi_member_find(d, key);
 
-        if (member == KDP_MEMBER_UNKNOWN || !body_member(d, member))
+        if (member == KDP_MEMBER_UNKNOWN || !kdpi_body_member(d, member))
             d->msg->unknown_members++;
     }
 }

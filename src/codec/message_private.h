@@ -141,6 +141,10 @@ void kdpi_take_frame_time(struct kdp_decoder *d, enum kdp_member member);
 /* kdpi_time_settle writes ts_ms and exch_ns of the message from the times seen. */
 void kdpi_time_settle(const struct kdp_frame_times *times, struct kdp_message *msg);
 
+/* kdpi_message_clear begins a message: everything but the union. */
+void kdpi_message_clear(struct kdp_decoder *d, struct kdp_message *msg);
+/* kdpi_body_member takes the value of one member of msg; false, and nothing taken, when its kind has no such member. */
+bool kdpi_body_member(struct kdp_decoder *d, enum kdp_member member);
 /* kdpi_body_clear prepares the union and d for a message of that kind; kdpi_body_read takes the value of msg,
  * and kdpi_body_finish refuses what is missing or contradicts itself. */
 void kdpi_body_clear(struct kdp_decoder *d);

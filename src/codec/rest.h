@@ -15,8 +15,10 @@ struct kdp_rest_end { /* how a body ended */
     enum kdp_refusal refusal;
     size_t position;
     const char *member;
-    uint32_t items;    /* handed out */
-    uint32_t refused;  /* items that held a value that cannot be represented: not handed out, the rest is */
+    uint32_t items;   /* handed out */
+    uint32_t refused; /* items that held a value that cannot be represented: not handed out, the rest is */
+    enum kdp_refusal
+        item_refusal;  /* of the first of them; member and position are its own while refusal is NONE */
     char cursor[1024]; /* "" on the last page */
 };
 
