@@ -32,6 +32,12 @@ kdp_cli_text(const struct kdp_cli *cli, const char *name)
     return kdpi_settings_text(cli->settings, row(cli, name));
 }
 
+void
+kdp_cli_origin(const struct kdp_cli *cli, const char *name, char *buf, size_t size)
+{
+    kdpi_settings_origin(cli->settings, row(cli, name), buf, size);
+}
+
 bool
 kdp_cli_given(const struct kdp_cli *cli, const char *name)
 {

@@ -14,7 +14,7 @@
 
 static const char *const section_titles[] = {
     "General",
-    "The exchange (this version replays recorded sessions, which need none of it)",
+    "The exchange (a live run needs the key; replay and the simulator do not)",
     "The plant: rings, tapes, retention",
     "QuestDB (optional; this version does not write to it yet)",
 };

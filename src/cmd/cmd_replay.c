@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "decimal.h"
 #include "error.h"
 #include "recording.h"
+#include "rejects.h"
 #include "replay_summary.h"
 #include "topology.h"
 
@@ -37,67 +37,16 @@ struct replay {
     bool as_recorded;                /* the numbers of a raw tape's run are those given out here */
     int64_t first_ns, last_ns;       /* receive times of inputs */
     int64_t pace_from_ns, pace_mono; /* of the file being played */
-    FILE *rejects;
-    char rejects_path[4096];
+    struct kdp_rejects rejects;
 };
-
-/* ---- what was refused is kept ---- */
-
-static FILE *
-rejects(struct replay *replay)
-{
-    char stamp[KDPI_TIME_TEXT];
-
-    if (replay->rejects != NULL)
-        return replay->rejects;
-    snprintf(replay->rejects_path, sizeof replay->rejects_path, "%s/rejects", replay->dir);
-    mkdir(replay->rejects_path, 0777);
-    kdpi_time_format(stamp, kdpi_now_ns(), 6);
-    snprintf(replay->rejects_path, sizeof replay->rejects_path, "%s/rejects/%s.jsonl", replay->dir, stamp);
-    replay->rejects = fopen(replay->rejects_path, "we");
-    return replay->rejects;
-}
-
-/* Bytes that may not be UTF-8 are kept as code points below 256. */
-static void
-json_bytes(FILE *out, const char *text, size_t len)
-{
-    fputc('"', out);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c >= 0x7f)
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
-    }
-    fputc('"', out);
-}
 
 static void
 reject(struct replay *replay, uint64_t line_number, size_t position, const char *member, const char *why,
        const char *text, size_t len)
 {
-    FILE *out = rejects(replay);
-
     replay->result.rejected++;
-    if (out != NULL) {
-        fprintf(out, "{\"file\":");
-        json_bytes(out, replay->result.file, strlen(replay->result.file));
-        fprintf(out, ",\"line\":%llu,\"position\":%zu,\"member\":\"%s\",\"reason\":\"%s\",\"text\":",
-                (unsigned long long)line_number, position, member, why);
-        json_bytes(out, text, len);
-        fputs("}\n", out);
-    }
-    if (replay->result.rejected <= 10)
-        kdp_cli_warning(replay->cli, NULL, "%s line %llu, column %zu: %s%s%s", replay->result.file,
-                        (unsigned long long)line_number, position + 1, member, member[0] != '\0' ? ": " : "",
-                        why);
-    if (replay->result.rejected == 10)
-        kdp_cli_warning(replay->cli, NULL, "10 refused lines named, the rest is counted; all are kept in %s",
-                        replay->rejects_path);
+    kdp_rejects_add(&replay->rejects, true, replay->result.file, line_number, position, member, why, text,
+                    len);
 }
 
 static void
@@ -334,6 +283,7 @@ kdp_cmd_replay(struct kdp_cli *cli)
 
     replay.cli = cli;
     replay.dir = kdp_cli_text(cli, "data");
+    replay.rejects = (struct kdp_rejects){.cli = cli, .dir = replay.dir};
     replay.leg_flags = leg != NULL && strcmp(leg, "yes") == 0 ? KDP_INPUT_LEG_YES : 0;
     replay.config = (struct kdp_topology_config){.dir = replay.dir,
                                                  .lake = kdp_cli_switch(cli, "lake"),
@@ -395,8 +345,7 @@ kdp_cmd_replay(struct kdp_cli *cli)
 
         exit_code = exit_code == KDP_EXIT_DONE ? code : exit_code;
     }
-    if (replay.rejects != NULL)
-        fclose(replay.rejects);
+    kdp_rejects_close(&replay.rejects);
     kdp_replay_print(&replay.result, cli);
     kdp_replay_release(&replay.result);
     if (kdp_cli_interrupted() != 0 && exit_code == KDP_EXIT_DONE)

@@ -58,6 +58,8 @@ int64_t kdp_cli_count(const struct kdp_cli *cli,
 int kdp_cli_choice(const struct kdp_cli *cli,
                    const char *name); /* index in the row's choices, -1 when not given */
 unsigned kdp_cli_list(const struct kdp_cli *cli, const char *name, const char *const **valuesp);
+/* kdp_cli_origin says where a value came from, for messages: "--base-url", ".env line 3, KALSHI_BASE_URL". */
+void kdp_cli_origin(const struct kdp_cli *cli, const char *name, char *buf, size_t size);
 /* kdp_cli_time reads a TIME setting as nanoseconds: 0 on success (*nsp KDP_TIME_NULL when not given). */
 int kdp_cli_time(const struct kdp_cli *cli, const char *name, int64_t *nsp);
 /* kdp_cli_range reads --start and --end (start included, end not; INT64_MIN and INT64_MAX where not given): 0, or the exit
