@@ -1,7 +1,7 @@
 /* plant_private.h - what the files of src/plant share; nobody else includes it.
  *
- * plant.c takes inputs apart and keeps the totals, market.c changes books and their states, emit.c writes
- * records. */
+ * plant.c hands out inputs and keeps the totals, line.c has connections, frame.c takes frames apart, market.c
+ * changes books and their states, emit.c writes records. */
 #ifndef KDPI_PLANT_PRIVATE_H
 #define KDPI_PLANT_PRIVATE_H
 
@@ -98,6 +98,15 @@ void emit_snapshot(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason,
 void emit_bbo(struct kdp_plant *plant, uint32_t id, const struct kdp_top *top, const struct kdp_message *msg);
 void emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_status status,
               enum kdp_healed_by by, uint32_t markets, uint64_t expected, uint64_t seen, int64_t opened_ns);
+
+/* ---- line.c ---- */
+void line_up(struct kdp_plant *plant, uint16_t number, bool marked, uint32_t epoch, struct kdp_text url);
+void line_down(struct kdp_plant *plant, uint16_t number, enum kdp_reason reason);
+/* sub_ends: its books are stale and nobody's, its numbers are over. */
+void sub_ends(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason, uint64_t seq);
+
+/* ---- frame.c ---- */
+void frame_input(struct kdp_plant *plant, const char *frame, size_t len);
 
 /* ---- market.c ---- */
 /* market_of interns a ticker and writes its first Definition; 0 when it cannot be. */
