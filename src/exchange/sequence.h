@@ -52,10 +52,7 @@ struct kdp_sub { /* one subscription; the fields below the line belong to the pl
     uint8_t leg;               /* enum kdp_leg */
     uint32_t first_instrument; /* books it owns: head of a list of instrument ids */
     uint32_t books;
-    uint32_t gaps_open; /* gaps whose books are not all healed */
-    uint32_t gap_left;  /* books still to heal */
-    uint64_t gap_expected, gap_seen;
-    int64_t gap_opened_ns;
+    uint32_t gap; /* its open gap in the plant's table + 1, 0: none */
 };
 
 struct kdp_line {
@@ -66,6 +63,8 @@ struct kdp_line {
     uint8_t pending_next;
     uint32_t first_sub; /* index + 1 */
     uint32_t last_sub;  /* index + 1 of the one used last: a cache */
+    uint32_t gap;       /* the plant's: the open gap that ends when it is up again, + 1 */
+    bool resumed;       /* the plant's: what the pause before this run cost was told */
     struct {
         int64_t id;
         uint8_t leg;

@@ -51,9 +51,7 @@ emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument, co
     head->src_seq = msg != NULL && msg->has_seq ? (uint32_t)msg->seq : 0;
     head->line = input->line;
     head->flags = plant->flags;
-    head->origin = input->kind == KDP_INPUT_FRAME   ? KDP_ORIGIN_WS
-                   : input->kind == KDP_INPUT_TIMER ? KDP_ORIGIN_TIMER
-                                                    : KDP_ORIGIN_NONE;
+    head->origin = plant->origin;
     if (plant->config.now_ns != NULL) {
         int64_t delay = plant->config.now_ns() - input->recv_ns;
 
@@ -98,6 +96,12 @@ bounded(struct kdp_text text, size_t max)
     return text;
 }
 
+bool
+definition_combo(const struct kdp_instrument *item)
+{
+    return item->ticker_len >= 5 && memcmp(item->ticker, "KXMVE", 5) == 0;
+}
+
 /* A definition is kept as the bytes of its record, so that the day's repetition and a new message's changes
  * start from what was said last. */
 void
@@ -134,7 +138,7 @@ emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *
         def->open_ns = def->close_ns = def->expiry_ns = KDP_TIME_NULL;
         def->floor_strike_e6 = def->cap_strike_e6 = KDP_INT64_NULL;
         def->provisional = KDP_BOOL_YES;
-        def->combo = item->ticker_len >= 5 && memcmp(item->ticker, "KXMVE", 5) == 0;
+        def->combo = definition_combo(item) ? KDP_BOOL_YES : KDP_BOOL_NO;
     }
     def->head = head;
     if (msg != NULL && msg->kind == KDP_MESSAGE_LIFECYCLE) {
@@ -307,33 +311,31 @@ emit_bbo(struct kdp_plant *plant, uint32_t id, const struct kdp_top *top, const 
 }
 
 void
-emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_status status,
-         enum kdp_healed_by by, uint32_t markets, uint64_t expected, uint64_t seen, int64_t opened_ns)
+emit_gap(struct kdp_plant *plant, const struct plant_gap *gap, enum kdp_gap_status status,
+         enum kdp_healed_by by, const char *detail)
 {
     uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
     struct kdp_gap *rec = emit_start(plant, KDP_TEMPLATE_GAP, 0, NULL), *out;
-    const char *channel;
     struct kdp_builder b;
     size_t size;
 
     if (rec == NULL)
         return;
+    if (detail == NULL)
+        detail = gap->kind == KDP_GAP_KIND_LINE_DOWN ? "" : kdpi_channel_name((enum kdp_channel)gap->channel);
     out = kdpi_build_start(&b, mem, KDP_TEMPLATE_GAP);
     out->head = rec->head;
-    out->kind = sub != NULL ? KDP_GAP_KIND_SEQUENCE : KDP_GAP_KIND_UNUSED_RANGE;
+    out->kind = gap->kind;
     out->status = (uint8_t)status;
     out->healed_by = (uint8_t)by;
-    if (sub != NULL) {
-        out->sid = sub->sid;
-        out->epoch = sub->epoch;
-    }
-    out->markets = markets;
-    out->expected = expected;
-    out->seen = seen;
-    out->opened_ns = opened_ns;
+    out->sid = gap->sid;
+    out->epoch = gap->epoch;
+    out->markets = gap->markets;
+    out->expected = gap->expected;
+    out->seen = gap->seen;
+    out->opened_ns = gap->opened_ns;
     out->healed_ns = status == KDP_GAP_STATUS_HEALED ? plant->input->recv_ns : KDP_TIME_NULL;
-    channel = sub != NULL ? kdpi_channel_name(sub->channel) : "ring lost: numbers never given out";
-    kdpi_build_text(&b, (struct kdp_text){channel, strlen(channel)});
+    kdpi_build_text(&b, (struct kdp_text){detail, strlen(detail)});
     size = kdpi_build_finish(&b);
     memcpy(rec, mem, size);
     emit_end(plant, rec, size);

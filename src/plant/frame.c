@@ -63,26 +63,6 @@ channel_of(enum kdp_message_kind kind)
     }
 }
 
-static void
-on_gap(struct kdp_plant *plant, struct kdp_sub *sub, uint64_t expected, uint64_t seen)
-{
-    uint32_t hit;
-
-    plant->totals.gaps++;
-    plant->totals.missed[sub->channel] += seen - expected;
-    plant_count(plant, COUNT_GAPS, 1);
-    plant_count(plant, COUNT_MISSED, seen - expected);
-    if (sub->gaps_open == 0) {
-        sub->gap_expected = expected;
-        sub->gap_opened_ns = plant->input->recv_ns;
-    }
-    sub->gap_seen = seen;
-    hit = market_all_stale(plant, sub, KDP_REASON_GAP, expected, seen - 1, true);
-    emit_gap(plant, sub, KDP_GAP_STATUS_OPEN, KDP_HEALED_BY_NONE, hit, expected, seen, plant->input->recv_ns);
-    if (sub->gap_left > 0)
-        sub->gaps_open++; /* healed when the last of its books is live again */
-}
-
 /* Gives the frame's subscription after its number was taken; false: the frame is to be dropped. */
 static bool
 track(struct kdp_plant *plant, const struct kdp_message *msg, struct kdp_sub **subp)
@@ -91,6 +71,7 @@ track(struct kdp_plant *plant, const struct kdp_message *msg, struct kdp_sub **s
     struct kdp_line *line = kdp_lines_at(plant->lines, number);
     struct kdp_sub *sub;
     uint64_t expected;
+    bool first;
 
     *subp = NULL;
     /* recordings may have left the sid out: what they hold of books is then one subscription */
@@ -106,11 +87,14 @@ track(struct kdp_plant *plant, const struct kdp_message *msg, struct kdp_sub **s
         sub->channel = (uint8_t)channel_of(msg->kind);
     if (!msg->has_seq)
         return true;
+    first = !sub->started;
     switch (kdp_sub_track(line, sub, msg->seq, msg->kind == KDP_MESSAGE_SNAPSHOT, &expected)) {
     case KDP_SEQ_NEXT:
         return true;
     case KDP_SEQ_GAP:
-        on_gap(plant, sub, expected, msg->seq);
+        gap_sequence(plant, sub, expected, msg->seq);
+        if (first && line->marked)
+            tell_gap(plant, KDP_NOTICE_BAD_FIRST, sub, expected, msg->seq);
         return true;
     case KDP_SEQ_RESTART: { /* a recording without connection marks was made over several connections */
         uint8_t leg = line->leg;
@@ -145,14 +129,14 @@ on_refused(struct kdp_plant *plant, const char *frame, const struct kdp_message 
     if (sub == NULL)
         return;
     if (msg->kind == KDP_MESSAGE_UNKNOWN) { /* its type cannot be told: it may have been a change */
-        market_all_stale(plant, sub, KDP_REASON_MALFORMED, msg->seq, msg->seq, false);
+        market_all_stale(plant, sub, KDP_REASON_MALFORMED, msg->seq, msg->seq);
         return;
     }
     if (msg->kind != KDP_MESSAGE_DELTA && msg->kind != KDP_MESSAGE_SNAPSHOT)
         return;
     id = kdp_instruments_find(plant->instruments, msg->market_ticker);
     if (id == 0) /* we cannot tell whose change was lost */
-        market_all_stale(plant, sub, KDP_REASON_MALFORMED, msg->seq, msg->seq, false);
+        market_all_stale(plant, sub, KDP_REASON_MALFORMED, msg->seq, msg->seq);
     else if (kdp_instruments_at(plant->instruments, id)->state == KDP_BOOK_STATE_LIVE)
         market_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_MALFORMED, sub, msg->seq, msg->seq);
 }
@@ -215,6 +199,7 @@ void
 frame_input(struct kdp_plant *plant, const char *frame, size_t len)
 {
     struct kdp_line *line = kdp_lines_at(plant->lines, plant->input->line);
+    enum kdp_channel channel;
     struct kdp_message msg;
     struct kdp_sub *sub;
 
@@ -237,6 +222,8 @@ frame_input(struct kdp_plant *plant, const char *frame, size_t len)
         on_refused(plant, frame, &msg, sub);
         return;
     }
+    channel =
+        sub != NULL ? (enum kdp_channel)sub->channel : KDP_CHANNEL_UNKNOWN; /* of a reply that may end it */
     switch (msg.kind) {
     case KDP_MESSAGE_DELTA:
         if (sub != NULL)
@@ -264,19 +251,25 @@ frame_input(struct kdp_plant *plant, const char *frame, size_t len)
             sub->channel = (uint8_t)kdpi_channel_of(msg.subscribed.channel.data, msg.subscribed.channel.len);
             if (sub->channel == KDP_CHANNEL_BOOK)
                 sub->leg = (uint8_t)kdp_line_reply_leg(line, msg.has_id, msg.id);
+            if (sub->channel == KDP_CHANNEL_TRADE)
+                gap_trades_resumed(plant, sub);
         }
+        tell_reply(plant, KDP_NOTICE_SUBSCRIBED, &msg, sub != NULL ? sub->channel : KDP_CHANNEL_UNKNOWN);
         break;
     case KDP_MESSAGE_OK:
         on_ok(plant, sub, &msg, frame, len);
+        tell_reply(plant, KDP_NOTICE_OK, &msg, channel);
         break;
     case KDP_MESSAGE_UNSUBSCRIBED:
         if (sub != NULL)
             sub_ends(plant, sub, KDP_REASON_UNSUBSCRIBED, msg.seq);
+        tell_reply(plant, KDP_NOTICE_UNSUBSCRIBED, &msg, channel);
         break;
     case KDP_MESSAGE_ERROR: /* 25 and 10 end the subscription, docs/exchange.md 4.3 */
         if (sub != NULL && (msg.error.code == 25 || msg.error.code == 10))
             sub_ends(plant, sub, msg.error.code == 25 ? KDP_REASON_OVERFLOW : KDP_REASON_CHANNEL_ERROR,
                      msg.seq);
+        tell_reply(plant, KDP_NOTICE_ERROR, &msg, channel);
         break;
     case KDP_MESSAGE_COMMAND:
         if (msg.command.books)

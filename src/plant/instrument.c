@@ -141,6 +141,7 @@ add(struct kdp_instruments *table, struct entry *entry, uint32_t tag, uint32_t i
                                     .ticker_len = (uint16_t)ticker.len,
                                     .last_price_e4 = KDP_PRICE_NULL,
                                     .last_ts_ms = KDP_INT64_NULL,
+                                    .last_trade_ns = KDP_TIME_NULL,
                                     .day = INT32_MIN};
     entry->tag = tag;
     entry->id = id;

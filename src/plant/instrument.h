@@ -18,18 +18,28 @@ struct kdp_instrument {
     uint8_t *definition;   /* the last Definition record, as written */
     uint16_t ticker_len;
     uint16_t definition_room;
-    uint8_t state;         /* enum kdp_book_state as told to readers; NONE before the first */
-    bool closed_for_good;  /* by its lifecycle: changes still apply, the state stays */
-    bool announced;        /* its Definition is in this run's stream */
-    bool heals_gap;        /* stale because of a gap that is still open */
-    bool pool_full;        /* told once */
-    uint32_t sub;          /* owner: subscription index + 1, 0: none */
-    uint32_t prev, next;   /* books of one subscription */
-    int64_t settled_ns;    /* input time at which its end was told */
-    uint32_t settled_next; /* in the plant's queue of settled markets that still have a book */
-    int64_t not_live_ns;   /* input time since which it is not live, 0: it is */
-    int32_t day;           /* UTC day of its last day snapshot */
+    uint8_t state;              /* enum kdp_book_state as told to readers; NONE before the first */
+    bool closed_for_good;       /* by its lifecycle: changes still apply, the state stays */
+    bool announced;             /* its Definition is in this run's stream */
+    bool pool_full;             /* told once */
+    bool planned;               /* the session wants its book */
+    bool ever_planned;          /* in this run: its trades are ours even when they are learnt late */
+    bool unsure;                /* its book came by REST: flagged until the line brings a snapshot */
+    bool open_told, close_told; /* by our own timers, for the times its Definition has */
+    uint8_t disagreed;          /* audits in a row that did not agree */
+    uint8_t audit;              /* its history of hashes + 1, 0: not audited */
+    uint8_t before;             /* enum kdp_book_state at the end of the runs before, until START */
+    bool waited;                /* so: it was live, or waited for */
+    uint16_t before_line;       /* so: line that had its book, 0 unknown */
+    uint32_t gap;               /* open gap that it must be live for, in the plant's table, + 1 */
+    uint32_t sub;               /* owner: subscription index + 1, 0: none */
+    uint32_t prev, next;        /* books of one subscription */
+    int64_t settled_ns;         /* input time at which its end was told */
+    uint32_t settled_next;      /* in the plant's queue of settled markets that still have a book */
+    int64_t not_live_ns;        /* input time since which it is not live, 0: it is */
+    int32_t day;                /* UTC day of its last day snapshot */
     int32_t last_price_e4;
+    int64_t last_trade_ns; /* exchange time of the trade that gave it */
     int64_t last_ts_ms;
     int64_t volume_e2;
     uint64_t bbo_changes, trades, messages;

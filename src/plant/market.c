@@ -11,18 +11,24 @@ uint32_t
 market_of(struct kdp_plant *plant, struct kdp_text ticker)
 {
     uint32_t id = kdp_instruments_intern(plant->instruments, ticker);
-    struct kdp_instrument *item;
 
     if (id == 0) {
         plant_count(plant, COUNT_POOL_FULL, 1);
         return 0;
     }
-    item = kdp_instruments_at(plant->instruments, id);
-    if (!item->announced) {
-        emit_definition(plant, id, NULL); /* provisional: only the ticker is known */
-        item->day = plant->day;
-    }
+    market_announce(plant, id);
     return id;
+}
+
+void
+market_announce(struct kdp_plant *plant, uint32_t id)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+    if (item->announced)
+        return;
+    emit_definition(plant, id, NULL); /* provisional when only the ticker is known */
+    item->day = plant->day;
 }
 
 /* ---- ownership ---- */
@@ -44,7 +50,6 @@ disown(struct kdp_plant *plant, uint32_t id)
         kdp_instruments_at(plant->instruments, item->next)->prev = item->prev;
     sub->books--;
     item->sub = item->prev = item->next = 0;
-    item->heals_gap = false;
 }
 
 static void
@@ -73,24 +78,46 @@ market_disown_all(struct kdp_plant *plant, struct kdp_sub *sub)
 
 /* ---- states ---- */
 
-/* One book fewer keeps the subscription's gaps open; the last one heals them. */
+/* A book's part in the totals of planned books, taken out before it changes and put in after. */
 static void
-gap_progress(struct kdp_plant *plant, struct kdp_instrument *item, struct kdp_sub *sub, enum kdp_healed_by by)
+count_book(struct kdp_plant *plant, const struct kdp_instrument *item, int64_t sign)
 {
-    if (!item->heals_gap)
+    if (!item->planned)
         return;
-    item->heals_gap = false;
-    if (sub == NULL || sub->gap_left == 0 || --sub->gap_left > 0)
-        return;
-    emit_gap(plant, sub, KDP_GAP_STATUS_HEALED, by, sub->books, sub->gap_expected, sub->gap_seen,
-             sub->gap_opened_ns);
-    plant_count(plant, COUNT_GAPS_HEALED, sub->gaps_open);
-    sub->gaps_open = 0;
+    plant->totals.planned += (uint64_t)sign;
+    if (item->state == KDP_BOOK_STATE_LIVE)
+        plant->totals.planned_live += (uint64_t)sign;
+    else if (item->state != KDP_BOOK_STATE_CLOSED)
+        plant->waiting += (uint64_t)sign;
 }
 
+void
+market_put_state(struct kdp_plant *plant, struct kdp_instrument *item, enum kdp_book_state state)
+{
+    count_book(plant, item, -1);
+    item->state = (uint8_t)state;
+    count_book(plant, item, 1);
+}
+
+void
+market_plan(struct kdp_plant *plant, uint32_t id, bool planned)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+    if (item->planned == planned)
+        return;
+    count_book(plant, item, -1);
+    item->planned = planned;
+    item->ever_planned = item->ever_planned || planned;
+    count_book(plant, item, 1);
+    if (!planned)
+        gap_book_done(plant, id, KDP_HEALED_BY_CLOSED);
+}
+
+/* Writes a new state down; the session is told by who knows whether a snapshot came with it. */
 static void
-set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
-          const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
+write_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
+            const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
 {
     struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
     char words[96];
@@ -110,19 +137,28 @@ set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum 
             item->not_live_ns != 0 ? kdpi_screen_span(span, plant->now_ns - item->not_live_ns) : "");
     }
     item->not_live_ns = state == KDP_BOOK_STATE_LIVE ? 0 : plant->now_ns;
-    item->state = (uint8_t)state;
+    market_put_state(plant, item, state);
     emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, state, reason, sub, from_seq, to_seq, detail);
+}
+
+static void
+set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
+          const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
+{
+    enum kdp_book_state was = (enum kdp_book_state)kdp_instruments_at(plant->instruments, id)->state;
+
+    write_state(plant, id, state, reason, sub, from_seq, to_seq);
+    if (was != state)
+        tell_book(plant, id, was, reason, false);
 }
 
 void
 market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
              const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
 {
-    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
-
     set_state(plant, id, state, reason, sub, from_seq, to_seq);
-    if (state == KDP_BOOK_STATE_CLOSED && item->sub != 0)
-        gap_progress(plant, item, kdp_sub_at(plant->lines, item->sub - 1), KDP_HEALED_BY_CLOSED);
+    if (state == KDP_BOOK_STATE_CLOSED)
+        gap_book_done(plant, id, KDP_HEALED_BY_CLOSED);
 }
 
 void
@@ -132,13 +168,14 @@ market_leave(struct kdp_plant *plant, uint32_t id, struct kdp_sub *sub, uint64_t
 
     if (item->state != KDP_BOOK_STATE_CLOSED)
         set_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_UNSUBSCRIBED, sub, seq, 0);
-    gap_progress(plant, item, sub, KDP_HEALED_BY_CLOSED);
+    if (!plant->planning) /* a plan says itself what is waited for no more */
+        gap_book_done(plant, id, KDP_HEALED_BY_CLOSED);
     disown(plant, id);
 }
 
 uint32_t
 market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason, uint64_t from_seq,
-                 uint64_t to_seq, bool heals_gap)
+                 uint64_t to_seq)
 {
     uint32_t hit = 0;
 
@@ -150,10 +187,6 @@ market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason r
             continue; /* nothing more is expected of it */
         hit += item->state == KDP_BOOK_STATE_LIVE;
         set_state(plant, id, KDP_BOOK_STATE_STALE, reason, sub, from_seq, to_seq);
-        if (heals_gap && !item->heals_gap) {
-            item->heals_gap = true;
-            sub->gap_left++;
-        }
     }
     return hit;
 }
@@ -236,7 +269,7 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
     struct kdp_instrument *item;
     enum kdp_reason reason = KDP_REASON_SUBSCRIBE;
     uint8_t was;
-    bool again;
+    bool again, moved;
 
     if (id == 0 || !have_book(plant, id))
         return;
@@ -251,12 +284,8 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
     else if (msg->snapshot.count == 0 && item->sub == kdp_sub_index(plant->lines, sub) + 1 &&
              (was == KDP_BOOK_STATE_CLOSED || (was == KDP_BOOK_STATE_LIVE && item->bbo_changes > 0)))
         reason = KDP_REASON_CLOSE;
-    if (item->sub != kdp_sub_index(plant->lines, sub) + 1) {
-        if (item->sub !=
-            0) /* its gap, if any, is not healed by another subscription's snapshot but by losing the book */
-            gap_progress(plant, item, kdp_sub_at(plant->lines, item->sub - 1), KDP_HEALED_BY_RESUBSCRIBE);
-        own(plant, id, sub);
-    }
+    moved = item->sub != 0 && item->sub != kdp_sub_index(plant->lines, sub) + 1;
+    own(plant, id, sub);
     kdp_book_begin(item->book);
     for (uint32_t i = 0; i < msg->snapshot.count; i++) {
         const struct kdp_message_level *level = &msg->snapshot.levels[i];
@@ -269,20 +298,23 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
     if (verdict != KDP_BOOK_APPLIED && verdict != KDP_BOOK_OFF_GRID) {
         plant->totals.malformed++;
         plant_count(plant, COUNT_MALFORMED, 1);
-        item->state = was == KDP_BOOK_STATE_CLOSED ? KDP_BOOK_STATE_STALE : item->state;
+        if (was == KDP_BOOK_STATE_CLOSED)
+            market_put_state(plant, item, KDP_BOOK_STATE_STALE);
         stale(plant, id, verdict == KDP_BOOK_NO_MEMORY ? KDP_REASON_POOL_FULL : KDP_REASON_MALFORMED, sub,
               msg);
         kdp_book_set_state(item->book, KDP_BOOK_STATE_STALE);
         return;
     }
     again = was != KDP_BOOK_STATE_LIVE && was != KDP_BOOK_STATE_NONE;
+    item->unsure = false;
     if (reason == KDP_REASON_CLOSE || item->closed_for_good)
-        set_state(plant, id, KDP_BOOK_STATE_CLOSED, KDP_REASON_CLOSE, sub, 0, 0);
+        write_state(plant, id, KDP_BOOK_STATE_CLOSED, KDP_REASON_CLOSE, sub, 0, 0);
     else
-        set_state(plant, id, KDP_BOOK_STATE_LIVE, reason, sub, 0, 0);
+        write_state(plant, id, KDP_BOOK_STATE_LIVE, reason, sub, 0, 0);
     emit_snapshot(plant, id, reason, msg);
     settle(plant, id, again && item->state == KDP_BOOK_STATE_LIVE, msg);
-    gap_progress(plant, item, sub, KDP_HEALED_BY_SNAPSHOT);
+    gap_book_done(plant, id, moved ? KDP_HEALED_BY_RESUBSCRIBE : KDP_HEALED_BY_SNAPSHOT);
+    tell_book(plant, id, (enum kdp_book_state)was, reason, true);
     item->day = plant->day;
     touch(item, msg);
 }
@@ -382,6 +414,7 @@ market_trade(struct kdp_plant *plant, const struct kdp_message *msg)
     struct kdp_instrument *item;
     struct kdp_trade *rec;
 
+    tell_trade(plant, msg);
     if (!kdp_trade_set_add(plant->trades, msg->trade.trade_id, plant->now_ns)) {
         plant_count(plant, COUNT_TRADE_REPEATS, 1);
         return;
@@ -486,6 +519,10 @@ market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg)
     }
     item = kdp_instruments_at(plant->instruments, id);
     item->messages++;
+    if (msg->lifecycle.open_ns != KDP_TIME_NULL)
+        item->open_told = false;
+    if (msg->lifecycle.close_ns != KDP_TIME_NULL)
+        item->close_told = false;
     emit_definition(plant, id, msg); /* what it means comes before what happened to it */
     item->day = plant->day;
     rec = emit_start(plant, KDP_TEMPLATE_LIFECYCLE, id, msg);
@@ -520,6 +557,7 @@ market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg)
                      NULL, 0, 0);
     }
     touch(item, msg);
+    tell_market(plant, id, NULL, false);
 }
 
 void
@@ -545,4 +583,5 @@ market_event(struct kdp_plant *plant, const struct kdp_message *msg)
     size = kdpi_build_finish(&b);
     memcpy(rec, mem, size);
     emit_end(plant, rec, size);
+    tell_event(plant, msg->event.event_ticker, msg->event.series_ticker);
 }

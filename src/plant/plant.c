@@ -36,6 +36,12 @@ static const char *const counter_names[COUNTS] = {
     [COUNT_POOL_FULL] = "kalshi_pool_full_total",
     [COUNT_RING_WAITS] = "kalshi_ring_waits_total",
     [COUNT_INPUTS_IGNORED] = "kalshi_inputs_ignored_total",
+    [COUNT_GAPS_UNTRACKED] = "kalshi_gaps_untracked_total",
+    [COUNT_TRADES_RECOVERED] = "kalshi_trades_recovered_total",
+    [COUNT_AUDITS] = "kalshi_book_audits_total",
+    [COUNT_AUDITS_UNKNOWN] = "kalshi_book_audits_unknown_total",
+    [COUNT_DISAGREEMENTS] = "kalshi_book_disagreements_total",
+    [COUNT_DRIFTS] = "kalshi_book_drifts_total",
     [COUNT_LATENCY_SUM] = "kalshi_processing_latency_seconds_sum_ns",
     [COUNT_LATENCY_COUNT] = "kalshi_processing_latency_seconds_count",
 };
@@ -54,6 +60,8 @@ kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config)
     plant->now_ns = INT64_MIN;
     plant->day = INT32_MIN;
     plant->seq_end = UINT64_MAX;
+    plant->resumed_ns = KDP_TIME_NULL;
+    plant->gaps = calloc(GAPS_MAX, sizeof *plant->gaps);
     plant->lines = kdp_lines_open();
     /* combinations get ids but no books: about a million a day */
     plant->instruments = kdp_instruments_open(markets * 32u < markets ? UINT32_MAX / 64 : markets * 32u);
@@ -67,7 +75,8 @@ kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config)
             XXH3_128bits_reset(plant->hash);
     }
     if (plant->lines == NULL || plant->instruments == NULL || plant->pool == NULL || plant->trades == NULL ||
-        plant->decoder == NULL || plant->depth == NULL || (config->hash && plant->hash == NULL)) {
+        plant->decoder == NULL || plant->depth == NULL || plant->gaps == NULL ||
+        (config->hash && plant->hash == NULL)) {
         kdp_plant_close(plant);
         return kdpi_fail(KDP_ENOMEM, "out of memory: books for %u markets (--max-markets)", markets);
     }
@@ -92,6 +101,7 @@ kdp_plant_close(struct kdp_plant *plant)
         kdpi_decoder_close(plant->decoder);
     XXH3_freeState(plant->hash);
     free(plant->depth);
+    free(plant->gaps);
     free(plant);
 }
 
@@ -130,8 +140,11 @@ kdp_plant_end(struct kdp_plant *plant, uint64_t seq)
 /* ---- inputs ---- */
 
 static void
-on_start(struct kdp_plant *plant, const struct kdp_input_start *start)
+on_start(struct kdp_plant *plant, const void *payload, size_t len)
 {
+    struct kdp_input_start what = {.last_ns = KDP_TIME_NULL}, *start = &what;
+
+    memcpy(&what, payload, len < sizeof what ? len : sizeof what); /* one of an earlier version is shorter */
     for (uint32_t number = 0; number < kdp_lines_end(plant->lines); number++)
         if (kdp_lines_at(plant->lines, (uint16_t)number)->connected)
             line_down(plant, (uint16_t)number, KDP_REASON_RESTART);
@@ -139,8 +152,12 @@ on_start(struct kdp_plant *plant, const struct kdp_input_start *start)
         kdp_ring_skip_to(plant->ring, start->next_seq);
     kdp_instruments_skip_to(plant->instruments, start->next_instrument);
     if (start->unused_from != 0)
-        emit_gap(plant, NULL, KDP_GAP_STATUS_LOST, KDP_HEALED_BY_NONE, 0, start->unused_from, start->next_seq,
-                 plant->input->recv_ns);
+        emit_gap(plant,
+                 &(struct plant_gap){.kind = KDP_GAP_KIND_UNUSED_RANGE,
+                                     .expected = start->unused_from,
+                                     .seen = start->next_seq,
+                                     .opened_ns = plant->input->recv_ns},
+                 KDP_GAP_STATUS_LOST, KDP_HEALED_BY_NONE, "ring lost: numbers never given out");
     emit_state(plant, KDP_SUBJECT_PLANT, 0, KDP_BOOK_STATE_LIVE, KDP_REASON_RESTART, NULL, 0, 0,
                (struct kdp_text){"", 0});
 }
@@ -187,9 +204,16 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
 
     plant->input = input;
     plant->wait_error = 0;
-    plant->flags = (input->flags & KDP_INPUT_TS_DERIVED) != 0 ? KDP_FLAGS_BAD_TS_RECV : 0;
-    if (input->recv_ns > plant->now_ns)
+    plant->flags =
+        (input->flags & (KDP_INPUT_TS_DERIVED | KDP_INPUT_CLOCK_OFF)) != 0 ? KDP_FLAGS_BAD_TS_RECV : 0;
+    plant->origin = input->kind == KDP_INPUT_FRAME   ? KDP_ORIGIN_WS
+                    : input->kind == KDP_INPUT_TIMER ? KDP_ORIGIN_TIMER
+                                                     : KDP_ORIGIN_NONE;
+    if (input->recv_ns > plant->now_ns) {
+        if (plant->waiting != 0)
+            plant->totals.stale_ns += plant->waiting * (uint64_t)(input->recv_ns - plant->now_ns);
         plant->now_ns = input->recv_ns;
+    }
     day(plant);
     market_settled_free(plant);
     switch (input->kind) {
@@ -198,8 +222,8 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
         frame_input(plant, payload, input->length);
         break;
     case KDP_INPUT_START:
-        if (input->length >= sizeof(struct kdp_input_start))
-            on_start(plant, payload);
+        if (input->length >= KDP_START_V1_BYTES)
+            on_start(plant, payload, input->length);
         break;
     case KDP_INPUT_CONNECTED: {
         const struct kdp_input_line *what = payload;
@@ -220,6 +244,13 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
                    (struct kdp_text){(const char *)(what + 1), input->length - sizeof *what});
         break;
     }
+    case KDP_INPUT_TIMER:
+        if (input->length >= sizeof(struct kdp_input_timer))
+            timer_input(plant, payload);
+        break;
+    case KDP_INPUT_RELOAD:
+        reload_input(plant, payload, input->length);
+        break;
     case KDP_INPUT_STOP:
         break;
     default: /* kinds of the live session, which only its own tapes hold */

@@ -37,11 +37,36 @@ enum plant_counter { /* names in plant.c */
                      COUNT_POOL_FULL,
                      COUNT_RING_WAITS,
                      COUNT_INPUTS_IGNORED,
+                     COUNT_GAPS_UNTRACKED,
+                     COUNT_TRADES_RECOVERED,
+                     COUNT_AUDITS,
+                     COUNT_AUDITS_UNKNOWN,
+                     COUNT_DISAGREEMENTS,
+                     COUNT_DRIFTS,
                      COUNT_LATENCY_SUM, /* ns, receipt to publication; with its count the mean */
                      COUNT_LATENCY_COUNT,
                      COUNTS
 };
 static_assert(COUNTS <= 32, "one bit each");
+
+#define GAPS_MAX 4096u
+
+struct plant_gap {   /* an open gap: see gap.c */
+    uint8_t kind;    /* enum kdp_gap_kind */
+    uint8_t channel; /* enum kdp_channel */
+    uint8_t ended;   /* enum kdp_healed_by: how its subscription ended, NONE: it goes on */
+    bool trades;     /* REST heals it, and a timer says so */
+    bool nobody;     /* it waits for the end of its subscription too */
+    uint32_t sid, epoch;
+    uint32_t sub;     /* subscription it belongs to while that goes on, + 1 */
+    uint32_t count;   /* gaps told as one */
+    uint32_t markets; /* books made stale */
+    uint64_t expected, seen, missed;
+    int64_t opened_ns, learnt_ns; /* when it began, and the input time of learning of it */
+    uint32_t root;                /* first of its group, + 1; 0: free */
+    uint32_t next;                /* in the group, or of the free ones, + 1 */
+    uint32_t last, left;          /* of the root alone: end of the chain, and what is waited for */
+};
 
 struct kdp_plant {
     struct kdp_plant_config config;
@@ -63,10 +88,18 @@ struct kdp_plant {
         uint64_t count;
     } types[TYPES_MAX];
     unsigned type_count;
+    struct plant_gap *gaps; /* GAPS_MAX */
+    uint32_t gaps_used, gaps_free;
+    uint64_t waiting;        /* planned books that are neither live nor closed */
+    bool paused;             /* the exchange is */
+    bool plan_all, planning; /* all ordinary markets are wanted; there was a RELOAD at all */
+    int64_t resumed_ns;      /* newest time of the runs before, KDP_TIME_NULL: none, or not known */
+    bool trades_resumed;     /* what the pause cost in trades was told */
     /* of the input being worked on */
     const struct kdp_input_head *input;
     int64_t now_ns;   /* its receive time, never running backwards: for durations only */
     uint8_t flags;    /* of the records it makes */
+    uint8_t origin;   /* so */
     int wait_error;   /* why the ring's writer gave up */
     uint64_t seq_end; /* see kdp_plant_end */
     /* markets whose end was told, oldest first: their books are given back after a day */
@@ -90,14 +123,15 @@ void *emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrume
                  const struct kdp_message *msg);
 void emit_end(struct kdp_plant *plant, void *rec, size_t size);
 void emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *msg);
+bool definition_combo(const struct kdp_instrument *item); /* by its ticker, before anybody says */
 void emit_state(struct kdp_plant *plant, enum kdp_subject subject, uint32_t id, enum kdp_book_state state,
                 enum kdp_reason reason, const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq,
                 struct kdp_text detail);
 void emit_snapshot(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason,
                    const struct kdp_message *msg);
 void emit_bbo(struct kdp_plant *plant, uint32_t id, const struct kdp_top *top, const struct kdp_message *msg);
-void emit_gap(struct kdp_plant *plant, const struct kdp_sub *sub, enum kdp_gap_status status,
-              enum kdp_healed_by by, uint32_t markets, uint64_t expected, uint64_t seen, int64_t opened_ns);
+void emit_gap(struct kdp_plant *plant, const struct plant_gap *gap, enum kdp_gap_status status,
+              enum kdp_healed_by by, const char *detail);
 
 /* ---- line.c ---- */
 void line_up(struct kdp_plant *plant, uint16_t number, bool marked, uint32_t epoch, struct kdp_text url);
@@ -105,19 +139,60 @@ void line_down(struct kdp_plant *plant, uint16_t number, enum kdp_reason reason)
 /* sub_ends: its books are stale and nobody's, its numbers are over. */
 void sub_ends(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason, uint64_t seq);
 
+/* ---- gap.c ---- */
+/* gap_sequence tells of numbers missing in a subscription, after its books were told as stale. */
+void gap_sequence(struct kdp_plant *plant, struct kdp_sub *sub, uint64_t expected, uint64_t seen);
+/* gap_sub_ends carries a subscription's open gap over: it ends when its books are live again, wherever. */
+void gap_sub_ends(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_healed_by how);
+/* gap_line_down tells that a line with subscriptions was lost, after its books were told as stale and before it lets
+ * go of them; gap_line_up that it is back. */
+void gap_line_down(struct kdp_plant *plant, struct kdp_line *line, uint32_t hit);
+void gap_line_up(struct kdp_plant *plant, struct kdp_line *line, uint16_t number);
+/* gap_trades_resumed tells that the trades of the pause before this run are not there yet. */
+void gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub);
+/* gap_book_done says that a book is live, or waited for no more. */
+void gap_book_done(struct kdp_plant *plant, uint32_t id, enum kdp_healed_by by);
+/* gap_trades ends every trade gap that was learnt of before until_ns. */
+void gap_trades(struct kdp_plant *plant, int64_t until_ns, bool healed);
+
+/* ---- audit.c ---- */
+void audit_begin(struct kdp_plant *plant, uint32_t id);
+
+/* ---- tell.c: notices to the session, nothing when nobody listens ---- */
+struct kdp_rest_market;
+void tell_market(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed, bool was_live);
+void tell_event(struct kdp_plant *plant, struct kdp_text event_ticker, struct kdp_text series_ticker);
+void tell_book(struct kdp_plant *plant, uint32_t id, enum kdp_book_state was, enum kdp_reason reason,
+               bool snapshot);
+void tell_reply(struct kdp_plant *plant, enum kdp_notice_kind kind, const struct kdp_message *msg,
+                enum kdp_channel channel);
+void tell_gap(struct kdp_plant *plant, enum kdp_notice_kind kind, const struct kdp_sub *sub,
+              uint64_t expected, uint64_t seen);
+void tell_trade(struct kdp_plant *plant, const struct kdp_message *msg);
+
+/* ---- timer.c ---- */
+void timer_input(struct kdp_plant *plant, const struct kdp_input_timer *timer);
+void reload_input(struct kdp_plant *plant, const char *text, size_t len);
+
 /* ---- frame.c ---- */
 void frame_input(struct kdp_plant *plant, const char *frame, size_t len);
 
 /* ---- market.c ---- */
 /* market_of interns a ticker and writes its first Definition; 0 when it cannot be. */
 uint32_t market_of(struct kdp_plant *plant, struct kdp_text ticker);
+/* market_announce writes its first Definition of this run. */
+void market_announce(struct kdp_plant *plant, uint32_t id);
 void market_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
                   const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq);
 /* market_leave takes a market out of a subscription that goes on: stale unless closed, and waited for no more. */
 void market_leave(struct kdp_plant *plant, uint32_t id, struct kdp_sub *sub, uint64_t seq);
-/* market_all_stale makes every book of a subscription stale and returns how many were not already. */
+/* market_all_stale makes every book of a subscription stale and returns how many were live. */
 uint32_t market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason,
-                          uint64_t from_seq, uint64_t to_seq, bool heals_gap);
+                          uint64_t from_seq, uint64_t to_seq);
+/* market_put_state keeps the totals right; it writes nothing. */
+void market_put_state(struct kdp_plant *plant, struct kdp_instrument *item, enum kdp_book_state state);
+/* market_plan says whether the session wants a market's book. */
+void market_plan(struct kdp_plant *plant, uint32_t id, bool planned);
 void market_disown_all(struct kdp_plant *plant, struct kdp_sub *sub);
 void market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg);
 void market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg);
