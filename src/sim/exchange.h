@@ -1,5 +1,9 @@
 /* exchange.h - a made-up or recorded exchange, as it is: markets, true books, trades, status; no clients, no I/O.
  *
+ * Everything is bounded: a market is named by its index, and the index of a market that was settled is given to a new one when
+ * room is needed; MARKET with CREATED says so, and who keeps something by index drops it then.  The trades that named the old
+ * market are forgotten before that.  A listener may look at the exchange and must not run it or act on it.
+ *
  * Sources make things happen (generator: gen.h's state machine; recorded: any file that replay accepts, shifted in time), the
  * exchange keeps the resulting state and tells a listener of each event in the order in which they happened.  The server
  * (server.h) is the listener: it numbers and formats for each of its clients.  One thread. */
@@ -49,8 +53,11 @@ struct kdp_exchange_market {
     uint32_t range_count;
     struct kdp_definition_ranges ranges[16];
     uint32_t bid_count[2];                    /* levels of YES (0) and NO (1) bids */
-    const struct kdp_exchange_level *bids[2]; /* best first; valid until the exchange runs on */
-    int32_t last_e4;                          /* KDP_PRICE_NULL: no trade yet */
+    const struct kdp_exchange_level *bids[2]; /* best first */
+    /* YES scale, as a ticker says them: 0 and 10000 where there is none; of a recorded market without book the last ticker's */
+    int32_t bid_e4, ask_e4;
+    int64_t bid_size_e2, ask_size_e2;
+    int32_t last_e4; /* KDP_PRICE_NULL: no trade yet */
     int64_t last_size_e2, volume_e2, volume_24h_e2, open_interest_e2, dollar_volume, dollar_open_interest;
     uint64_t trades;
 };
@@ -103,20 +110,39 @@ void kdp_exchange_listen(struct kdp_exchange *exchange, kdp_exchange_listener li
  * a negative error.  At most max events (0: no bound), so that a server can look at its sockets in between; then now_ns or
  * earlier is returned. */
 int64_t kdp_exchange_run(struct kdp_exchange *exchange, int64_t now_ns, unsigned max);
+/* a step that was begun is finished: max may be passed by what one thing makes happen (at most some hundreds) */
 
 /* ---- state ---- */
 uint32_t kdp_exchange_market_count(const struct kdp_exchange *exchange);
+/* kdp_exchange_market_at fills in everything; texts and levels are valid until the next call or until the exchange runs on.
+ * kdp_exchange_ticker is the cheap way to a name (valid until the exchange runs on); kdp_exchange_market_id writes 36 characters
+ * and NUL, the same for the same ticker always. */
 void kdp_exchange_market_at(const struct kdp_exchange *exchange, uint32_t index,
                             struct kdp_exchange_market *market);
+const char *kdp_exchange_ticker(const struct kdp_exchange *exchange, uint32_t index, size_t *lenp);
+void kdp_exchange_market_id(const struct kdp_exchange *exchange, uint32_t index, char id[37]);
 uint32_t kdp_exchange_find(const struct kdp_exchange *exchange, const char *ticker,
                            size_t len); /* UINT32_MAX: no */
-/* Trades, newest first: index 0 is the newest; those of a count that grows at the front keep their number from the oldest. */
+/* Trades by number, from 0 for the oldest ever; the newest kept is trade_count - 1, the oldest kept trade_oldest.  Times never go
+ * back with the number.  trade_at gives NULL for a number that is not kept. */
 uint64_t
 kdp_exchange_trade_count(const struct kdp_exchange *exchange); /* all so far; the oldest may be forgotten */
 uint64_t
 kdp_exchange_trade_oldest(const struct kdp_exchange *exchange); /* number of the oldest kept, from 0 */
 const struct kdp_exchange_trade *kdp_exchange_trade_at(const struct kdp_exchange *exchange, uint64_t number);
-int64_t kdp_exchange_now(const struct kdp_exchange *exchange); /* time of the last event run */
+int64_t kdp_exchange_now(const struct kdp_exchange *exchange);   /* time of the last event run */
+size_t kdp_exchange_memory(const struct kdp_exchange *exchange); /* bytes held at most, so far */
+
+struct kdp_exchange_stats {
+    uint64_t events[KDP_EXCHANGE_RAW + 1]; /* told, by kind */
+    uint64_t trades_forgotten;
+    uint64_t combos_left_out; /* created later than asked for: no place was free */
+    /* recorded */
+    uint64_t frames, frames_refused, frames_other; /* other: replies and unknown types */
+    uint64_t differences;                          /* deltas told because a snapshot differed from the book */
+    uint64_t loops;
+};
+void kdp_exchange_stats(const struct kdp_exchange *exchange, struct kdp_exchange_stats *stats);
 
 /* ---- acts from outside, for tests and faults; each tells the listener like any other event ---- */
 void kdp_exchange_mass_cancel(struct kdp_exchange *exchange,
@@ -124,7 +150,7 @@ void kdp_exchange_mass_cancel(struct kdp_exchange *exchange,
 void kdp_exchange_change_ticks(struct kdp_exchange *exchange,
                                uint32_t market); /* the next tick structure, in place */
 int kdp_exchange_burst(struct kdp_exchange *exchange, unsigned events); /* so many at once */
-/* a trade that is in the books of the exchange and given to the listener, made now */
+/* count trades made now, each told and kept like any other; each takes one contract from the book where it has one */
 void kdp_exchange_trade(struct kdp_exchange *exchange, uint32_t market, unsigned count);
 
 #endif

@@ -152,17 +152,24 @@ kdp_gen_close(struct kdp_gen *gen)
     free(gen);
 }
 
-/* The pause after a step: exponential around the time its frames stand for, by 64 quantiles (mean 1,024). */
-static void
-pass_time(struct kdp_gen *gen, uint32_t frames)
+uint32_t
+gen_pause(uint64_t draw)
 {
     static const uint16_t quantile[64] = {
         8,    24,   41,   58,   75,   93,   110,  128,  147,  165,  184,  204,  224,  244,  265,  286,
         307,  329,  351,  374,  398,  421,  446,  471,  497,  523,  550,  578,  607,  636,  666,  698,
         730,  763,  797,  833,  870,  908,  947,  989,  1032, 1076, 1123, 1172, 1224, 1278, 1335, 1396,
         1460, 1529, 1602, 1681, 1767, 1861, 1964, 2079, 2207, 2355, 2527, 2733, 2992, 3338, 3864, 4995};
+
+    return quantile[draw & 63];
+}
+
+/* The pause after a step: exponential around the time its frames stand for. */
+static void
+pass_time(struct kdp_gen *gen, uint32_t frames)
+{
     uint64_t draw = gen_random(gen);
-    int64_t ns = gen->gap_ns * frames * quantile[draw & 63] / 1024;
+    int64_t ns = gen->gap_ns * frames * gen_pause(draw) / 1024;
 
     /* one step in sixteen begins a rush: its pause is a tenth, and the next one's is longer for it */
     if ((draw >> 6 & 15) == 0) {
@@ -175,10 +182,8 @@ pass_time(struct kdp_gen *gen, uint32_t frames)
     gen->now_ns += ns / 1000 * 1000;
 }
 
-/* A market that trades; every fourth time a neighbour of the last one, since an event's strikes move
- * together. */
-static uint32_t
-pick(struct kdp_gen *gen)
+uint32_t
+gen_pick_trading(struct kdp_gen *gen)
 {
     for (unsigned tries = 0; tries < 32; tries++) {
         const struct gen_event *last = &gen->events[gen->last_event];
@@ -200,7 +205,7 @@ step_tail(struct kdp_gen *gen)
     gen->ending = true;
     if (gen_step_notice(gen))
         return;
-    index = pick(gen);
+    index = gen_pick_trading(gen);
     if (index != UINT32_MAX && gen->conns[0].subs[GEN_TICKER].sid != 0)
         gen_put_ticker(gen, index);
     else
@@ -243,7 +248,7 @@ step(struct kdp_gen *gen)
     else if (gen_below(gen, 512) == 0)
         gen_step_life(gen);
     if (gen->item_count == 0) {
-        index = pick(gen);
+        index = gen_pick_trading(gen);
         if (index != UINT32_MAX)
             gen_step_quotes(gen, index);
     }

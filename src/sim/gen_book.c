@@ -117,19 +117,35 @@ change(struct kdp_gen *gen, uint32_t index, unsigned side, int32_t price_e4, int
 }
 
 static void
-trade(struct kdp_gen *gen, uint32_t index, int32_t yes_e4, int32_t count_e2, unsigned taker)
+note_trade(struct gen_market *market, int32_t yes_e4, int32_t count_e2)
 {
-    struct gen_market *market = &gen->markets[index];
-
     market->last_e4 = yes_e4;
     market->last_size_e2 = count_e2;
     market->trades++;
     market->volume_e2 += count_e2;
     market->volume_cash_e6 += (int64_t)yes_e4 * count_e2;
+}
+
+void
+gen_trade(struct kdp_gen *gen, uint32_t index, int32_t yes_e4, int32_t count_e2, unsigned taker)
+{
+    struct gen_market *market = &gen->markets[index];
+
+    note_trade(market, yes_e4, count_e2);
     market->open_interest_e2 +=
         gen_below(gen, 3) != 0 ? count_e2
                                : -(market->open_interest_e2 < count_e2 ? market->open_interest_e2 : count_e2);
     gen_put_trade(gen, index, yes_e4, count_e2, taker, false);
+}
+
+void
+gen_trade_block(struct kdp_gen *gen, uint32_t index, int32_t yes_e4, int32_t count_e2, unsigned taker)
+{
+    struct gen_market *market = &gen->markets[index];
+
+    note_trade(market, yes_e4, count_e2);
+    market->open_interest_e2 += count_e2;
+    gen_put_trade(gen, index, yes_e4, count_e2, taker, true);
 }
 
 /* A taker buys the outcome taker: it takes the other side's bids from the best on.  Trade and change come in
@@ -151,10 +167,10 @@ take(struct kdp_gen *gen, uint32_t index, unsigned taker, unsigned levels_max)
         int32_t yes_e4 = side == GEN_YES ? best.price_e4 : 10000 - best.price_e4;
 
         if (trade_first)
-            trade(gen, index, yes_e4, count, taker);
+            gen_trade(gen, index, yes_e4, count, taker);
         change(gen, index, side, best.price_e4, -count);
         if (!trade_first)
-            trade(gen, index, yes_e4, count, taker);
+            gen_trade(gen, index, yes_e4, count, taker);
         wanted -= count;
     }
 }

@@ -193,6 +193,10 @@ gen_put_delta(struct kdp_gen *gen, uint32_t index, unsigned side, int32_t price_
     struct gen_item *item;
     char *at;
 
+    if (gen->sink != NULL) {
+        gen->sink->delta(gen->sink->arg, index, side, price_e4, delta_e2);
+        return;
+    }
     if ((market->flags & GEN_SUBSCRIBED) == 0 || sub->sid == 0 || !room(gen, TEXT_MAX))
         return;
     tick(gen);
@@ -279,6 +283,10 @@ gen_put_trade(struct kdp_gen *gen, uint32_t index, int32_t yes_e4, int32_t count
     struct gen_item *item;
     char *at;
 
+    if (gen->sink != NULL) {
+        gen->sink->trade(gen->sink->arg, index, yes_e4, count_e2, taker, block, a, b);
+        return;
+    }
     if (sub->sid == 0 || !room(gen, TEXT_MAX))
         return;
     tick(gen);
@@ -325,6 +333,10 @@ gen_put_ticker(struct kdp_gen *gen, uint32_t index)
     struct gen_item *item;
     char *at;
 
+    if (gen->sink != NULL) {
+        gen->sink->ticker(gen->sink->arg, index);
+        return;
+    }
     if (sub->sid == 0 || !room(gen, TEXT_MAX))
         return;
     tick(gen);

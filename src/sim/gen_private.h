@@ -120,8 +120,22 @@ struct gen_alias {
     uint32_t limit, other;
 };
 
+/* Who is told what happens instead of a client: with a sink the generator is an exchange (exchange_made.c), formats nothing,
+ * and its time is the sink's owner's. */
+struct gen_sink {
+    void (*delta)(void *arg, uint32_t market, unsigned side, int32_t price_e4, int32_t delta_e2);
+    void (*trade)(void *arg, uint32_t market, int32_t yes_e4, int32_t count_e2, unsigned taker, bool block,
+                  uint64_t id_high, uint64_t id_low);
+    void (*ticker)(void *arg, uint32_t market);
+    void *arg;
+    bool renamed; /* names begin with KY instead of KX */
+};
+#define GEN_NAME_MAX \
+    64u /* with a sink a market has so many bytes for its ticker and NUL, at its number's place */
+
 struct kdp_gen {
     struct kdp_gen_config config;
+    const struct gen_sink *sink; /* NULL: frames for a client */
     uint64_t random;
     int64_t now_ns, last_recv_ns, gap_ns, owed_ns; /* gap_ns: mean time of a frame */
     uint64_t frames;
@@ -208,8 +222,21 @@ int64_t gen_close_of(const struct kdp_gen *gen, unsigned series, uint32_t turn);
 char *gen_put_market_suffix(const struct kdp_gen *gen, const struct gen_event *event, unsigned strike,
                             char *at);
 
+/* gen.c */
+/* gen_pick_trading gives a market that trades; every fourth time a neighbour of the last one, since an event's strikes move
+ * together.  UINT32_MAX: none found. */
+uint32_t gen_pick_trading(struct kdp_gen *gen);
+/* gen_pause draws an exponential pause, in 1/1,024 of its mean. */
+uint32_t gen_pause(uint64_t draw);
+
 /* gen_universe.c: events, markets, ticks, chances */
+/* gen_universe_open makes config.markets markets; with market_max set there is room for so many, else for a quarter more. */
 int gen_universe_open(struct kdp_gen *gen);
+/* gen_event_make makes the next event of a series in the places given, without orders. */
+bool gen_event_make(struct kdp_gen *gen, uint8_t series, uint32_t count, uint32_t index, uint32_t first,
+                    uint32_t slot);
+uint8_t gen_series_left(const struct kdp_gen *gen, uint8_t series);
+bool gen_combo_make(struct kdp_gen *gen, uint32_t index);
 /* gen_event_add makes the next event of a series; keep_slots: it takes over the popularity of event old.
  * UINT32_MAX: full. */
 uint32_t gen_event_add(struct kdp_gen *gen, uint8_t series, uint32_t markets_max, uint32_t old);
@@ -251,6 +278,9 @@ void gen_step_quotes(struct kdp_gen *gen, uint32_t market);
 /* gen_book_change adds delta to a level: false (and nothing done) when it would not fit or go below zero. */
 bool gen_book_change(struct gen_book *book, unsigned side, int32_t price_e4, int32_t delta_e2);
 void gen_mass_cancel(struct kdp_gen *gen, uint32_t market);
+/* gen_trade counts a trade in the market and tells it; gen_trade_block one that was agreed outside the book. */
+void gen_trade(struct kdp_gen *gen, uint32_t market, int32_t yes_e4, int32_t count_e2, unsigned taker);
+void gen_trade_block(struct kdp_gen *gen, uint32_t market, int32_t yes_e4, int32_t count_e2, unsigned taker);
 
 /* gen_frame.c: texts of frames into the step's queue; each takes its seq where its channel has one */
 void gen_put_delta(struct kdp_gen *gen, uint32_t market, unsigned side, int32_t price_e4, int32_t delta_e2,

@@ -142,6 +142,15 @@ set_name(struct kdp_gen *gen, struct gen_market *market, const char *ticker, siz
     uint64_t a = gen_random(gen), b = gen_random(gen);
     char *at;
 
+    if (gen->sink != NULL) { /* a place of its own, so that the next market there finds it free */
+        market->name = (uint32_t)(market - gen->markets) * GEN_NAME_MAX;
+        market->ticker_len = (uint16_t)(len < GEN_NAME_MAX ? len : GEN_NAME_MAX - 1);
+        memcpy(gen->names + market->name, ticker, market->ticker_len);
+        gen->names[market->name + market->ticker_len] = '\0';
+        if (gen->sink->renamed)
+            gen->names[market->name + 1] = 'Y';
+        return true;
+    }
     if (gen->names_size - gen->names_used < need) {
         size_t size = gen->names_size * 2 + need;
         char *grown = realloc(gen->names, size);
@@ -168,25 +177,20 @@ set_name(struct kdp_gen *gen, struct gen_market *market, const char *ticker, siz
 }
 
 /* A series by month has a century of tickers; then games take its place. */
-static uint8_t
-series_left(const struct kdp_gen *gen, uint8_t series)
+uint8_t
+gen_series_left(const struct kdp_gen *gen, uint8_t series)
 {
     return gen_series_table[series].naming == BY_RATE && gen->turns[series] >= 1000 ? SERIES_GAMES : series;
 }
 
-uint32_t
-gen_event_add(struct kdp_gen *gen, uint8_t wanted, uint32_t markets_max, uint32_t old)
+bool
+gen_event_make(struct kdp_gen *gen, uint8_t series, uint32_t count, uint32_t index, uint32_t first,
+               uint32_t slot)
 {
-    uint8_t series = series_left(gen, wanted);
     const struct gen_series *s = &gen_series_table[series];
-    uint32_t count = s->markets < markets_max ? s->markets : markets_max;
-    uint32_t index = gen->event_count;
-    struct gen_event *event;
+    struct gen_event *event = &gen->events[index];
 
-    if (index == gen->event_max || gen->market_max - gen->market_count < count)
-        return UINT32_MAX;
-    event = &gen->events[index];
-    *event = (struct gen_event){.first = gen->market_count,
+    *event = (struct gen_event){.first = first,
                                 .turn = gen->turns[series]++,
                                 .series = series,
                                 .markets = (uint8_t)count,
@@ -194,10 +198,10 @@ gen_event_add(struct kdp_gen *gen, uint8_t wanted, uint32_t markets_max, uint32_
                                 .structure = s->structure,
                                 .conn = (uint8_t)(index % gen->config.connections)};
     event->close_s = gen_close_of(gen, series, event->turn);
-    event->slot = old == UINT32_MAX ? gen->market_count : gen->events[old].slot;
+    event->slot = slot;
     set_chances(gen, event);
     for (uint32_t i = 0; i < count; i++) {
-        struct gen_market *market = &gen->markets[gen->market_count];
+        struct gen_market *market = &gen->markets[first + i];
         char ticker[128], *end = gen_put_event_ticker(gen, event, ticker);
 
         *market = (struct gen_market){
@@ -205,10 +209,29 @@ gen_event_add(struct kdp_gen *gen, uint8_t wanted, uint32_t markets_max, uint32_
         end = gen_put_market_suffix(gen, event, i, end);
         if (!set_name(gen, market, ticker, (size_t)(end - ticker))) {
             gen->out_of_memory = true;
-            return UINT32_MAX;
+            return false;
         }
-        gen->slots[event->slot + i] = gen->market_count++;
+        gen->slots[slot + i] = first + i;
     }
+    return true;
+}
+
+uint32_t
+gen_event_add(struct kdp_gen *gen, uint8_t wanted, uint32_t markets_max, uint32_t old)
+{
+    uint8_t series = gen_series_left(gen, wanted);
+    uint32_t count = gen_series_table[series].markets;
+    uint32_t index = gen->event_count;
+    const struct gen_event *event = &gen->events[index];
+
+    if (count > markets_max)
+        count = markets_max;
+    if (index == gen->event_max || gen->market_max - gen->market_count < count)
+        return UINT32_MAX;
+    if (!gen_event_make(gen, series, count, index, gen->market_count,
+                        old == UINT32_MAX ? gen->market_count : gen->events[old].slot))
+        return UINT32_MAX;
+    gen->market_count += count;
     gen->event_count++;
     for (uint32_t i = 0; i < count; i++) {
         struct gen_market *market = &gen->markets[event->first + i];
@@ -218,17 +241,14 @@ gen_event_add(struct kdp_gen *gen, uint8_t wanted, uint32_t markets_max, uint32_
     return index;
 }
 
-uint32_t
-gen_combo_add(struct kdp_gen *gen)
+bool
+gen_combo_make(struct kdp_gen *gen, uint32_t index)
 {
     static const char hex[] = "0123456789ABCDEF";
     char ticker[80], *at;
     uint64_t a = gen_random(gen), b = gen_random(gen);
-    struct gen_market *market;
+    struct gen_market *market = &gen->markets[index];
 
-    if (gen->market_count == gen->market_max)
-        return UINT32_MAX;
-    market = &gen->markets[gen->market_count];
     *market = (struct gen_market){.structure = 11, .flags = GEN_COMBO};
     at = gen_string(ticker, "KXMVESPORTSMULTIGAMEEXTENDED-S2026");
     for (unsigned i = 0; i < 10; i++)
@@ -238,9 +258,17 @@ gen_combo_add(struct kdp_gen *gen)
         *at++ = hex[b >> 4 * i & 15];
     if (!set_name(gen, market, ticker, (size_t)(at - ticker))) {
         gen->out_of_memory = true;
-        return UINT32_MAX;
+        return false;
     }
     market->last_e4 = (int32_t)(10 + gen_below(gen, 300) * 10);
+    return true;
+}
+
+uint32_t
+gen_combo_add(struct kdp_gen *gen)
+{
+    if (gen->market_count == gen->market_max || !gen_combo_make(gen, gen->market_count))
+        return UINT32_MAX;
     return gen->market_count++;
 }
 
@@ -334,12 +362,13 @@ gen_universe_open(struct kdp_gen *gen)
 {
     uint32_t n = gen->config.markets;
 
-    gen->market_max = n + n / 4 + 4096;
-    gen->event_max = n + n / 4 + 4096;
+    if (gen->market_max == 0)
+        gen->market_max = n + n / 4 + 4096;
+    gen->event_max = gen->market_max;
     gen->markets = calloc(gen->market_max, sizeof *gen->markets);
     gen->events = calloc(gen->event_max, sizeof *gen->events);
     gen->slots = calloc(n, sizeof *gen->slots);
-    gen->names_size = (size_t)n * 160 + 65536;
+    gen->names_size = gen->sink != NULL ? (size_t)gen->market_max * GEN_NAME_MAX : (size_t)n * 160 + 65536;
     gen->names = malloc(gen->names_size);
     if (gen->markets == NULL || gen->events == NULL || gen->slots == NULL || gen->names == NULL)
         return -1;
