@@ -34,17 +34,18 @@ struct kdp_http_answer {
     const char *path; /* as asked; these three live until the answer is freed */
     const char *body;
     size_t len;
-    char error[256];         /* words for a person when status is 0 */
-    int error_code;          /* enum kdp_error when status is 0: ENET, ETIMEOUT, EREFUSED (certificate) */
+    char error[256]; /* words for a person when status is 0 */
+    int error_code; /* enum kdp_error when status is 0: ENET, ETIMEOUT, EREFUSED (certificate), EFORMAT (too long) */
     int64_t sent_ns, got_ns; /* wall clock */
     int64_t took_ns;
-    int64_t date_ns; /* of its Date header, KDP_TIME_NULL */
+    int64_t wait_ns; /* of it, from the request being sent to the first byte of the answer */
+    int64_t date_ns; /* of its Date header (and Age, where a cache answered), KDP_TIME_NULL */
 };
 /* kdp_http_take gives the next answer, NULL: none yet.  kdp_http_fd polls readable while there is one. */
 struct kdp_http_answer *kdp_http_take(struct kdp_http *http);
 void kdp_http_answer_free(struct kdp_http_answer *answer);
 int kdp_http_fd(const struct kdp_http *http);
-unsigned kdp_http_pending(const struct kdp_http *http); /* asked and not yet taken */
+unsigned kdp_http_pending(struct kdp_http *http); /* asked and not yet taken */
 
 /* kdp_http_fetch is one request from beginning to end, blocking, for commands such as kdp status. */
 int kdp_http_fetch(const struct kdp_http_config *config, const char *path, struct kdp_http_answer **answerp);
