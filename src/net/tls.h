@@ -31,19 +31,22 @@ struct kdp_tls_options {
  * Errors: -KDP_ENET (no such host, refused, reset), -KDP_ETIMEOUT, -KDP_EREFUSED (certificate not trusted: the words name the
  * issuer and --ca-file). */
 int kdp_tls_connect(struct kdp_tls **tlsp, const struct kdp_tls_options *options);
-/* kdp_tls_accept takes a connected socket of a server, non-blocking; the handshake goes on with the first reads. */
+/* kdp_tls_accept takes a connected socket of a server, non-blocking; the handshake goes on with the first reads.  After an error the
+ * socket is still the caller's. */
 int kdp_tls_accept(struct kdp_tls **tlsp, int fd, struct kdp_tls_context *context);
 /* kdp_tls_close sends close_notify when it can be sent at once, and closes the socket.  reset: no goodbye, a TCP RST. */
 void kdp_tls_close(struct kdp_tls *tls, bool reset);
 
 /* kdp_tls_read gives bytes (> 0), 0 when there are none now, -KDP_ECLOSED at the end of the stream (orderly or cut short: the
- * words tell), -KDP_ENET.  It reads until size is full or nothing is left, so that an edge-triggered poll may be used.
- * *recv_nsp is set when bytes came. */
+ * words tell), -KDP_ENET.  It reads until size is full or nothing is left.  When it filled size, more may stand decrypted where
+ * no poll sees it: read again before polling.  Poll level-triggered (with an edge-triggered poll, read again on EPOLLHUP and
+ * EPOLLERR until an error comes).  *recv_nsp is set when bytes came. */
 int64_t kdp_tls_read(struct kdp_tls *tls, void *buf, size_t size, int64_t *recv_nsp);
-/* kdp_tls_write gives how many bytes were taken (0: none now), or an error; one call of at most 16 KiB is one TLS record. */
+/* kdp_tls_write gives how many bytes were taken (0: none now), or an error; one call of at most 16 KiB is one TLS record.  What
+ * was taken may wait here: while kdp_tls_wants_write says so, poll for writing too and call it again (len may be 0). */
 int64_t kdp_tls_write(struct kdp_tls *tls, const void *bytes, size_t len);
 int kdp_tls_fd(const struct kdp_tls *tls);
-bool kdp_tls_wants_write(const struct kdp_tls *tls);    /* poll for writing too */
+bool kdp_tls_wants_write(const struct kdp_tls *tls);
 const char *kdp_tls_version(const struct kdp_tls *tls); /* "TLSv1.3", "none" */
 
 #endif

@@ -40,11 +40,12 @@ struct kdp_ws;
 int kdp_ws_open(struct kdp_ws **wsp, const struct kdp_ws_config *config);
 void kdp_ws_close(struct kdp_ws *ws);
 
-/* kdp_ws_room gives at least 16 KiB (*sizep) to receive into; NULL (-KDP_ENOMEM kept) when memory is out.  Slices handed out
- * before are void after it.  kdp_ws_received says how many bytes were put there. */
+/* kdp_ws_room gives at least 16 KiB (*sizep), mostly far more, to receive into; NULL (-KDP_ENOMEM kept) when memory is out.  All
+ * messages must have been taken before: kdp_ws_next gave 0.  kdp_ws_received says how many bytes were put there. */
 void *kdp_ws_room(struct kdp_ws *ws, size_t *sizep);
 void kdp_ws_received(struct kdp_ws *ws, size_t len);
 
+/* A message is valid until the next kdp_ws_next or kdp_ws_room. */
 struct kdp_ws_message {
     enum kdp_ws_kind kind; /* TEXT, BINARY: whole messages; CLOSE, PING, PONG as they come */
     const char *data;      /* of CLOSE: the reason */
@@ -52,8 +53,9 @@ struct kdp_ws_message {
     uint16_t close_code; /* of CLOSE: 1005 when none was given */
 };
 /* kdp_ws_next gives the next message: 1, 0 when more bytes are needed, or -KDP_EFORMAT when the peer broke the protocol (the
- * words say how; a CLOSE with the right code stands in the output already; every later call returns the same).  A PING is
- * answered and a first CLOSE is echoed in the output before they are handed out. */
+ * words say how; a CLOSE with the right code stands in the output already; every later call returns the same), or -KDP_ENOMEM.
+ * A PING is answered and a first CLOSE is echoed in the output before they are handed out (while much output waits, only the
+ * last of several PINGs is answered).  Behind a CLOSE nothing counts any more: 0. */
 int kdp_ws_next(struct kdp_ws *ws, struct kdp_ws_message *message);
 
 /* Output: frames are appended to one buffer.  put sends a whole message (compressed when that was agreed and it is TEXT or

@@ -16,6 +16,7 @@ struct kdp_ws_request {
     char key[25]; /* base64 of 16 random bytes */
     char text[4096];
     size_t len;
+    bool deflate; /* permessage-deflate was offered */
 };
 /* kdp_ws_request_build writes the upgrade request; headers are further lines ("Name: value\r\n"...), "" for none.  deflate
  * offers permessage-deflate. */
@@ -31,7 +32,7 @@ struct kdp_ws_reply {
     char reason[128];
 };
 /* kdp_ws_reply_read looks at the bytes received so far: 1 when the head is whole (status 101 was checked: accept key,
- * upgrade, extensions that were offered), 0 when more is needed, -KDP_EFORMAT when it is not an HTTP reply or a 101 that does
+ * upgrade, extensions that were offered; replies 100 and 103 before it are passed over and part of head_len), 0 when more is needed, -KDP_EFORMAT when it is not an HTTP reply or a 101 that does
  * not answer this request.  Any other status is no error here. */
 int kdp_ws_reply_read(const struct kdp_ws_request *request, const char *bytes, size_t len,
                       struct kdp_ws_reply *reply);
@@ -56,7 +57,7 @@ int kdp_http_request_read(const char *bytes, size_t len, struct kdp_http_request
 /* kdp_http_header finds a header, any case; data NULL when it is not there. */
 struct kdp_http_slice kdp_http_header(const struct kdp_http_request *request, const char *name);
 /* kdp_ws_accept checks that a request is an upgrade and writes the 101 reply into buf; its length, or -KDP_EFORMAT with words
- * (answer 400).  deflate: whether this end agrees to permessage-deflate when it was offered; what was agreed is filled in. */
+ * (answer 400).  The reply ends in an empty line: further headers go in front of its last two bytes.  deflate: whether this end agrees to permessage-deflate when it was offered; what was agreed is filled in. */
 int kdp_ws_accept(const struct kdp_http_request *request, bool deflate, struct kdp_ws_deflate *agreed,
                   char *buf, size_t size);
 
