@@ -123,7 +123,7 @@ send_command(struct kdp_live *live, const struct kdp_action *action)
     kdpi_log(KDP_LOG_DEBUG, "command", "line=%u text=\"%.200s\"", action->line, action->text);
     if (kdp_ws_put(line->ws, KDP_WS_TEXT, action->text, action->len) != 0)
         return live_line_end(live, line, KDP_REASON_DISCONNECTED, kdp_error_text());
-    return line->writable ? live_line_send(live, line) : 0;
+    return live_line_send(live, line);
 }
 
 static int
@@ -133,7 +133,7 @@ ping(struct kdp_live *live, struct live_line *line)
         return 0;
     if (kdp_ws_put(line->ws, KDP_WS_PING, "kdp", 3) != 0)
         return live_line_end(live, line, KDP_REASON_DISCONNECTED, kdp_error_text());
-    return line->writable ? live_line_send(live, line) : 0;
+    return live_line_send(live, line);
 }
 
 /* A plan of many markets is longer than an input may be; each line of it stands for itself. */
@@ -299,11 +299,14 @@ turn(struct kdp_live *live, int timeout_ms)
 
     if (count < 0 && errno != EINTR)
         return kdpi_fail_errno(errno, "cannot wait for the exchange");
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; rc == 0 && i < count; i++) {
         uint32_t id = events[i].data.u32;
 
-        if (id < live->lines_end && live->lines[id].up)
-            live->lines[id].ready = live->lines[id].writable = true;
+        if (id >= live->lines_end || !live->lines[id].up)
+            continue;
+        live->lines[id].ready = true;
+        if ((events[i].events & EPOLLOUT) != 0)
+            rc = live_line_send(live, &live->lines[id]);
     }
     for (unsigned i = 1; rc == 0 && i < live->lines_end; i++)
         if (live->lines[i].ready) {

@@ -1,7 +1,6 @@
 /* live_line.c - one connection of the feed thread: bytes to messages to inputs, and commands out.
  *
- * Sockets are polled edge-triggered, so a line stays ready until a read has found nothing more.  TLS may hold bytes that the
- * socket knows nothing of: a level-triggered poll would sleep on them. */
+ * A read that filled its room leaves the line ready: TLS may hold bytes decrypted that no poll sees. */
 #include "live_private.h"
 
 #include <errno.h>
@@ -26,8 +25,7 @@ feed_line(struct kdp_live *live, struct live_line *line, enum kdp_input_kind kin
 int
 live_line_adopt(struct kdp_live *live, struct live_line *line, struct kdp_ws_connected *made)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.u32 = line->number};
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = line->number};
     int rc;
 
     if (line->up) /* the session asked twice: the one that works stays */
@@ -38,7 +36,8 @@ live_line_adopt(struct kdp_live *live, struct live_line *line, struct kdp_ws_con
     line->ws = made->ws;
     made->tls = NULL;
     made->ws = NULL;
-    line->up = line->ready = line->writable = true;
+    line->up = line->ready = true;
+    line->blocked = false;
     line->epoch++;
     line->recv_ns = kdpi_now_ns(); /* of messages that came with the reply */
     rc = feed_line(live, line, KDP_INPUT_CONNECTED, KDP_REASON_CONNECTED, live->config.ws_url);
@@ -48,6 +47,26 @@ live_line_adopt(struct kdp_live *live, struct live_line *line, struct kdp_ws_con
              kdp_tls_version(line->tls));
     kdp_session_up(live->session, line->number, kdpi_mono_ns());
     return 0;
+}
+
+/* Writes what there is to say: 0 all of it, 1 the socket takes no more now, or an error. */
+static int
+push(struct live_line *line)
+{
+    for (;;) {
+        size_t len;
+        const void *out = kdp_ws_output(line->ws, &len);
+        int64_t n;
+
+        if (len == 0 && !kdp_tls_wants_write(line->tls))
+            return 0;
+        n = kdp_tls_write(line->tls, out, len < 16384 ? len : 16384);
+        if (n < 0)
+            return (int)n;
+        kdp_ws_sent(line->ws, (size_t)n);
+        if (n == 0)
+            return len > 0 || kdp_tls_wants_write(line->tls);
+    }
 }
 
 int
@@ -61,20 +80,12 @@ live_line_end(struct kdp_live *live, struct live_line *line, uint32_t reason, co
     snprintf(kept, sizeof kept, "%s", words); /* they may lie in what is closed now */
     if (!kdp_ws_closing(line->ws))
         kdp_ws_put_close(line->ws, 1000, "");
-    while (line->writable) { /* a goodbye, when it can be said at once */
-        size_t len;
-        const void *out = kdp_ws_output(line->ws, &len);
-        int64_t n = len == 0 ? 0 : kdp_tls_write(line->tls, out, len < 16384 ? len : 16384);
-
-        if (n <= 0)
-            break;
-        kdp_ws_sent(line->ws, (size_t)n);
-    }
+    (void)push(line);                /* what was to be said, when it can be at once */
     kdp_tls_close(line->tls, false); /* closing the socket takes it out of the poll */
     kdp_ws_close(line->ws);
     line->tls = NULL;
     line->ws = NULL;
-    line->up = line->ready = line->writable = false;
+    line->up = line->ready = line->blocked = false;
     kdpi_log(KDP_LOG_WARNING, "disconnected", "line=%u epoch=%u why=\"%s\"", line->number, line->epoch, kept);
     rc = feed_line(live, line, KDP_INPUT_DISCONNECTED, reason, kept);
     kdp_session_down(live->session, line->number, reason, kept, kdpi_mono_ns());
@@ -84,41 +95,36 @@ live_line_end(struct kdp_live *live, struct live_line *line, uint32_t reason, co
 int
 live_line_send(struct kdp_live *live, struct live_line *line)
 {
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = line->number};
+    size_t len;
+    int rc;
+
     if (!line->up)
         return 0;
-    for (;;) {
-        size_t len;
-        const void *out = kdp_ws_output(line->ws, &len);
-        int64_t n;
-
-        if (len == 0)
-            return 0;
-        if (len > LIVE_OUTPUT_MAX)
-            return live_line_end(live, line, KDP_REASON_DISCONNECTED,
-                                 "the exchange does not read what is sent");
-        n = kdp_tls_write(line->tls, out, len < 16384 ? len : 16384);
-        if (n < 0)
-            return live_line_end(live, line, KDP_REASON_DISCONNECTED, kdp_error_text());
-        if (n == 0) {
-            line->writable = false; /* EPOLLOUT says when to go on */
-            return 0;
-        }
-        line->writable = true;
-        kdp_ws_sent(line->ws, (size_t)n);
-    }
+    rc = push(line);
+    if (rc < 0)
+        return live_line_end(live, line, KDP_REASON_DISCONNECTED, kdp_error_text());
+    (void)kdp_ws_output(line->ws, &len);
+    if (len > LIVE_OUTPUT_MAX)
+        return live_line_end(live, line, KDP_REASON_DISCONNECTED, "the exchange does not read what is sent");
+    if ((rc > 0) == line->blocked)
+        return 0;
+    line->blocked = rc > 0;
+    event.events |= line->blocked ? (uint32_t)EPOLLOUT : 0u;
+    if (epoll_ctl(live->epoll, EPOLL_CTL_MOD, kdp_tls_fd(line->tls), &event) != 0)
+        return kdpi_fail_errno(errno, "cannot watch connection %u", line->number);
+    return 0;
 }
 
 static int
 closed_by_peer(struct kdp_live *live, struct live_line *line, const struct kdp_ws_message *message)
 {
     char words[256], reason[160];
-    int rc;
 
     kdpi_escape(reason, sizeof reason, message->data != NULL ? message->data : "", message->len);
     snprintf(words, sizeof words, "the exchange closed it: %u%s%s%s", message->close_code,
              reason[0] != '\0' ? " \"" : "", reason, reason[0] != '\0' ? "\"" : "");
-    rc = live_line_send(live, line); /* its echo */
-    return rc != 0 ? rc : live_line_end(live, line, KDP_REASON_DISCONNECTED, words);
+    return live_line_end(live, line, KDP_REASON_DISCONNECTED, words); /* its echo goes out there */
 }
 
 /* Hands on the messages that are whole, until the line's share is used up (*spentp) or there are no more. */
@@ -134,8 +140,8 @@ take_messages(struct kdp_live *live, struct live_line *line, int64_t until_mono,
             char words[256];
 
             snprintf(words, sizeof words, "%s", kdp_error_text());
-            rc = live_line_send(live, line); /* a close that says what was wrong */
-            return rc != 0 ? rc : live_line_end(live, line, KDP_REASON_DISCONNECTED, words);
+            /* the close that says what was wrong stands in the output */
+            return live_line_end(live, line, KDP_REASON_DISCONNECTED, words);
         }
         if (message.kind == KDP_WS_CLOSE)
             return closed_by_peer(live, line, &message);
@@ -170,6 +176,7 @@ live_line_work(struct kdp_live *live, struct live_line *line)
     bool data = false, heard = false, spent = false;
     int rc = 0;
 
+    line->ready = false;
     rc = take_messages(live, line, until, &data, &spent); /* left over from the turn before */
     while (rc == 0 && line->up && !spent) {
         size_t room_size;
@@ -179,10 +186,9 @@ live_line_work(struct kdp_live *live, struct live_line *line)
         if (room == NULL)
             return kdpi_fail(KDP_ENOMEM, "no memory to receive into");
         n = kdp_tls_read(line->tls, room, room_size, &line->recv_ns);
-        if (n == 0) {
-            line->ready = false;
+        line->ready = n == (int64_t)room_size;
+        if (n == 0)
             break;
-        }
         if (n < 0) {
             char words[256];
 
@@ -195,8 +201,12 @@ live_line_work(struct kdp_live *live, struct live_line *line)
         live->bytes += (uint64_t)n;
         kdp_ws_received(line->ws, (size_t)n);
         rc = take_messages(live, line, until, &data, &spent);
+        if (!line->ready && !spent)
+            break;
         spent = spent || taken >= LIVE_BURST_BYTES || kdpi_mono_ns() >= until;
     }
+    if (line->up)
+        line->ready = line->ready || spent; /* messages are left over */
     if (rc == 0 && line->up && (heard || data))
         kdp_session_heard(live->session, line->number, data, kdpi_mono_ns());
     return rc == 0 ? live_line_send(live, line) : rc; /* pongs */

@@ -21,7 +21,7 @@ struct live_line {
     uint16_t number;
     bool up;
     bool ready;    /* bytes or messages may be waiting: it gets a turn */
-    bool writable; /* the last write was taken whole */
+    bool blocked;  /* the socket takes no more: polled for writing */
     uint32_t epoch;
     struct kdp_tls *tls;
     struct kdp_ws *ws;
