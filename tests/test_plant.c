@@ -1,183 +1,10 @@
 /* test_plant.c - frames in, records out: what each message does to books, states and the stream. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
-#include "kdp_test.h"
-#include "plant.h"
-#include "record.h"
-#include "sequence.h"
-
-#define T0 (INT64_C(1795183387) * 1000000000)
-
-static struct kdp_ring *ring;
-static struct kdp_plant *plant;
-static struct kdp_ring_cursor cursor;
-static int64_t now = T0;
-static int64_t (*clock_of_plant)(void); /* NULL: a replay, which measures no delay */
-static unsigned input_flags;
-
-static void
-input(enum kdp_input_kind kind, unsigned line, const void *bytes, size_t len)
-{
-    struct kdp_input_head *head = kdp_ring_input_claim(ring, len);
-
-    CHECK(head != NULL);
-    *head = (struct kdp_input_head){.length = (uint32_t)len,
-                                    .kind = (uint8_t)kind,
-                                    .flags = (uint8_t)input_flags,
-                                    .line = (uint16_t)line,
-                                    .recv_ns = now};
-    if (len > 0)
-        memcpy(head + 1, bytes, len);
-    kdp_ring_input_commit(ring, head);
-    CHECK_INT(kdp_plant_input(plant, head, head + 1), 0);
-    now += 1000;
-}
-
-static void
-begin(void)
-{
-    struct kdp_ring_config config = {
-        .bytes = 1 << 22, .raw_bytes = 1 << 20, .start_seq = 1, .start_input = 1, .unreliable = true};
-    struct kdp_plant_config plant_config = {.max_markets = 1000, .hash = true, .now_ns = clock_of_plant};
-    struct kdp_input_start start = {.next_seq = 1, .next_instrument = 1, .flags = KDP_START_FRESH};
-
-    CHECK_INT(kdp_ring_create(&ring, &config), 0);
-    plant_config.ring = ring;
-    CHECK_INT(kdp_plant_open(&plant, &plant_config), 0);
-    CHECK_INT(kdp_ring_seek(&cursor, ring, 1), 0);
-    input(KDP_INPUT_START, 0, &start, sizeof start);
-}
-
-static void
-up(unsigned line)
-{
-    struct kdp_input_line what = {0};
-
-    input(KDP_INPUT_CONNECTED, line, &what, sizeof what);
-}
-
-static void
-down(unsigned line)
-{
-    struct kdp_input_line what = {0};
-
-    input(KDP_INPUT_DISCONNECTED, line, &what, sizeof what);
-}
-
-__attribute__((format(printf, 2, 3))) static void
-frame(unsigned line, const char *fmt, ...)
-{
-    char text[8192];
-    va_list args;
-    int len;
-
-    va_start(args, fmt);
-    len = vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    for (int i = 0; i < len; i++) /* single quotes read better in this file */
-        if (text[i] == '\'')
-            text[i] = '"';
-    input(KDP_INPUT_FRAME, line, text, (size_t)len);
-}
-
-static void
-snapshot(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *yes, const char *no)
-{
-    frame(line,
-          "{'type':'orderbook_snapshot','sid':%u,'seq':%u,'msg':{'market_ticker':'%s','market_id':'x'%s%s%s%"
-          "s}}",
-          sid, seq, ticker, yes[0] ? ",'yes_dollars_fp':" : "", yes, no[0] ? ",'no_dollars_fp':" : "", no);
-}
-
-static void
-delta(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *side, const char *price,
-      const char *change)
-{
-    frame(line,
-          "{'type':'orderbook_delta','sid':%u,'seq':%u,'msg':{'market_ticker':'%s','market_id':'x','price_"
-          "dollars':'%s','delta_fp':'%s',"
-          "'side':'%s','ts':'2026-11-20T14:03:07.412345Z','ts_ms':1795183387412}}",
-          sid, seq, ticker, price, change, side);
-}
-
-static void
-trade(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *id)
-{
-    frame(line,
-          "{'type':'trade','sid':%u,'seq':%u,'msg':{'trade_id':'%s','market_ticker':'%s','yes_price_dollars':"
-          "'0.4350','no_price_dollars':'0.5650',"
-          "'count_fp':'12.50','taker_side':'yes','taker_outcome_side':'yes','taker_book_side':'bid','is_"
-          "block_trade':false,'ts':1795183387,"
-          "'ts_ms':1795183387412}}",
-          sid, seq, id, ticker);
-}
-
-/* The next record of a template, others passed over; NULL at the head of the stream. */
-static const void *
-next(unsigned template_id)
-{
-    static uint64_t rec[KDP_RECORD_MAX / 8];
-    int size;
-
-    while ((size = kdp_ring_next(&cursor, rec)) > 0) {
-        CHECK_INT(kdpi_record_size(rec, (size_t)size), size);
-        if (template_id == 0 || ((const struct kdp_head *)(const void *)rec)->template_id == template_id)
-            return rec;
-    }
-    CHECK_INT(size, 0);
-    return NULL;
-}
-
-/* The same where there has to be one. */
-static const void *
-must(unsigned template_id)
-{
-    const void *rec = next(template_id);
-
-    if (rec == NULL)
-        kdp_test_fail(__FILE__, __LINE__, "no record of template %u is left", template_id);
-    return rec;
-}
-
-static unsigned
-count_left(unsigned template_id)
-{
-    unsigned n = 0;
-
-    while (next(template_id) != NULL)
-        n++;
-    return n;
-}
-
-static struct kdp_plant_market
-market(const char *ticker)
-{
-    struct kdp_plant_market m;
-
-    for (uint32_t i = 0; kdp_plant_market_at(plant, i, &m); i++)
-        if (m.ticker != NULL && strcmp(m.ticker, ticker) == 0)
-            return m;
-    kdp_test_fail(__FILE__, __LINE__, "no market %s", ticker);
-}
-
-static struct kdp_plant_totals
-totals(void)
-{
-    struct kdp_plant_totals t;
-
-    kdp_plant_totals(plant, &t);
-    return t;
-}
-
-static void
-state_is(const char *ticker, enum kdp_book_state state)
-{
-    CHECK_INT(market(ticker).state, state);
-}
+#include "plant_fixture.h"
 
 KDP_TEST(first_record_of_a_market_is_its_definition)
 {
@@ -310,167 +137,6 @@ KDP_TEST(leg_of_one_recording_does_not_reach_into_the_next)
     input_flags = 0;
 }
 
-KDP_TEST(control_replies_use_up_sequence_numbers)
-{
-    begin();
-    up(1);
-    frame(1, "{'type':'subscribed','id':2,'msg':{'channel':'orderbook_delta','sid':1}}");
-    frame(1, "{'type':'ok','id':6,'sid':1,'seq':1,'msg':{'market_tickers':['A','B']}}");
-    snapshot(1, 1, 2, "A", "[['0.4200','10.00']]", "");
-    frame(1, "{'type':'ok','id':7,'sid':1,'seq':3,'msg':{'market_tickers':['A','B']}}");
-    snapshot(1, 1, 4, "B", "[['0.4200','10.00']]", "");
-    frame(1, "{'sid':1,'seq':5,'type':'error','msg':{'code':27,'msg':'too many'}}");
-    delta(1, 1, 6, "A", "yes", "0.4300", "1.00");
-    CHECK_INT(totals().gaps, 0);
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    state_is("B", KDP_BOOK_STATE_LIVE);
-}
-
-KDP_TEST(gap_makes_all_books_of_the_sid_stale_and_says_so_first)
-{
-    const struct kdp_state *state;
-    const struct kdp_gap *gap;
-
-    begin();
-    up(1);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
-    snapshot(1, 2, 1, "C", "[['0.4200','10.00']]", "");
-    count_left(0);
-    delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
-    state = must(KDP_TEMPLATE_STATE);
-    CHECK(state != NULL && state->state == KDP_BOOK_STATE_STALE && state->reason == KDP_REASON_GAP);
-    CHECK_INT(state->from_seq, 3);
-    CHECK_INT(state->to_seq, 4);
-    CHECK(next(KDP_TEMPLATE_STATE) != NULL);
-    gap = must(KDP_TEMPLATE_GAP);
-    CHECK(gap != NULL && gap->status == KDP_GAP_STATUS_OPEN);
-    CHECK_INT(gap->expected, 3);
-    CHECK_INT(gap->seen, 5);
-    CHECK_INT(gap->markets, 2);
-    CHECK_INT(count_left(KDP_TEMPLATE_LEVEL), 0);
-    state_is("A", KDP_BOOK_STATE_STALE);
-    state_is("B", KDP_BOOK_STATE_STALE);
-    state_is("C", KDP_BOOK_STATE_LIVE);
-    CHECK_INT(totals().gaps, 1);
-    CHECK_INT(market("A").top.bid_e4, 4200); /* as after the last message applied */
-}
-
-KDP_TEST(stale_book_ignores_changes_until_its_snapshot_replaces_both_sides)
-{
-    const struct kdp_gap *gap;
-
-    begin();
-    up(1);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "[['0.5600','5.00']]");
-    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
-    delta(1, 1, 4, "A", "yes", "0.4300", "1.00");
-    delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
-    CHECK_INT(market("A").bid_levels, 1);
-    snapshot(1, 1, 6, "A", "[['0.4000','1.00']]", "");
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    CHECK_INT(market("A").top.bid_e4, 4000);
-    CHECK_INT(market("A").ask_levels, 0);
-    state_is("B", KDP_BOOK_STATE_STALE);
-    count_left(0);
-    snapshot(1, 1, 7, "B", "[['0.4000','1.00']]", "");
-    gap = must(KDP_TEMPLATE_GAP);
-    CHECK(gap != NULL && gap->status == KDP_GAP_STATUS_HEALED && gap->healed_by == KDP_HEALED_BY_SNAPSHOT);
-    CHECK_INT(gap->expected, 3);
-    CHECK_INT(totals().gaps, 1);
-}
-
-KDP_TEST(duplicate_change_is_not_applied_twice)
-{
-    begin();
-    up(1);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    delta(1, 1, 2, "A", "yes", "0.4200", "5.00");
-    delta(1, 1, 2, "A", "yes", "0.4200", "5.00");
-    CHECK_INT(market("A").top.bid_size_e2, 1500);
-    CHECK_INT(totals().gaps, 0);
-    CHECK_INT(totals().duplicates, 1);
-    state_is("A", KDP_BOOK_STATE_LIVE);
-}
-
-KDP_TEST(first_number_of_a_connection_must_be_1)
-{
-    begin();
-    up(1);
-    delta(1, 1, 2, "A", "yes", "0.4200", "5.00"); /* its snapshot, number 1, was lost */
-    CHECK_INT(totals().gaps, 1);
-    state_is("A", KDP_BOOK_STATE_STALE);
-    CHECK_INT(market("A").bid_levels, 0);
-    down(1); /* a mark that got lost makes no tail of a recording of what follows */
-    delta(1, 1, 7, "A", "yes", "0.4200", "5.00");
-    CHECK_INT(totals().gaps, 2);
-    CHECK_INT(totals().connections, 2);
-}
-
-KDP_TEST(reconnect_begins_sids_and_numbers_again_and_books_go_stale)
-{
-    begin();
-    up(1);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    delta(1, 1, 2, "A", "yes", "0.4300", "1.00");
-    up(1);
-    state_is("A", KDP_BOOK_STATE_STALE);
-    delta(1, 1, 1, "A", "yes", "0.4300", "1.00"); /* the old book must not take it */
-    CHECK_INT(market("A").top.bid_size_e2, 100);
-    snapshot(1, 1, 2, "A", "[['0.1000','3.00']]", "");
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    CHECK_INT(market("A").bid_levels, 1); /* replaced, not merged */
-    CHECK_INT(market("A").top.bid_e4, 1000);
-    CHECK_INT(totals().gaps, 0);
-    CHECK_INT(totals().connections, 2);
-}
-
-KDP_TEST(same_sid_on_two_connections_is_two_subscriptions)
-{
-    begin();
-    up(1);
-    up(2);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    snapshot(2, 1, 1, "B", "[['0.4300','10.00']]", "");
-    delta(1, 1, 2, "A", "yes", "0.4200", "1.00");
-    delta(2, 1, 2, "B", "yes", "0.4300", "1.00");
-    CHECK_INT(totals().gaps, 0);
-    CHECK_INT(totals().duplicates, 0);
-    CHECK_INT(market("A").top.bid_size_e2, 1100);
-    CHECK_INT(market("B").top.bid_size_e2, 1100);
-}
-
-KDP_TEST(second_subscribe_merges_into_the_sid)
-{
-    begin();
-    up(1);
-    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    frame(1, "{'id':2,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
-    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
-    delta(1, 1, 3, "A", "yes", "0.4200", "1.00");
-    CHECK_INT(totals().gaps, 0);
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    CHECK_INT(totals().connections, 1);
-}
-
-KDP_TEST(ownership_passes_at_the_snapshot_and_strangers_are_dropped)
-{
-    begin();
-    up(1);
-    up(2);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    delta(2, 1, 1, "A", "yes", "0.4200", "5.00");
-    CHECK_INT(market("A").top.bid_size_e2, 1000);
-    snapshot(2, 1, 2, "A", "[['0.4200','7.00']]", "");
-    delta(1, 1, 2, "A", "yes", "0.4200", "5.00");
-    CHECK_INT(market("A").top.bid_size_e2, 700);
-    delta(2, 1, 3, "A", "yes", "0.4200", "1.00");
-    CHECK_INT(market("A").top.bid_size_e2, 800);
-    delta(1, 1, 9, "A", "yes", "0.4200", "5.00"); /* a gap of the old owner is no gap of this book */
-    state_is("A", KDP_BOOK_STATE_LIVE);
-}
-
 KDP_TEST(absent_side_of_a_snapshot_is_empty)
 {
     begin();
@@ -523,19 +189,6 @@ KDP_TEST(value_too_fine_is_refused_and_only_its_book_goes_stale)
     CHECK_INT(totals().gaps, 0);
 }
 
-KDP_TEST(frame_that_is_not_json_is_revealed_by_the_next_number)
-{
-    begin();
-    up(1);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    frame(1, "{'type':'orderbook_delta','sid':1,'seq':2,'msg':{'market_ticker':'A','price_doll");
-    CHECK_INT(totals().malformed, 1);
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    delta(1, 1, 3, "A", "yes", "0.4200", "1.00");
-    CHECK_INT(totals().gaps, 1);
-    state_is("A", KDP_BOOK_STATE_STALE);
-}
-
 KDP_TEST(unknown_types_and_members_are_tolerated_and_use_up_numbers)
 {
     uint64_t n = 0;
@@ -551,26 +204,6 @@ KDP_TEST(unknown_types_and_members_are_tolerated_and_use_up_numbers)
         if (strcmp(kdp_plant_type_at(plant, i, &n), "shiny_new") == 0)
             break;
     CHECK_INT(n, 1);
-}
-
-KDP_TEST(message_whose_type_cannot_be_told_makes_the_books_stale)
-{
-    begin();
-    up(1);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    snapshot(1, 2, 1, "B", "[['0.4200','10.00']]", "");
-    frame(1,
-          "{'type':7,'sid':1,'seq':2,'msg':{'market_ticker':'A','price_dollars':'0.4200','delta_fp':'1.00',"
-          "'side':'yes'}}");
-    state_is("A", KDP_BOOK_STATE_STALE);
-    state_is("B", KDP_BOOK_STATE_LIVE);
-    snapshot(1, 1, 3, "A", "[['0.4200','10.00']]", "");
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    frame(1, "{'sid':1,'seq':4,'msg':{'market_ticker':'A','price_dollars':'0.4200','delta_fp':'1.00','side':'"
-             "yes'}}");
-    state_is("A", KDP_BOOK_STATE_STALE);
-    CHECK_INT(totals().malformed, 2);
-    CHECK_INT(totals().gaps, 0);
 }
 
 KDP_TEST(bbo_is_written_when_one_of_four_numbers_changes)
@@ -599,19 +232,6 @@ KDP_TEST(bbo_is_written_when_one_of_four_numbers_changes)
     CHECK_INT(bbo->ask_e4, KDP_PRICE_NULL);
     CHECK_INT(bbo->ask_size_e2, KDP_INT64_NULL);
     CHECK(next(KDP_TEMPLATE_BBO) == NULL);
-}
-
-static uint64_t
-counter(const char *name)
-{
-    const char *at;
-    uint64_t value;
-
-    for (unsigned i = 0; (at = kdp_ring_counter_at(ring, i, &value)) != NULL; i++)
-        if (strcmp(at, name) == 0)
-            return value;
-    kdp_test_fail(__FILE__, __LINE__, "no counter %s", name);
-    return 0;
 }
 
 static int64_t
@@ -677,18 +297,6 @@ KDP_TEST(trade_stands_in_the_stream_once)
           "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d11"); /* same time, price and size: another trade */
     CHECK_INT(market("A").trades, 2);
     CHECK_INT(count_left(KDP_TEMPLATE_TRADE), 2);
-    CHECK_INT(totals().gaps, 0);
-}
-
-KDP_TEST(frames_without_sid_and_seq_are_one_subscription)
-{
-    begin();
-    frame(1,
-          "{'type':'orderbook_snapshot','msg':{'market_ticker':'A','yes_dollars_fp':[['0.4200','10.00']]}}");
-    frame(1, "{'type':'orderbook_delta','msg':{'market_ticker':'A','price_dollars':'0.4300','delta_fp':'2.00'"
-             ",'side':'yes'}}");
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    CHECK_INT(market("A").top.bid_e4, 4300);
     CHECK_INT(totals().gaps, 0);
 }
 
@@ -798,72 +406,6 @@ KDP_TEST(books_are_given_back_a_day_after_settlement)
     snapshot(1, 1, 1004, "LATER", "[['0.4200','10.00']]", "");
     state_is("LATER", KDP_BOOK_STATE_LIVE);
     state_is("M0", KDP_BOOK_STATE_CLOSED);
-}
-
-KDP_TEST(terminal_errors_and_unsubscribed_end_the_subscription)
-{
-    begin();
-    up(1);
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    frame(1, "{'sid':1,'seq':2,'type':'error','msg':{'code':25,'msg':'Subscription buffer overflow'}}");
-    state_is("A", KDP_BOOK_STATE_STALE);
-    snapshot(1, 2, 1, "A", "[['0.4200','10.00']]", "");
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    frame(1, "{'id':6,'sid':2,'seq':2,'type':'unsubscribed'}");
-    state_is("A", KDP_BOOK_STATE_STALE);
-}
-
-KDP_TEST(market_deleted_from_a_subscription_is_not_called_live)
-{
-    begin();
-    up(1);
-    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
-    frame(1, "{'id':4,'sid':1,'seq':3,'type':'ok','msg':{'market_tickers':['A']}}");
-    state_is("A", KDP_BOOK_STATE_LIVE);
-    state_is("B", KDP_BOOK_STATE_STALE);
-    delta(1, 1, 4, "B", "yes", "0.4200", "1.00"); /* late: its number counts, its content does not */
-    CHECK_INT(market("B").top.bid_size_e2, 1000);
-    CHECK_INT(totals().gaps, 0);
-}
-
-KDP_TEST(gap_does_not_wait_for_a_market_that_was_deleted)
-{
-    const struct kdp_gap *gap;
-
-    begin();
-    up(1);
-    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
-    delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
-    frame(1, "{'id':4,'sid':1,'seq':6,'type':'ok','msg':{'market_tickers':['A']}}");
-    count_left(0);
-    snapshot(1, 1, 7, "A", "[['0.4200','10.00']]", "");
-    gap = must(KDP_TEMPLATE_GAP);
-    CHECK(gap->status == KDP_GAP_STATUS_HEALED && gap->healed_by == KDP_HEALED_BY_SNAPSHOT);
-    delta(1, 1, 9, "A", "yes", "0.4300", "1.00"); /* nor does the next one */
-    snapshot(1, 1, 10, "A", "[['0.4200','10.00']]", "");
-    CHECK(must(KDP_TEMPLATE_GAP) != NULL);
-    gap = must(KDP_TEMPLATE_GAP);
-    CHECK_INT(gap->status, KDP_GAP_STATUS_HEALED);
-}
-
-KDP_TEST(recording_without_marks_that_starts_again_is_a_new_connection)
-{
-    begin();
-    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
-    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
-    delta(1, 1, 2, "A", "yes", "0.4200", "1.00");
-    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
-    snapshot(1, 1, 1, "A", "[['0.1000','3.00']]", "");
-    delta(1, 1, 2, "A", "yes", "0.1000", "1.00");
-    CHECK_INT(market("A").bid_levels, 1);
-    CHECK_INT(market("A").top.bid_size_e2, 400);
-    CHECK_INT(totals().connections, 2);
-    CHECK_INT(totals().gaps, 0);
-    CHECK_INT(totals().duplicates, 0);
 }
 
 KDP_TEST(new_day_writes_every_open_book_down)
