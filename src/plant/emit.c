@@ -9,6 +9,10 @@
     ((KDP_RECORD_MAX - sizeof(struct kdp_book_snapshot) - sizeof(struct kdp_group_size)) / \
      sizeof(struct kdp_book_snapshot_levels))
 
+#define OF_A_BOOK                                                                      \
+    (1u << KDP_TEMPLATE_LEVEL | 1u << KDP_TEMPLATE_BBO | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT | \
+     1u << KDP_TEMPLATE_STATE)
+
 /* Gives room in the ring, waiting while the tape is behind.  A claim that fails has made visible what is
  * complete, so that the tape agent can make room. */
 static void *
@@ -51,6 +55,9 @@ emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument, co
     head->src_seq = msg != NULL && msg->has_seq ? (uint32_t)msg->seq : 0;
     head->line = input->line;
     head->flags = plant->flags;
+    if ((OF_A_BOOK >> template_id & 1u) != 0 && instrument != 0 &&
+        kdp_instruments_at(plant->instruments, instrument)->unsure)
+        head->flags |= KDP_FLAGS_MAYBE_BAD_BOOK;
     head->origin = plant->origin;
     if (plant->config.now_ns != NULL) {
         int64_t delay = plant->config.now_ns() - input->recv_ns;
@@ -85,8 +92,8 @@ emit_end(struct kdp_plant *plant, void *rec, size_t size)
 
 /* Copies a text that may be too long for its record; the builder cuts the rest, this bounds one member's
  * share. */
-static struct kdp_text
-bounded(struct kdp_text text, size_t max)
+struct kdp_text
+emit_bounded(struct kdp_text text, size_t max)
 {
     if (text.len > max) {
         text.len = max;
@@ -94,120 +101,6 @@ bounded(struct kdp_text text, size_t max)
             text.len--;
     }
     return text;
-}
-
-bool
-definition_combo(const struct kdp_instrument *item)
-{
-    return item->ticker_len >= 5 && memcmp(item->ticker, "KXMVE", 5) == 0;
-}
-
-/* A definition is kept as the bytes of its record, so that the day's repetition and a new message's changes
- * start from what was said last. */
-void
-emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *msg)
-{
-    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
-    uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
-    const struct kdp_definition *was = (const struct kdp_definition *)(const void *)item->definition;
-    struct kdp_text texts[6] = {
-        {item->ticker, item->ticker_len}, {"", 0}, {"", 0}, {"", 0}, {"", 0}, {"", 0}};
-    struct kdp_definition_ranges ranges[16];
-    uint32_t range_count = 0;
-    struct kdp_builder b;
-    struct kdp_definition *def;
-    struct kdp_head head;
-    uint8_t *keep;
-    void *rec;
-    size_t size;
-
-    rec = emit_start(plant, KDP_TEMPLATE_DEFINITION, id, msg);
-    if (rec == NULL)
-        return;
-    head = *(struct kdp_head *)rec;
-    def = kdpi_build_start(&b, mem, KDP_TEMPLATE_DEFINITION);
-    if (was != NULL) {
-        const void *old = kdpi_record_group(was, &range_count);
-
-        *def = *was;
-        if (range_count > 0)
-            memcpy(ranges, old, range_count * sizeof *ranges);
-        for (unsigned i = 0; i < 6; i++)
-            texts[i] = kdpi_record_text(was, i);
-    } else {
-        def->open_ns = def->close_ns = def->expiry_ns = KDP_TIME_NULL;
-        def->floor_strike_e6 = def->cap_strike_e6 = KDP_INT64_NULL;
-        def->provisional = KDP_BOOL_YES;
-        def->combo = definition_combo(item) ? KDP_BOOL_YES : KDP_BOOL_NO;
-    }
-    def->head = head;
-    if (msg != NULL && msg->kind == KDP_MESSAGE_LIFECYCLE) {
-        if (msg->lifecycle.kind == KDP_LIFECYCLE_KIND_CREATED)
-            def->provisional = KDP_BOOL_NO;
-        if (msg->lifecycle.open_ns != KDP_TIME_NULL)
-            def->open_ns = msg->lifecycle.open_ns;
-        if (msg->lifecycle.close_ns != KDP_TIME_NULL)
-            def->close_ns = msg->lifecycle.close_ns;
-        if (msg->lifecycle.expiry_ns != KDP_TIME_NULL)
-            def->expiry_ns = msg->lifecycle.expiry_ns;
-        if (msg->lifecycle.floor_strike_e6 != KDP_INT64_NULL)
-            def->floor_strike_e6 = msg->lifecycle.floor_strike_e6;
-        if (msg->lifecycle.cap_strike_e6 != KDP_INT64_NULL)
-            def->cap_strike_e6 = msg->lifecycle.cap_strike_e6;
-        if (msg->lifecycle.strike_type != KDP_STRIKE_TYPE_NONE)
-            def->strike_type = msg->lifecycle.strike_type;
-        if (msg->lifecycle.exchange_index >= 0)
-            def->exchange_index = (uint8_t)msg->lifecycle.exchange_index;
-        if (msg->lifecycle.can_close_early >= 0)
-            def->can_close_early = (uint8_t)msg->lifecycle.can_close_early;
-        switch (msg->lifecycle.kind) {
-        case KDP_LIFECYCLE_KIND_CREATED:
-            def->status = KDP_MARKET_STATUS_INITIALIZED;
-            break;
-        case KDP_LIFECYCLE_KIND_ACTIVATED:
-            def->status = KDP_MARKET_STATUS_ACTIVE;
-            break;
-        case KDP_LIFECYCLE_KIND_DEACTIVATED:
-            def->status = KDP_MARKET_STATUS_INACTIVE;
-            break;
-        case KDP_LIFECYCLE_KIND_DETERMINED:
-            def->status = KDP_MARKET_STATUS_DETERMINED;
-            break;
-        case KDP_LIFECYCLE_KIND_SETTLED:
-            def->status = KDP_MARKET_STATUS_FINALIZED;
-            break;
-        default:
-            break;
-        }
-        if (msg->lifecycle.range_count > 0) {
-            range_count = msg->lifecycle.range_count;
-            memcpy(ranges, msg->lifecycle.ranges, range_count * sizeof *ranges);
-        }
-        if (msg->lifecycle.event_ticker.len > 0)
-            texts[1] = msg->lifecycle.event_ticker;
-        if (msg->lifecycle.title.len > 0)
-            texts[3] = msg->lifecycle.title;
-        if (msg->lifecycle.yes_sub_title.len > 0)
-            texts[4] = msg->lifecycle.yes_sub_title;
-        if (msg->lifecycle.structure.len > 0)
-            texts[5] = msg->lifecycle.structure;
-    }
-    if (range_count > 0)
-        memcpy(kdpi_build_group(&b, range_count), ranges, range_count * sizeof *ranges);
-    else
-        kdpi_build_group(&b, 0);
-    for (unsigned i = 0; i < 6; i++)
-        kdpi_build_text(&b, bounded(texts[i], i == 3 || i == 4 ? 220 : KDPI_TICKER_MAX));
-    size = kdpi_build_finish(&b);
-    memcpy(rec, mem, size);
-    emit_end(plant, rec, size);
-    item->announced = true;
-    if (was == NULL && msg == NULL)
-        return; /* made of the ticker alone, as it will be again: not worth its place, which is never given
-                   back */
-    keep = kdp_instruments_keep(plant->instruments, item, size);
-    if (keep != NULL)
-        memcpy(keep, mem, size);
 }
 
 void
@@ -236,7 +129,7 @@ emit_state(struct kdp_plant *plant, enum kdp_subject subject, uint32_t id, enum 
     }
     out->from_seq = from_seq;
     out->to_seq = to_seq;
-    kdpi_build_text(&b, bounded(detail, 400));
+    kdpi_build_text(&b, emit_bounded(detail, 400));
     size = kdpi_build_finish(&b);
     memcpy(rec, mem, size);
     emit_end(plant, rec, size);
@@ -261,7 +154,6 @@ emit_snapshot(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, cons
     static _Thread_local struct kdp_book_snapshot_levels all[KDPI_LEVELS_MAX];
     const struct kdp_book *book = kdp_instruments_at(plant->instruments, id)->book;
     uint32_t total, at = 0, parts;
-    uint8_t flags = plant->flags;
 
     total = put_side(plant, book, KDP_SIDE_YES, all);
     total += put_side(plant, book, KDP_SIDE_NO, all + total);
@@ -274,7 +166,7 @@ emit_snapshot(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, cons
         if (rec == NULL)
             return;
         plant->totals.snapshot_rows += count > 0 ? count : 1;
-        rec->head.flags = (uint8_t)(flags | KDP_FLAGS_SNAPSHOT | (part + 1 == parts ? KDP_FLAGS_LAST : 0));
+        rec->head.flags |= (uint8_t)(KDP_FLAGS_SNAPSHOT | (part + 1 == parts ? KDP_FLAGS_LAST : 0));
         rec->book_hash = kdp_book_hash(book);
         rec->levels_total = total;
         rec->part = (uint16_t)part;

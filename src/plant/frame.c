@@ -234,6 +234,7 @@ frame_input(struct kdp_plant *plant, const char *frame, size_t len)
             market_snapshot(plant, sub, &msg);
         break;
     case KDP_MESSAGE_TRADE:
+        tell_trade(plant, &msg);
         market_trade(plant, &msg);
         break;
     case KDP_MESSAGE_TICKER:

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "error.h"
 #include "plant_private.h"
+#include "rest.h"
 #include "screen.h"
 
 uint32_t
@@ -203,12 +204,27 @@ stale(struct kdp_plant *plant, uint32_t id, enum kdp_reason reason, const struct
 
 /* ---- books ---- */
 
+void
+market_grid(struct kdp_plant *plant, uint32_t id, const struct kdp_definition_ranges *ranges, uint32_t count)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+    struct kdp_tick_range grid[16];
+
+    if (item->book == NULL || count == 0 || count > 16)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        grid[i] = (struct kdp_tick_range){ranges[i].start_e4, ranges[i].end_e4, ranges[i].step_e4};
+    /* a grid that makes no sense leaves whole cents */
+    if (kdp_book_set_grid(item->book, grid, count) == KDP_BOOK_NO_MEMORY &&
+        item->state != KDP_BOOK_STATE_CLOSED)
+        set_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_POOL_FULL, NULL, 0, 0);
+}
+
 static bool
 have_book(struct kdp_plant *plant, uint32_t id)
 {
     struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
     const struct kdp_definition_ranges *ranges;
-    struct kdp_tick_range grid[16];
     uint32_t count;
 
     if (item->book != NULL)
@@ -223,11 +239,8 @@ have_book(struct kdp_plant *plant, uint32_t id)
         return false;
     }
     ranges = item->definition != NULL ? kdpi_record_group(item->definition, &count) : NULL;
-    if (ranges != NULL && count > 0 && count <= 16) {
-        for (uint32_t i = 0; i < count; i++)
-            grid[i] = (struct kdp_tick_range){ranges[i].start_e4, ranges[i].end_e4, ranges[i].step_e4};
-        kdp_book_set_grid(item->book, grid, count); /* a grid that makes no sense leaves whole cents */
-    }
+    if (ranges != NULL)
+        market_grid(plant, id, ranges, count);
     return true;
 }
 
@@ -313,6 +326,7 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
         write_state(plant, id, KDP_BOOK_STATE_LIVE, reason, sub, 0, 0);
     emit_snapshot(plant, id, reason, msg);
     settle(plant, id, again && item->state == KDP_BOOK_STATE_LIVE, msg);
+    audit_note(plant, item);
     gap_book_done(plant, id, moved ? KDP_HEALED_BY_RESUBSCRIBE : KDP_HEALED_BY_SNAPSHOT);
     tell_book(plant, id, (enum kdp_book_state)was, reason, true);
     item->day = plant->day;
@@ -336,6 +350,8 @@ market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_mess
     item = kdp_instruments_at(plant->instruments, id);
     item->messages++;
     plant_count(plant, COUNT_DELTAS, 1);
+    if (item->sub == 0 && item->unsure && item->state == KDP_BOOK_STATE_LIVE)
+        own(plant, id, sub); /* a book that came by REST goes on with who changes it first */
     if (item->book == NULL || item->sub != kdp_sub_index(plant->lines, sub) + 1) {
         /* before its snapshot, or from a subscription that does not own the book */
         if (item->state == KDP_BOOK_STATE_NONE && have_book(plant, id))
@@ -370,6 +386,7 @@ market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_mess
         return;
     }
     plant_count(plant, COUNT_OFF_GRID, verdict == KDP_BOOK_OFF_GRID);
+    audit_note(plant, item);
     changed = kdp_book_settle(item->book, plant->now_ns, &top);
     rec = emit_start(plant, KDP_TEMPLATE_LEVEL, id, msg);
     if (rec == NULL)
@@ -385,6 +402,48 @@ market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_mess
         emit_bbo(plant, id, &top, msg);
     }
     touch(item, msg);
+}
+
+/* The last resort: a book that only REST could give.  Nothing ties it to the line's sequence numbers, so that it
+ * and all that is made of it is flagged until a snapshot of the line replaces it. */
+void
+market_rest_book(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_book *book)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+    enum kdp_book_state was = (enum kdp_book_state)item->state;
+    enum kdp_book_verdict verdict;
+
+    if (was == KDP_BOOK_STATE_LIVE || was == KDP_BOOK_STATE_CLOSED || item->closed_for_good ||
+        !have_book(plant, id))
+        return;
+    kdp_book_begin(item->book);
+    for (uint32_t i = 0; i < book->count; i++) {
+        const struct kdp_message_level *level = &book->levels[i];
+
+        kdp_book_put(item->book, level->side,
+                     level->side == KDP_SIDE_NO ? KDP_PRICE_MAX - level->price_e4 : level->price_e4,
+                     level->size_e2);
+    }
+    verdict = kdp_book_commit(item->book);
+    if (verdict != KDP_BOOK_APPLIED && verdict != KDP_BOOK_OFF_GRID) {
+        kdp_book_set_state(item->book, KDP_BOOK_STATE_STALE);
+        plant_count(plant, COUNT_MALFORMED, 1);
+        return;
+    }
+    market_announce(plant, id);
+    item->unsure = true;
+    write_state(plant, id, KDP_BOOK_STATE_LIVE, KDP_REASON_RECOVERY, NULL, 0, 0);
+    emit_snapshot(plant, id, KDP_REASON_RECOVERY, NULL);
+    settle(plant, id, true, NULL);
+    audit_note(plant, item);
+    gap_book_done(plant, id, KDP_HEALED_BY_REST);
+    tell_book(plant, id, was, KDP_REASON_RECOVERY, false);
+}
+
+void
+market_drift(struct kdp_plant *plant, uint32_t id)
+{
+    set_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_DRIFT, NULL, 0, 0);
 }
 
 void
@@ -407,30 +466,34 @@ market_day(struct kdp_plant *plant, uint32_t id)
 
 /* ---- trades, tickers, lifecycle ---- */
 
-void
+bool
 market_trade(struct kdp_plant *plant, const struct kdp_message *msg)
 {
     uint32_t id;
     struct kdp_instrument *item;
     struct kdp_trade *rec;
 
-    tell_trade(plant, msg);
+    bool late = plant->origin == KDP_ORIGIN_REST_REFILL;
+
     if (!kdp_trade_set_add(plant->trades, msg->trade.trade_id, plant->now_ns)) {
-        plant_count(plant, COUNT_TRADE_REPEATS, 1);
-        return;
+        plant_count(plant, COUNT_TRADE_REPEATS, !late);
+        return false;
     }
     id = market_of(plant, msg->market_ticker);
     if (id == 0)
-        return;
+        return false;
     item = kdp_instruments_at(plant->instruments, id);
     item->messages++;
     item->trades++;
     item->volume_e2 += msg->trade.count_e2;
-    item->last_price_e4 = msg->trade.price_e4;
-    touch(item, msg);
+    if (!late || item->last_trade_ns == KDP_TIME_NULL || msg->exch_ns >= item->last_trade_ns) {
+        item->last_price_e4 = msg->trade.price_e4;
+        item->last_trade_ns = msg->exch_ns;
+        touch(item, msg);
+    }
     rec = emit_start(plant, KDP_TEMPLATE_TRADE, id, msg);
     if (rec == NULL)
-        return;
+        return false;
     rec->head.flags |= KDP_FLAGS_LAST;
     memcpy(rec->trade_id, msg->trade.trade_id, sizeof rec->trade_id);
     rec->price_e4 = msg->trade.price_e4;
@@ -439,6 +502,7 @@ market_trade(struct kdp_plant *plant, const struct kdp_message *msg)
     rec->count_e2 = msg->trade.count_e2;
     emit_end(plant, rec, sizeof *rec);
     plant_count(plant, COUNT_TRADES, 1);
+    return true;
 }
 
 void
@@ -484,6 +548,17 @@ settled_add(struct kdp_plant *plant, uint32_t id)
     else
         plant->settled_first = id;
     plant->settled_last = id;
+}
+
+void
+market_final(struct kdp_plant *plant, uint32_t id)
+{
+    struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+    if (item->closed_for_good)
+        return;
+    item->closed_for_good = true;
+    settled_add(plant, id);
 }
 
 void
@@ -536,21 +611,10 @@ market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg)
     rec->at_ns = msg->lifecycle.at_ns;
     rec->settlement_value_e6 = msg->lifecycle.settlement_value_e6;
     emit_end(plant, rec, sizeof *rec);
-    if (msg->lifecycle.range_count > 0 && item->book != NULL) {
-        struct kdp_tick_range grid[16];
-
-        for (uint32_t i = 0; i < msg->lifecycle.range_count; i++)
-            grid[i] =
-                (struct kdp_tick_range){msg->lifecycle.ranges[i].start_e4, msg->lifecycle.ranges[i].end_e4,
-                                        msg->lifecycle.ranges[i].step_e4};
-        if (kdp_book_set_grid(item->book, grid, msg->lifecycle.range_count) == KDP_BOOK_NO_MEMORY)
-            stale(plant, id, KDP_REASON_POOL_FULL, NULL, msg);
-    }
+    market_grid(plant, id, msg->lifecycle.ranges, msg->lifecycle.range_count);
     if (msg->lifecycle.kind == KDP_LIFECYCLE_KIND_DETERMINED ||
         msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED) {
-        if (!item->closed_for_good)
-            settled_add(plant, id);
-        item->closed_for_good = true;
+        market_final(plant, id);
         market_state(plant, id, KDP_BOOK_STATE_CLOSED,
                      msg->lifecycle.kind == KDP_LIFECYCLE_KIND_SETTLED ? KDP_REASON_SETTLED
                                                                        : KDP_REASON_CLOSE,

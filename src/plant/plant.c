@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "error.h"
 #include "plant_private.h"
+#include "rest.h"
 
 #define MARKETS_DEFAULT 262144u
 #define TRADES_PER_GENERATION (1u << 21)
@@ -61,6 +62,8 @@ kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config)
     plant->day = INT32_MIN;
     plant->seq_end = UINT64_MAX;
     plant->resumed_ns = KDP_TIME_NULL;
+    plant->rest = kdpi_rest_open();
+    plant->page = answer_page_open();
     plant->gaps = calloc(GAPS_MAX, sizeof *plant->gaps);
     plant->lines = kdp_lines_open();
     /* combinations get ids but no books: about a million a day */
@@ -75,7 +78,7 @@ kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config)
             XXH3_128bits_reset(plant->hash);
     }
     if (plant->lines == NULL || plant->instruments == NULL || plant->pool == NULL || plant->trades == NULL ||
-        plant->decoder == NULL || plant->depth == NULL || plant->gaps == NULL ||
+        plant->decoder == NULL || plant->depth == NULL || plant->gaps == NULL || plant->rest == NULL || plant->page == NULL || !audit_open(plant) ||
         (config->hash && plant->hash == NULL)) {
         kdp_plant_close(plant);
         return kdpi_fail(KDP_ENOMEM, "out of memory: books for %u markets (--max-markets)", markets);
@@ -102,6 +105,9 @@ kdp_plant_close(struct kdp_plant *plant)
     XXH3_freeState(plant->hash);
     free(plant->depth);
     free(plant->gaps);
+    free(plant->page);
+    kdpi_rest_close(plant->rest);
+    audit_close(plant);
     free(plant);
 }
 
@@ -242,6 +248,13 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
                   what->reason != 0 ? (enum kdp_reason)what->reason : KDP_REASON_DISCONNECTED);
         emit_state(plant, KDP_SUBJECT_LINE, 0, KDP_BOOK_STATE_CLOSED, KDP_REASON_DISCONNECTED, NULL, 0, 0,
                    (struct kdp_text){(const char *)(what + 1), input->length - sizeof *what});
+        break;
+    }
+    case KDP_INPUT_REST: {
+        const struct kdp_input_rest *rest = payload;
+
+        if (input->length >= sizeof *rest)
+            answer_input(plant, rest, (const char *)(rest + 1), input->length - sizeof *rest);
         break;
     }
     case KDP_INPUT_TIMER:

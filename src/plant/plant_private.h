@@ -49,6 +49,10 @@ enum plant_counter { /* names in plant.c */
 };
 static_assert(COUNTS <= 32, "one bit each");
 
+struct kdp_rest_market;
+struct kdp_rest_book;
+struct plant_page;
+
 #define GAPS_MAX 4096u
 
 struct plant_gap {   /* an open gap: see gap.c */
@@ -95,6 +99,9 @@ struct kdp_plant {
     bool plan_all, planning; /* all ordinary markets are wanted; there was a RELOAD at all */
     int64_t resumed_ns;      /* newest time of the runs before, KDP_TIME_NULL: none, or not known */
     bool trades_resumed;     /* what the pause cost in trades was told */
+    struct kdp_rest_reader *rest;
+    struct plant_page *page;
+    struct plant_audits *audits;
     /* of the input being worked on */
     const struct kdp_input_head *input;
     int64_t now_ns;   /* its receive time, never running backwards: for durations only */
@@ -121,9 +128,8 @@ plant_count(struct kdp_plant *plant, enum plant_counter which, uint64_t n)
  * publishes nothing yet.  NULL when the ring stays full and waiting was given up (plant->wait_error). */
 void *emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument,
                  const struct kdp_message *msg);
+struct kdp_text emit_bounded(struct kdp_text text, size_t max); /* cut between characters */
 void emit_end(struct kdp_plant *plant, void *rec, size_t size);
-void emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *msg);
-bool definition_combo(const struct kdp_instrument *item); /* by its ticker, before anybody says */
 void emit_state(struct kdp_plant *plant, enum kdp_subject subject, uint32_t id, enum kdp_book_state state,
                 enum kdp_reason reason, const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq,
                 struct kdp_text detail);
@@ -155,11 +161,25 @@ void gap_book_done(struct kdp_plant *plant, uint32_t id, enum kdp_healed_by by);
 /* gap_trades ends every trade gap that was learnt of before until_ns. */
 void gap_trades(struct kdp_plant *plant, int64_t until_ns, bool healed);
 
+/* ---- answer.c ---- */
+struct plant_page *answer_page_open(void); /* free() takes it back */
+void answer_input(struct kdp_plant *plant, const struct kdp_input_rest *rest, const char *text, size_t len);
+
 /* ---- audit.c ---- */
+bool audit_open(struct kdp_plant *plant);
+void audit_close(struct kdp_plant *plant);
 void audit_begin(struct kdp_plant *plant, uint32_t id);
+/* audit_push keeps the hash of a book that is being audited. */
+void audit_push(struct kdp_plant *plant, const struct kdp_instrument *item);
+static inline void
+audit_note(struct kdp_plant *plant, const struct kdp_instrument *item)
+{
+    if (item->audit != 0)
+        audit_push(plant, item);
+}
+void audit_book(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_book *book);
 
 /* ---- tell.c: notices to the session, nothing when nobody listens ---- */
-struct kdp_rest_market;
 void tell_market(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed, bool was_live);
 void tell_event(struct kdp_plant *plant, struct kdp_text event_ticker, struct kdp_text series_ticker);
 void tell_book(struct kdp_plant *plant, uint32_t id, enum kdp_book_state was, enum kdp_reason reason,
@@ -177,6 +197,14 @@ void reload_input(struct kdp_plant *plant, const char *text, size_t len);
 /* ---- frame.c ---- */
 void frame_input(struct kdp_plant *plant, const char *frame, size_t len);
 
+/* ---- definition.c ---- */
+bool definition_combo(const struct kdp_instrument *item); /* by its ticker, before anybody says */
+const struct kdp_definition *definition_of(const struct kdp_instrument *item); /* NULL: only its ticker is known */
+void emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *msg);
+/* definition_listed takes over what a listing says: true when it is not what was known. */
+bool definition_listed(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed);
+void definition_restore(struct kdp_plant *plant, uint32_t id, const struct kdp_definition *def);
+
 /* ---- market.c ---- */
 /* market_of interns a ticker and writes its first Definition; 0 when it cannot be. */
 uint32_t market_of(struct kdp_plant *plant, struct kdp_text ticker);
@@ -191,12 +219,19 @@ uint32_t market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp
                           uint64_t from_seq, uint64_t to_seq);
 /* market_put_state keeps the totals right; it writes nothing. */
 void market_put_state(struct kdp_plant *plant, struct kdp_instrument *item, enum kdp_book_state state);
+/* market_final: its end was told, nothing opens it again. */
+void market_final(struct kdp_plant *plant, uint32_t id);
+void market_grid(struct kdp_plant *plant, uint32_t id, const struct kdp_definition_ranges *ranges,
+                 uint32_t count);
+void market_rest_book(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_book *book);
+void market_drift(struct kdp_plant *plant, uint32_t id);
 /* market_plan says whether the session wants a market's book. */
 void market_plan(struct kdp_plant *plant, uint32_t id, bool planned);
 void market_disown_all(struct kdp_plant *plant, struct kdp_sub *sub);
 void market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg);
 void market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *msg);
-void market_trade(struct kdp_plant *plant, const struct kdp_message *msg);
+/* market_trade writes a trade that is not in the stream yet; false: it is. */
+bool market_trade(struct kdp_plant *plant, const struct kdp_message *msg);
 void market_ticker(struct kdp_plant *plant, const struct kdp_message *msg);
 void market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg);
 void market_event(struct kdp_plant *plant, const struct kdp_message *msg);
