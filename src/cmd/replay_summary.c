@@ -72,13 +72,11 @@ take_market(struct kdp_plant_market *known, struct kdp_plant_market market)
 }
 
 void
-kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *plant)
+kdp_replay_collect_counts(struct kdp_replay_result *result, const struct kdp_plant *plant)
 {
     struct kdp_plant_totals totals;
     const uint64_t *from = (const uint64_t *)&totals;
     uint64_t *to = (uint64_t *)&result->totals;
-    struct kdp_plant_market market, *markets;
-    uint32_t before = result->market_count, seen = 0;
 
     static_assert(sizeof totals % sizeof *from == 0, "counts and nothing else");
     kdp_plant_totals(plant, &totals);
@@ -87,6 +85,14 @@ kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *pla
     kdp_plant_hash(plant, result->hash);
     kdp_plant_memory(plant, &result->book_bytes, &result->market_bytes);
     collect_types(result, plant);
+}
+
+void
+kdp_replay_collect_markets(struct kdp_replay_result *result, const struct kdp_plant *plant)
+{
+    struct kdp_plant_market market, *markets;
+    uint32_t before = result->market_count, seen = 0;
+
     for (uint32_t i = 0; i < before; i++) /* of a run that is over */
         if (result->markets[i].state == KDP_BOOK_STATE_LIVE)
             result->markets[i].state = KDP_BOOK_STATE_STALE;
@@ -111,6 +117,13 @@ kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *pla
             markets[result->market_count++] = market;
     }
     qsort(markets, result->market_count, sizeof *markets, by_ticker);
+}
+
+void
+kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *plant)
+{
+    kdp_replay_collect_counts(result, plant);
+    kdp_replay_collect_markets(result, plant);
 }
 
 void
@@ -155,8 +168,8 @@ json_size(FILE *out, const char *name, bool null, int64_t size_e2)
     }
 }
 
-static void
-print_json(const struct kdp_replay_result *result, FILE *out)
+void
+kdp_replay_json(const struct kdp_replay_result *result, FILE *out)
 {
     fprintf(out, "{\"frames\":%" PRIu64 ",\"by_type\":{", result->totals.frames + result->unwrapped);
     for (unsigned i = 0; i < result->type_count; i++) {
@@ -195,7 +208,7 @@ print_json(const struct kdp_replay_result *result, FILE *out)
         else
             fprintf(out, "%" PRId64 "}", market->last_ts_ms);
     }
-    fputs("]}\n", out);
+    fputc(']', out);
 }
 
 static void
@@ -284,8 +297,10 @@ kdp_replay_print(const struct kdp_replay_result *result, const struct kdp_cli *c
 {
     const char *summary = kdp_cli_text(cli, "summary");
 
-    if (summary != NULL && strcmp(summary, "json") == 0)
-        print_json(result, stdout);
-    else
+    if (summary != NULL && strcmp(summary, "json") == 0) {
+        kdp_replay_json(result, stdout);
+        fputs("}\n", stdout);
+    } else {
         print_table(result, cli, stdout);
+    }
 }

@@ -34,6 +34,11 @@ struct kdp_replay_result {
 /* kdp_replay_collect copies out of the plant what will be said after it is closed.  After more than one plant (a raw tape of
  * several runs) counts are sums, and a market's book is that of the last plant that heard of it. */
 void kdp_replay_collect(struct kdp_replay_result *result, const struct kdp_plant *plant);
+/* its two halves, for a run whose books are looked at before its end and whose counts after it */
+void kdp_replay_collect_counts(struct kdp_replay_result *result, const struct kdp_plant *plant);
+void kdp_replay_collect_markets(struct kdp_replay_result *result, const struct kdp_plant *plant);
+/* kdp_replay_json writes the summary's object without its closing brace, so that members may follow. */
+void kdp_replay_json(const struct kdp_replay_result *result, FILE *out);
 void kdp_replay_print(const struct kdp_replay_result *result, const struct kdp_cli *cli);
 void kdp_replay_release(struct kdp_replay_result *result);
 

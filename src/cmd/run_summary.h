@@ -35,7 +35,7 @@ struct kdp_run_result {
     /* kept by the functions below */
     int64_t tick_mono_ns, book_ns; /* planned books times time */
     uint64_t seq_first;            /* number of the first record */
-    uint64_t live_at_stop, planned_at_stop;
+    uint64_t live_at_stop, planned_at_stop, stale_at_stop_ns;
     bool stopped;
 };
 

@@ -1,0 +1,421 @@
+/* run_draw.c - the live table as text: two lines of numbers, the busiest markets, what happened last. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "error.h"
+#include "run_screen_private.h"
+#include "screen.h"
+#include "table.h"
+
+#define TICKER_LEAST 12
+#define LINES_BESIDE \
+    8 /* of a terminal that are not for markets: two or three of numbers, heading, caption, prompt */
+
+enum { MARKET, STATE, BID_SIZE, BID, ASK, ASK_SIZE, LAST, VOLUME, RATE, SPARK };
+
+static const char *const headings[RUN_COLUMN_COUNT] = {"MARKET",   "STATE", "BID SIZE", "BID",   "ASK",
+                                                       "ASK SIZE", "LAST",  "VOLUME",   "MSG/S", "60 S"};
+
+/* ---- words that wrap ---------------------------------------------------------------------------- */
+
+/* Pieces of a line, set apart by gaps; one that does not fit begins a new line, and is wrapped itself when it is longer. */
+struct prose {
+    FILE *out;
+    int width, column, indent;
+};
+
+static void
+new_line(struct prose *prose)
+{
+    fprintf(prose->out, "\n%*s", prose->indent, "");
+    prose->column = prose->indent;
+}
+
+static void
+put_words(struct prose *prose, const char *text)
+{
+    int blanks = 0;
+
+    while (*text != '\0') {
+        int len = (int)strcspn(text, " "), columns;
+        char word[256];
+
+        snprintf(word, sizeof word, "%.*s", len, text);
+        columns = (int)kdp_text_columns(word);
+        if (prose->column > prose->indent && prose->column + blanks + columns > prose->width) {
+            new_line(prose);
+            blanks = 0;
+        }
+        fprintf(prose->out, "%*s%s", blanks, "", word);
+        prose->column += blanks + columns;
+        text += len;
+        blanks = (int)strspn(text, " ");
+        text += blanks;
+    }
+}
+
+static void
+put_piece(struct prose *prose, int gap, const char *before, const char *after, const char *text)
+{
+    int columns = (int)kdp_text_columns(text);
+
+    if (prose->column > 0 && prose->column + gap + columns > prose->width) {
+        new_line(prose);
+    } else if (prose->column > 0) {
+        fprintf(prose->out, "%*s", gap, "");
+        prose->column += gap;
+    }
+    fputs(before, prose->out);
+    put_words(prose, text);
+    fputs(after, prose->out);
+}
+
+/* Two spans in one unit, that of the larger: "p50 0.4 p99 2.1 ms". */
+static void
+put_spans(char *buf, size_t size, const char *what, uint64_t p50_ns, uint64_t p99_ns)
+{
+    const char *unit = p99_ns >= 10 * (uint64_t)KDP_NS_PER_S ? "s" : p99_ns >= 1000000 ? "ms" : "us";
+    double scale = *unit == 's' ? 1e9 : *unit == 'm' ? 1e6 : 1e3;
+    double a = (double)p50_ns / scale, b = (double)p99_ns / scale;
+
+    snprintf(buf, size, "%s p50 %.*f p99 %.*f %s", what, a < 99.95 ? 1 : 0, a, b < 99.95 ? 1 : 0, b, unit);
+}
+
+static const char *
+paint(const struct kdp_run_screen *screen, const struct kdp_run_look *look, enum kdp_paint color)
+{
+    return look->color ? kdp_cli_paint(screen->cli, stderr, color) : "";
+}
+
+static void
+draw_head(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *look,
+          const struct kdp_plant_totals *totals)
+{
+    struct prose prose = {.out = out, .width = look->columns, .indent = 9};
+    const struct kdp_run_view *view = screen->view;
+    uint64_t stale = totals->planned > totals->planned_live ? totals->planned - totals->planned_live : 0;
+    char text[128], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], stamp[KDPI_TIME_TEXT];
+    const char *off = paint(screen, look, KDP_PAINT_OFF);
+
+    put_piece(&prose, 2, paint(screen, look, KDP_PAINT_HEAD), off, "kdp run");
+    if (view->what != NULL)
+        put_piece(&prose, 2, paint(screen, look, KDP_PAINT_ALERT), off, view->what);
+    kdpi_time_format(stamp, screen->wall_ns, 0);
+    snprintf(text, sizeof text, "%.10s %.8s UTC", stamp, stamp + 11);
+    put_piece(&prose, 2, "", "", text);
+    kdpi_screen_span(a, (screen->mono_ns - screen->start_mono_ns) / KDP_NS_PER_S * KDP_NS_PER_S);
+    snprintf(text, sizeof text, "up %s", screen->mono_ns - screen->start_mono_ns < KDP_NS_PER_S ? "0 s" : a);
+    put_piece(&prose, 2, "", "", text);
+    kdpi_screen_count(a, totals->planned);
+    kdpi_screen_count(b, totals->planned_live);
+    kdpi_screen_count(c, stale);
+    snprintf(text, sizeof text, "%s books: %s live,", a, b);
+    put_piece(&prose, 3, "", "", text);
+    snprintf(text, sizeof text, "%s STALE", c);
+    put_piece(&prose, 1, stale > 0 ? paint(screen, look, KDP_PAINT_ALERT) : "", stale > 0 ? off : "", text);
+    kdpi_screen_count(a, view->lost);
+    snprintf(text, sizeof text, "lost %s", a);
+    put_piece(&prose, 3, view->lost > 0 ? paint(screen, look, KDP_PAINT_ALERT) : "",
+              view->lost > 0 ? off : "", text);
+    fputc('\n', out);
+
+    prose.column = 0;
+    prose.indent = 7;
+    kdpi_screen_count(a, totals->frames);
+    kdpi_screen_count(b, (uint64_t)(run_rate(screen, totals->frames, screen->mono_ns) + 0.5));
+    snprintf(text, sizeof text, "frames %s (%s/s)", a, b);
+    put_piece(&prose, 2, "", "", text);
+    if (view->age != NULL) {
+        put_spans(text, sizeof text, "feed age", run_percentile(view->age, &screen->age_then[0], 0.5),
+                  run_percentile(view->age, &screen->age_then[0], 0.99));
+        put_piece(&prose, 2, "", "", text);
+    }
+    if (view->to_ring != NULL) {
+        put_spans(text, sizeof text, "to ring", run_percentile(view->to_ring, &screen->to_ring_then[0], 0.5),
+                  run_percentile(view->to_ring, &screen->to_ring_then[0], 0.99));
+        put_piece(&prose, 2, "", "", text);
+    }
+    if (view->lake_behind_ns == KDP_TIME_NULL)
+        snprintf(text, sizeof text, "no lake");
+    else
+        snprintf(text, sizeof text, "lake %.1f s behind",
+                 view->lake_behind_ns > 0 ? (double)view->lake_behind_ns / 1e9 : 0.0);
+    put_piece(&prose, 2, "", "", text);
+    fputc('\n', out);
+}
+
+/* ---- the table ---------------------------------------------------------------------------------- */
+
+struct row {
+    char cell[RUN_COLUMN_COUNT][256];
+    bool stale;
+};
+
+/* Four eighths are the market's own mean of the minute: steady is a flat line, and what grows rises. */
+static void
+put_spark(char *out, const double *cells, bool utf8)
+{
+    static const char *const eighths[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double sum = 0;
+    int known = 0;
+
+    for (unsigned i = 0; i < KDP_BUSY_CELLS; i++) {
+        sum += cells[i] >= 0 ? cells[i] : 0;
+        known += cells[i] >= 0;
+    }
+    *out = '\0';
+    for (unsigned i = 0; i < KDP_BUSY_CELLS; i++) {
+        double mean = known > 0 ? sum / known : 0;
+        int level = mean > 0 && cells[i] > 0 ? (int)(cells[i] / mean * 4 + 0.5) : 0;
+
+        level = level > 8 ? 8 : level;
+        if (cells[i] < 0)
+            out = stpcpy(out, " ");
+        else if (utf8)
+            out = stpcpy(out, eighths[level > 0 ? level - 1 : 0]);
+        else
+            out += sprintf(out, "%d", level);
+    }
+}
+
+static const char *
+state_of(const struct kdp_plant_market *market)
+{
+    switch (market->state) {
+    case KDP_BOOK_STATE_LIVE:
+        return "live";
+    case KDP_BOOK_STATE_CLOSED:
+        return "closed";
+    case KDP_BOOK_STATE_SAMPLED:
+        return "sample";
+    case KDP_BOOK_STATE_STALE:
+    case KDP_BOOK_STATE_RECOVERING:
+        return "STALE";
+    default:
+        return "-"; /* no book of it is wanted */
+    }
+}
+
+static void
+fill(struct row *row, const struct kdp_plant_market *market, const struct kdp_busy_market *busy, bool utf8)
+{
+    const struct kdp_top *top = &market->top;
+    /* a stale book shows no prices */
+    bool priced = market->state == KDP_BOOK_STATE_LIVE || market->state == KDP_BOOK_STATE_SAMPLED;
+    bool bid = priced && top->bid_e4 != KDP_PRICE_NULL, ask = priced && top->ask_e4 != KDP_PRICE_NULL;
+
+    kdpi_escape(row->cell[MARKET], sizeof *row->cell, market->ticker, strlen(market->ticker));
+    snprintf(row->cell[STATE], sizeof *row->cell, "%s", state_of(market));
+    row->stale = strcmp(row->cell[STATE], "STALE") == 0;
+    kdpi_screen_size_column(row->cell[BID_SIZE], bid ? top->bid_size_e2 : KDP_INT64_NULL);
+    kdpi_screen_price_column(row->cell[BID], bid ? top->bid_e4 : KDP_PRICE_NULL);
+    kdpi_screen_price_column(row->cell[ASK], ask ? top->ask_e4 : KDP_PRICE_NULL);
+    kdpi_screen_size_column(row->cell[ASK_SIZE], ask ? top->ask_size_e2 : KDP_INT64_NULL);
+    kdpi_screen_price_column(row->cell[LAST], market->last_price_e4);
+    kdpi_screen_size_column(row->cell[VOLUME], market->volume_e2);
+    kdpi_screen_count(row->cell[RATE], (uint64_t)(busy->rate + 0.5));
+    put_spark(row->cell[SPARK], busy->cells, utf8);
+}
+
+static bool
+shown(const int *widths, unsigned column)
+{
+    return widths[column] > 0;
+}
+
+static int
+line_columns(const int *widths)
+{
+    int columns = -1;
+
+    for (unsigned i = 0; i < RUN_COLUMN_COUNT; i++)
+        columns += shown(widths, i) ? widths[i] + 1 : 0;
+    return columns;
+}
+
+/* Sparkline, volume and last go first, then tickers lose their middle; numbers are never cut. */
+static void
+fit(struct kdp_run_screen *screen, const struct row *rows, unsigned count, int columns, int *widths)
+{
+    static const unsigned go[] = {SPARK, VOLUME, LAST};
+
+    if (screen->widths_for != columns) {
+        for (unsigned i = 0; i < RUN_COLUMN_COUNT; i++)
+            screen->widths[i] = (int)kdp_text_columns(headings[i]);
+        screen->widths[STATE] = 6;
+        screen->widths[SPARK] = KDP_BUSY_CELLS;
+        screen->widths_for = columns;
+    }
+    for (unsigned r = 0; r < count; r++)
+        for (unsigned i = 0; i < RUN_COLUMN_COUNT; i++) {
+            int width = (int)kdp_text_columns(rows[r].cell[i]);
+
+            screen->widths[i] = width > screen->widths[i] ? width : screen->widths[i];
+        }
+    memcpy(widths, screen->widths, sizeof screen->widths);
+    for (unsigned i = 0; i < sizeof go / sizeof *go && line_columns(widths) > columns; i++)
+        widths[go[i]] = 0;
+    if (line_columns(widths) > columns) {
+        widths[MARKET] -= line_columns(widths) - columns;
+        widths[MARKET] = widths[MARKET] < TICKER_LEAST ? TICKER_LEAST : widths[MARKET];
+    }
+}
+
+/* A ticker without its middle: the strike is at the end. */
+static void
+put_ticker(FILE *out, const char *ticker, int width, bool utf8)
+{
+    int len = (int)strlen(ticker), head = (width - 1) / 2; /* tickers are ASCII; others were escaped */
+
+    if (len <= width)
+        fprintf(out, "%-*s", width, ticker);
+    else
+        fprintf(out, "%.*s%s%s", head, ticker, utf8 ? "…" : "~", ticker + len - (width - 1 - head));
+}
+
+static void
+put_row(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *look, const int *widths,
+        const struct row *row)
+{
+    const char *off = paint(screen, look, KDP_PAINT_OFF), *color;
+    bool first = true;
+
+    for (unsigned i = 0; i < RUN_COLUMN_COUNT; i++) {
+        if (!shown(widths, i))
+            continue;
+        fputs(first ? "" : " ", out);
+        first = false;
+        color = i == BID || i == BID_SIZE   ? paint(screen, look, KDP_PAINT_YES)
+                : i == ASK || i == ASK_SIZE ? paint(screen, look, KDP_PAINT_NO)
+                : i == STATE && row->stale  ? paint(screen, look, KDP_PAINT_ALERT)
+                                            : "";
+        if (i == MARKET) {
+            put_ticker(out, row->cell[i], widths[i], look->utf8);
+        } else if (i == STATE) {
+            fprintf(out, "%s%s%s%*s", color, row->cell[i], *color != '\0' ? off : "",
+                    widths[i] - (int)strlen(row->cell[i]), "");
+        } else if (i == SPARK) {
+            fputs(row->cell[i], out);
+        } else {
+            fprintf(out, "%s%*s%s", color, widths[i], row->cell[i], *color != '\0' ? off : "");
+        }
+    }
+    fputc('\n', out);
+}
+
+static void
+put_heading(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *look, const int *widths)
+{
+    bool first = true;
+
+    fputs(paint(screen, look, KDP_PAINT_HEAD), out);
+    for (unsigned i = 0; i < RUN_COLUMN_COUNT; i++) {
+        /* over numbers at their right end, but prices start at their left as their dots are in line */
+        bool left = i == MARKET || i == STATE || i == BID || i == ASK || i == LAST || i == SPARK;
+
+        if (!shown(widths, i))
+            continue;
+        fprintf(out,
+                left && i != SPARK ? "%s%-*s"
+                : i == SPARK       ? "%s%.*s"
+                                   : "%s%*s",
+                first ? "" : " ", i == SPARK ? (int)KDP_BUSY_CELLS : widths[i], headings[i]);
+        first = false;
+    }
+    fprintf(out, "%s\n", paint(screen, look, KDP_PAINT_OFF));
+}
+
+static bool
+market_at(const struct kdp_run_view *view, uint32_t index, struct kdp_plant_market *market)
+{
+    return view->market_at != NULL ? view->market_at(view->plant, index, market)
+                                   : kdp_plant_market_at(view->plant, index, market);
+}
+
+static void
+draw_caption(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *look, unsigned count,
+             uint64_t of)
+{
+    struct prose prose = {.out = out, .width = look->columns};
+    char text[RUN_EVENT_TEXT + 128], a[KDPI_SCREEN_TEXT], stamp[KDPI_TIME_TEXT];
+
+    snprintf(text, sizeof text, "%u of %s, busiest first", count, kdpi_screen_count(a, of));
+    put_piece(&prose, 2, "", "", text);
+    if (screen->event[0] != '\0') {
+        kdpi_time_format(stamp, screen->event_ns, 3);
+        snprintf(text, sizeof text, "%.12s %s", stamp + 11, screen->event);
+        prose.indent = 2;
+        put_piece(&prose, 3, "", "", text);
+    }
+    fputc('\n', out);
+    if (screen->warnings > 0) {
+        prose.column = 0;
+        prose.indent = 2;
+        snprintf(text, sizeof text, "warning: %s", screen->warning);
+        if (screen->warnings > 1)
+            snprintf(text + strlen(text), sizeof text - strlen(text), " (the last of %s)",
+                     kdpi_screen_count(a, screen->warnings));
+        put_piece(&prose, 2, "", "", text);
+        fputc('\n', out);
+    }
+}
+
+void
+run_draw(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *asked)
+{
+    struct kdp_busy_market busy[KDP_RUN_ROWS_MAX];
+    struct row rows[KDP_RUN_ROWS_MAX];
+    struct kdp_run_look look = *asked;
+    struct kdp_plant_totals totals;
+    int widths[RUN_COLUMN_COUNT], most = look.lines - LINES_BESIDE;
+    unsigned count, filled = 0;
+
+    look.columns = look.columns > RUN_COLUMNS_MOST ? RUN_COLUMNS_MOST : look.columns;
+    most = most < 1 ? 1 : most > (int)KDP_RUN_ROWS_MAX ? (int)KDP_RUN_ROWS_MAX : most;
+    run_totals(screen, &totals);
+    draw_head(screen, out, &look, &totals);
+    count = kdp_busy_list(screen->busy, screen->mono_ns, busy, (unsigned)most);
+    for (unsigned i = 0; i < count; i++) {
+        struct kdp_plant_market market;
+
+        if (market_at(screen->view, busy[i].index, &market) && market.ticker != NULL)
+            fill(&rows[filled++], &market, &busy[i], look.utf8);
+    }
+    fit(screen, rows, filled, look.columns, widths);
+    put_heading(screen, out, &look, widths);
+    for (unsigned i = 0; i < filled; i++)
+        put_row(screen, out, &look, widths, &rows[i]);
+    draw_caption(screen, out, &look, filled, totals.planned > filled ? totals.planned : filled);
+}
+
+/* ---- one line ----------------------------------------------------------------------------------- */
+
+void
+run_line(const struct kdp_run_screen *screen, FILE *out)
+{
+    const struct kdp_run_view *view = screen->view;
+    struct kdp_plant_totals totals;
+    char stamp[KDPI_TIME_TEXT], lag[KDPI_SCREEN_TEXT] = "-";
+
+    run_totals(screen, &totals);
+    kdpi_time_format(stamp, screen->wall_ns, 0);
+    if (view->age != NULL && view->age->count > 0)
+        kdpi_screen_span(lag, (int64_t)run_percentile(view->age, &screen->age_then[0], 0.99));
+    fprintf(out,
+            "%s frames %" PRIu64 " rate %.0f/s books %" PRIu64 " stale %" PRIu64 " gaps %" PRIu64
+            " lost %" PRIu64 " lag %s%s%s\n",
+            stamp, totals.frames, run_rate(screen, totals.frames, screen->mono_ns), totals.planned,
+            totals.planned > totals.planned_live ? totals.planned - totals.planned_live : 0, totals.gaps,
+            view->lost, lag, view->what != NULL ? " " : "", view->what != NULL ? view->what : "");
+}
+
+void
+run_stop_line(FILE *out, int signo, const char *words, int64_t left_ns)
+{
+    fprintf(out, "%sstopping: %s", signo == SIGINT ? "^C " : signo == SIGTERM ? "SIGTERM " : "", words);
+    if (left_ns > 0)
+        fprintf(out, ", %" PRId64 " s left (Ctrl-C: at once)", (left_ns + KDP_NS_PER_S - 1) / KDP_NS_PER_S);
+}
