@@ -8,7 +8,7 @@ logs=$root/build/log
 # from (npm from elsewhere conflicts with Debian's).
 build_packages='gcc libc6-dev cmake ninja-build pkg-config ca-certificates libzstd-dev libxxhash-dev zlib1g-dev libssl-dev libcurl4-openssl-dev'
 duckdb_packages='npm:npm'
-test_packages='clang-14:clang-14 libclang-rt-14-dev libjansson-dev zstd:zstd python3:python3'
+test_packages='clang-14:clang-14 libclang-rt-14-dev libjansson-dev zstd:zstd python3:python3 python3-venv openssl:openssl'
 
 say() { # WHAT WORDS: a line of conversation, unless --quiet
     [ "${quiet:-0}" = 1 ] || printf '%-10s %s\n' "$1" "$2" >&2
@@ -90,6 +90,26 @@ ensure_duckdb() {
 
 duckdb_needs() { # the packages for fetching DuckDB, none when the library is here
     [ -s "$root/build/lib/libduckdb.so" ] || printf '%s' "$duckdb_packages"
+}
+
+# The Python packages of the tests' own exchange and clients, in build/venv.  Made once for each tests/requirements.txt and then
+# used without a look at the network; without them the tests that need them are skipped, visibly.
+ensure_venv() {
+    local venv=$root/build/venv want python
+    want=$(cksum <"$root/tests/requirements.txt") || return 0
+    [ "$(cat "$venv/made-from" 2>/dev/null)" != "$want" ] || return 0
+    mkdir -p "$logs"
+    # Debian's own python3 is the one that python3-venv belongs to
+    for python in python3 /usr/bin/python3; do
+        rm -rf "$venv"
+        if { "$python" -m venv "$venv" && "$venv/bin/python3" -m pip install -q -r "$root/tests/requirements.txt"; } \
+            >"$logs/venv.log" 2>&1 </dev/null; then
+            printf '%s\n' "$want" >"$venv/made-from"
+            return 0
+        fi
+    done
+    printf 'kdp: warning: no Python packages for the tests of the live line: %s\n' "$(tail -n 1 "$logs/venv.log")" >&2
+    printf '  Those tests are skipped. Details: build/log/venv.log\n' >&2
 }
 
 # Configures and builds one preset, or one target of it.
