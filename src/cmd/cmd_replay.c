@@ -142,9 +142,10 @@ start_again(struct replay *replay, const struct kdp_recorded *in)
     bool hole;
     int rc = 0;
 
-    if (in->len < sizeof was)
+    if (in->len < KDP_START_V1_BYTES)
         return 0;
-    memcpy(&was, in->text, sizeof was);
+    was.last_ns = KDP_TIME_NULL; /* one of an earlier version does not say */
+    memcpy(&was, in->text, in->len < sizeof was ? in->len : sizeof was);
     hole = was.unused_from != 0 && replay->topology.fresh && (replay->as_recorded || !replay->started);
     if (replay->started || hole) {
         kdp_replay_collect(&replay->result, replay->topology.plant);
@@ -157,6 +158,9 @@ start_again(struct replay *replay, const struct kdp_recorded *in)
                           was.next_seq == kdp_ring_next_seq(replay->topology.ring);
     memset(replay->up, 0, sizeof replay->up);
     end_as_recorded(replay, in);
+    /* when the runs before ended is part of the input; a raw tape whose first runs are gone has none of it */
+    if ((replay->topology.start.flags & KDP_START_FRESH) == 0)
+        replay->topology.start.last_ns = was.last_ns;
     return start(replay, in->recv_ns);
 }
 

@@ -88,9 +88,17 @@ start_sealer(struct kdp_topology *topology, const char *dir)
     return 0;
 }
 
-/* Trades of the last 2 hours on the tape must not stand in the stream a second time. */
+/* For so long back a run knows what the runs before it said.  Each UTC day writes every open book down anew, so
+ * that a day and an hour have all that is open; a fixed span gives a replay, which keeps everything, the same
+ * as the run that let old segments go. */
+#define RESTORE_NS (25 * INT64_C(3600) * KDP_NS_PER_S)
+#define TOLD \
+    (1u << KDP_TEMPLATE_DEFINITION | 1u << KDP_TEMPLATE_STATE | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT)
+
+/* Gives the plant what stands on the tape of the runs before: trades of the last 2 hours, which must not stand
+ * in the stream a second time, terms, and the last state of each book. */
 static int
-restore_trades(struct kdp_topology *topology, const char *dir)
+restore(struct kdp_topology *topology, const char *dir)
 {
     struct kdp_tape *tape;
     size_t blocks;
@@ -100,24 +108,29 @@ restore_trades(struct kdp_topology *topology, const char *dir)
         return rc;
     blocks = kdp_tape_block_count(tape);
     if (blocks > 0) {
-        int64_t since_ns = kdp_tape_block_at(tape, blocks - 1)->recv_running_max_ns - KDP_TRADES_SPAN_NS;
+        int64_t last_ns = kdp_tape_block_at(tape, blocks - 1)->recv_running_max_ns;
+        size_t trades_from = kdp_tape_find_time(tape, last_ns - KDP_TRADES_SPAN_NS);
 
-        for (size_t i = kdp_tape_find_time(tape, since_ns); rc == 0 && i < blocks; i++) {
+        for (size_t i = kdp_tape_find_time(tape, last_ns - RESTORE_NS); rc == 0 && i < blocks; i++) {
             const struct kdp_tape_block *block = kdp_tape_block_at(tape, i);
+            bool trades = i >= trades_from && (block->template_mask & 1u << KDP_TEMPLATE_TRADE) != 0;
             uint32_t bytes = block->bytes;
             const void *records;
 
-            if ((block->template_mask & 1u << KDP_TEMPLATE_TRADE) == 0)
+            if (!trades && (block->template_mask & TOLD) == 0)
                 continue;
             rc = kdp_tape_load(tape, i, &records);
             for (size_t at = 0, size; rc == 0 && at < bytes; at += size) {
-                const struct kdp_trade *trade = (const void *)((const char *)records + at);
+                const struct kdp_head *head = (const void *)((const char *)records + at);
 
-                size = kdpi_record_size(trade, bytes - at);
-                if (size == 0)
-                    break; /* the tape has checked the framing: not reached */
-                if (trade->head.template_id == KDP_TEMPLATE_TRADE)
-                    kdp_plant_restore_trade(topology->plant, trade->trade_id, trade->head.recv_ns);
+                size = kdpi_record_size_trusted(head); /* the tape has checked the framing */
+                if (size == 0 || size > bytes - at)
+                    break;
+                if (head->template_id == KDP_TEMPLATE_TRADE && trades)
+                    kdp_plant_restore_trade(topology->plant, ((const struct kdp_trade *)(const void *)head)->trade_id,
+                                            head->recv_ns);
+                else if ((TOLD >> head->template_id & 1u) != 0)
+                    kdp_plant_restore_record(topology->plant, head);
             }
         }
     }
@@ -152,7 +165,7 @@ begin_run(struct kdp_topology *topology, const struct kdp_topology_config *confi
         rc = kdp_plant_restore(topology->plant, known, known_count);
     }
     if (rc == 0 && (topology->start.flags & KDP_START_FRESH) == 0)
-        rc = restore_trades(topology, config->dir);
+        rc = restore(topology, config->dir);
     return rc == 0 ? kdp_stream_agent_start(topology->stream) : rc;
 }
 

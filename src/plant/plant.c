@@ -166,6 +166,7 @@ on_start(struct kdp_plant *plant, const void *payload, size_t len)
                  KDP_GAP_STATUS_LOST, KDP_HEALED_BY_NONE, "ring lost: numbers never given out");
     emit_state(plant, KDP_SUBJECT_PLANT, 0, KDP_BOOK_STATE_LIVE, KDP_REASON_RESTART, NULL, 0, 0,
                (struct kdp_text){"", 0});
+    restart_input(plant, start);
 }
 
 /* With the first input of a new UTC day every open book is written down again, a few with each input. */

@@ -190,6 +190,10 @@ void tell_gap(struct kdp_plant *plant, enum kdp_notice_kind kind, const struct k
               uint64_t expected, uint64_t seen);
 void tell_trade(struct kdp_plant *plant, const struct kdp_message *msg);
 
+/* ---- restart.c ---- */
+/* restart_input takes up what was restored, and tells readers which books are not live any more. */
+void restart_input(struct kdp_plant *plant, const struct kdp_input_start *start);
+
 /* ---- timer.c ---- */
 void timer_input(struct kdp_plant *plant, const struct kdp_input_timer *timer);
 void reload_input(struct kdp_plant *plant, const char *text, size_t len);

@@ -256,9 +256,9 @@ learn_starts(struct kdp_raw_reader *reader)
         reader->index = i;
         /* what is wrong with a file is said when it is read */
         if (open_file(reader) == 0 && load_block(reader) == 1 && next_input(reader, &head) == 1 &&
-            head->kind == KDP_INPUT_START && head->length >= sizeof start) {
+            head->kind == KDP_INPUT_START && head->length >= KDP_START_V1_BYTES) {
             known = &reader->starts[i];
-            memcpy(&start, head + 1, sizeof start);
+            memcpy(&start, head + 1, KDP_START_V1_BYTES); /* the rest is nothing we need */
             known->known = true;
             known->applied = start.applied;
             known->seq_end = start.unused_from != 0 ? start.unused_from : start.next_seq;

@@ -357,6 +357,8 @@ plan_start(struct kdp_stream *stream, const struct found *found)
     if (start->next_seq > last + 1 && (file->tape || (start->flags & KDP_START_RING_LOST) != 0 || last != 0))
         start->unused_from = last + 1;
     start->next_instrument = kdpi_instruments_max(stream->instruments) + 1;
+    /* of the records, not of the inputs: a replay, which has the records, says the same */
+    start->last_ns = stream->agent.newest_ns > INT64_MIN ? stream->agent.newest_ns : KDP_TIME_NULL;
     stream->tape_last = last;
     return 0;
 }
