@@ -86,7 +86,8 @@ live_line_end(struct kdp_live *live, struct live_line *line, uint32_t reason, co
     line->tls = NULL;
     line->ws = NULL;
     line->up = line->ready = line->blocked = false;
-    kdpi_log(KDP_LOG_WARNING, "disconnected", "line=%u epoch=%u why=\"%s\"", line->number, line->epoch, kept);
+    kdpi_log(live->draining ? KDP_LOG_INFO : KDP_LOG_WARNING, "disconnected", "line=%u epoch=%u why=\"%s\"",
+             line->number, line->epoch, kept);
     rc = feed_line(live, line, KDP_INPUT_DISCONNECTED, reason, kept);
     kdp_session_down(live->session, line->number, reason, kept, kdpi_mono_ns());
     return rc;
