@@ -422,6 +422,7 @@ run(void *arg)
 
     while (!atomic_load_explicit(&http->stop, memory_order_relaxed)) {
         CURLMsg *message;
+        bool finished = false;
         int running, left;
 
         while (http->active_count < http->config.parallel) {
@@ -433,7 +434,6 @@ run(void *arg)
             start(http, request);
         }
         curl_multi_perform(http->multi, &running);
-        left = 0;
         while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
             CURLcode code = message->data.result;
 
@@ -443,9 +443,9 @@ run(void *arg)
             list_remove(&http->active, request);
             http->active_count--;
             finish(request, code);
-            left = 1; /* there is room for the next: ask for it before sleeping */
+            finished = true;
         }
-        if (left == 0)
+        if (!finished) /* else there is room for the next one: look for it before sleeping */
             curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
     }
     return NULL;
