@@ -44,7 +44,7 @@ kdp_tls_errno_words(int errnum)
 static bool
 stopped(const struct kdp_tls_options *options)
 {
-    return options->stop != NULL && *options->stop != 0;
+    return options->stop != NULL && __atomic_load_n(options->stop, __ATOMIC_RELAXED) != 0;
 }
 
 static int
