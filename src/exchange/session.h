@@ -25,6 +25,8 @@ struct kdp_session_config {
     uint64_t seed;        /* of jitter */
     bool restarted;       /* the data directory had a run before */
     int64_t last_wall_ns; /* newest receive time of it, KDP_TIME_NULL */
+    /* receive time of the oldest trade gap that no earlier run healed; 0: none.  The window of a restart reaches back to it */
+    int64_t trades_open_ns;
     /* spans in ns, 0: the default in brackets */
     int64_t snapshot_wait_ns;  /* repeat get_snapshot after [2 s] */
     int64_t silence_ns;        /* a line without any frame is dead after [30 s] */
@@ -74,6 +76,11 @@ bool kdp_session_next(struct kdp_session *session, int64_t mono_ns, int64_t wall
 int64_t kdp_session_due(const struct kdp_session *session);
 
 /* ---- what happened ---- */
+/* kdp_session_clock says by how much the exchange's clock is ahead of the wall times given here (0 until told): windows of
+ * trades and the times of open and close are the exchange's. */
+void kdp_session_clock(struct kdp_session *session, int64_t ahead_ns);
+/* kdp_session_load says how many messages a market's book brought since the last call; every few seconds, for the busy ones. */
+void kdp_session_load(struct kdp_session *session, uint32_t instrument, uint32_t messages);
 void kdp_session_notice(struct kdp_session *session,
                         const struct kdp_notice *notice); /* mono time of the last _heard or _next */
 void kdp_session_up(struct kdp_session *session, uint16_t line, int64_t mono_ns);

@@ -24,9 +24,8 @@ struct made_due {
 
 struct made_place { /* of an event */
     uint32_t birth;
-    uint32_t next;   /* in the queue of settled ones */
-    uint8_t room;    /* markets */
-    int64_t close_s; /* moved or not; the event's own close_s stays, its names are made of it */
+    uint32_t next; /* in the queue of settled ones */
+    uint8_t room;  /* markets */
 };
 
 struct exchange_made {

@@ -1,0 +1,413 @@
+/* session_trades.c - windows of exchange time in which trades may be missing, and audits that find what no gap revealed.
+ *
+ * A window is read at once, so that trades come back early, and again when REST can no longer lag behind; it is verified when
+ * such a reading, begun at least trade_settle_ns after its end, added nothing.  Long windows are read slice by slice, oldest
+ * first, so that what is verified stays verified. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rest.h"
+#include "session_private.h"
+
+#define SLICE (3600 * SECOND)
+#define UNITE (30 * SECOND)      /* a window that is not longer takes in the next hole */
+#define AGAIN SECOND             /* between two readings of one window */
+#define BEFORE (5 * SECOND)      /* an input may have been received so long before it is worked off */
+#define LONG_OPEN (600 * SECOND) /* then a person is told */
+#define PAGES_MAX 20000u
+#define STOP_READ (10 * SECOND) /* for the one look at the end */
+
+static int64_t
+floor_s(int64_t ns)
+{
+    return ns - ns % SECOND;
+}
+
+static int64_t
+ceil_s(int64_t ns)
+{
+    return floor_s(ns + SECOND - 1);
+}
+
+/* ---- opening ---- */
+
+static struct window *
+window_free(struct kdp_session *s)
+{
+    for (unsigned i = 0; i < WINDOWS_MAX; i++)
+        if (!s->windows[i].used)
+            return &s->windows[i];
+    return NULL;
+}
+
+static struct window *
+window_new(struct kdp_session *s, int64_t from_ns, int64_t to_ns, bool hole)
+{
+    struct window *w = window_free(s);
+
+    if (w == NULL)
+        return NULL;
+    memset(w, 0, sizeof *w);
+    w->used = true;
+    w->hole = hole;
+    w->from_ns = from_ns;
+    w->to_ns = to_ns;
+    w->opened_mono_ns = w->due_ns = s->mono;
+    w->opened_ns = s->wall - BEFORE;
+    s->dirty = true;
+    return w;
+}
+
+static void
+window_open(struct kdp_session *s, int64_t from_ns, int64_t to_ns, int64_t opened_ns)
+{
+    struct window *last = NULL, *w;
+
+    if (from_ns < s->trades_from_ns - SECOND)
+        from_ns = s->trades_from_ns - SECOND;
+    if (to_ns <= from_ns)
+        to_ns = from_ns + SECOND;
+    for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+        w = &s->windows[i];
+        if (!w->used || !w->hole || w->to_ns < from_ns || w->from_ns > from_ns)
+            continue;
+        w->early = true; /* read it again: it reaches into this hole */
+        if (w->opened_ns > opened_ns)
+            w->opened_ns = opened_ns;
+        if (last == NULL || w->to_ns > last->to_ns)
+            last = w;
+    }
+    s->dirty = true;
+    if (last != NULL && last->to_ns >= to_ns)
+        return;
+    if (last != NULL && !last->reading && to_ns - last->from_ns < UNITE + 2 * s->config.window_pad_ns) {
+        last->to_ns = to_ns;
+        return;
+    }
+    if (last != NULL)
+        from_ns = last->to_ns;
+    w = window_new(s, from_ns, to_ns, true);
+    if (w == NULL) { /* all taken: the newest grows */
+        w = last != NULL ? last : &s->windows[0];
+        w->from_ns = w->from_ns < from_ns ? w->from_ns : from_ns;
+        w->to_ns = w->to_ns > to_ns ? w->to_ns : to_ns;
+        w->hole = true;
+        w->reading = false;
+    }
+    if (w->opened_ns > opened_ns)
+        w->opened_ns = opened_ns;
+}
+
+/* The last moment up to which every trade is known to be here, or to have come. */
+static int64_t
+known_to(const struct kdp_session *s)
+{
+    return (s->last_trade_ns > s->audited_ns ? s->last_trade_ns : s->audited_ns) - s->config.window_pad_ns;
+}
+
+void
+trades_open(struct kdp_session *s)
+{
+    s->last_trade_ns = s->audited_ns = s->trades_from_ns = KDP_TIME_NULL;
+}
+
+void
+trades_notice(struct kdp_session *s, const struct kdp_notice *notice)
+{
+    if (notice->line == 1)
+        sub_on(s, 1, CHAN_TRADE, notice->sid); /* a trade may overtake the reply, or stand for it */
+    if (notice->trade.exch_ns > s->last_trade_ns)
+        s->last_trade_ns = notice->trade.exch_ns;
+}
+
+void
+trades_gap(struct kdp_session *s)
+{
+    if (s->trades_begun && !s->hole_open)
+        window_open(s, known_to(s), session_exchange_now(s) + s->config.window_pad_ns, s->wall - BEFORE);
+}
+
+void
+trades_lost(struct kdp_session *s)
+{
+    if (!s->trades_begun || s->hole_open)
+        return;
+    s->hole_open = true;
+    s->hole_from_ns = known_to(s);
+    s->hole_opened_ns = s->wall - BEFORE;
+}
+
+void
+trades_on(struct kdp_session *s)
+{
+    int64_t now = session_exchange_now(s), pad = s->config.window_pad_ns;
+
+    if (!s->trades_begun) {
+        s->trades_begun = true;
+        s->audited_ns = s->trades_from_ns = ceil_s(now);
+        s->audit_due_ns = s->mono + s->config.trade_audit_ns;
+        if (s->config.restarted && s->config.last_wall_ns != KDP_TIME_NULL && s->config.last_wall_ns > 0) {
+            /* what the run before had not yet verified when it ended belongs to the hole */
+            int64_t from = s->config.last_wall_ns + s->ahead_ns - pad - s->config.trade_audit_ns -
+                           s->config.trade_settle_ns - BEFORE;
+
+            if (s->config.trades_open_ns > 0 && s->config.trades_open_ns + s->ahead_ns - pad < from)
+                from = s->config.trades_open_ns + s->ahead_ns - pad;
+            s->trades_from_ns = from;
+            window_open(s, from, now + pad, s->wall - BEFORE);
+        }
+        return;
+    }
+    if (s->hole_open)
+        window_open(s, s->hole_from_ns, now + pad, s->hole_opened_ns);
+    s->hole_open = false;
+}
+
+/* ---- reading ---- */
+
+static bool
+page(struct kdp_session *s, struct window *w, struct request *request)
+{
+    if (!w->reading) {
+        int64_t now = session_exchange_now(s);
+
+        w->reading = true;
+        w->early = false;
+        w->began_ns = s->mono;
+        w->began_wall_ns = now;
+        w->slice_ns = w->to_ns - w->from_ns > SLICE ? w->from_ns + SLICE : w->to_ns;
+        w->pages = w->fresh = 0;
+        w->cursor[0] = '\0';
+    }
+    request->what = ASK_WINDOW;
+    request->object = (uint32_t)(w - s->windows);
+    w->asked = true;
+    out_begin(s);
+    out_format(s, "/markets/trades?limit=1000");
+    if (!s->no_bounds)
+        out_format(s, "&min_ts=%lld&max_ts=%lld", (long long)(floor_s(w->from_ns) / SECOND),
+                   (long long)(ceil_s(w->slice_ns) / SECOND));
+    if (w->cursor[0] != '\0') {
+        out_put(s, "&cursor=", 8);
+        out_escape(s, w->cursor, strlen(w->cursor));
+    }
+    return true;
+}
+
+bool
+trades_ask(struct kdp_session *s, struct request *request)
+{
+    struct window *best = NULL;
+
+    for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+        struct window *w = &s->windows[i];
+        int64_t due = w->due_ns;
+
+        if (!w->used || w->asked)
+            continue;
+        if (!w->reading && w->early && w->began_ns + AGAIN < due)
+            due = w->began_ns + AGAIN;
+        if (s->mono < due) {
+            session_wake(s, due);
+            continue;
+        }
+        if (best == NULL || w->due_ns < best->due_ns)
+            best = w;
+    }
+    return best != NULL && page(s, best, request);
+}
+
+static void
+closed(struct kdp_session *s, struct window *w)
+{
+    w->used = false;
+    s->dirty = true;
+    if (!w->hole || w->to_ns > s->audited_ns)
+        s->audited_ns = w->hole ? s->audited_ns : w->to_ns;
+    if (w->hole)
+        s->healed_tell = true;
+}
+
+/* A reading came to its end: what is verified by it, and when to read again. */
+static void
+read_whole(struct kdp_session *s, struct window *w)
+{
+    int64_t sure = w->began_wall_ns - s->config.trade_settle_ns, now = session_exchange_now(s), wait;
+
+    w->reading = false;
+    w->tries = 0;
+    if (w->once) { /* the last look: what it found is in the stream */
+        closed(s, w);
+        return;
+    }
+    if (w->fresh == 0) {
+        int64_t to = w->slice_ns < sure ? w->slice_ns : sure;
+
+        if (to > w->from_ns)
+            w->from_ns = to;
+        if (w->from_ns >= w->to_ns) {
+            closed(s, w);
+            return;
+        }
+    } else if (!w->hole) {
+        w->hole = true; /* an audit that found something: verified like any hole */
+    }
+    w->slice_ns = w->to_ns - w->from_ns > SLICE ? w->from_ns + SLICE : w->to_ns;
+    wait = w->slice_ns + s->config.trade_settle_ns - now;
+    w->due_ns = s->mono + (wait > AGAIN ? wait : w->fresh == 0 ? 0 : AGAIN);
+}
+
+void
+trades_answer(struct kdp_session *s, const struct request *request, int status, const char *words)
+{
+    struct window *w = &s->windows[request->object % WINDOWS_MAX];
+    bool older;
+
+    w->asked = false;
+    if (!w->used)
+        return;
+    w->due_ns = s->mono;
+    if (status == 0)
+        return; /* the same page again, when requests are answered again */
+    if (status >= 300) {
+        w->reading = false; /* a cursor may have grown old: from the first page */
+        if (status == 400 && !s->no_bounds && w->cursor[0] == '\0') {
+            s->no_bounds = true;
+            session_say(s, KDP_ACTION_NOTICE, "",
+                        "the exchange takes no times for trades: paging back from now");
+            return;
+        }
+        w->due_ns = s->mono + (10 * SECOND << (w->tries < 5 ? w->tries : 5));
+        if (w->tries < UINT8_MAX)
+            w->tries++;
+        if (!w->warned)
+            session_say(s, KDP_ACTION_WARN,
+                        "The window stays open and is asked again; it is counted as not healed",
+                        "missed trades cannot be fetched: %s", words);
+        w->warned = true;
+        return;
+    }
+    /* without bounds the newest pages are beyond the window, and the stream may still bring what is in them */
+    older = !s->no_bounds || request->oldest_ns == KDP_TIME_NULL || request->oldest_ns <= w->slice_ns;
+    w->fresh += older ? request->fresh : 0;
+    if (request->cursor[0] == '\0' || strcmp(request->cursor, w->cursor) == 0 || ++w->pages >= PAGES_MAX ||
+        (s->no_bounds && request->oldest_ns != KDP_TIME_NULL && request->oldest_ns < w->from_ns)) {
+        read_whole(s, w);
+        return;
+    }
+    snprintf(w->cursor, sizeof w->cursor, "%s", request->cursor);
+}
+
+/* ---- audits, and what is told ---- */
+
+static void
+audit(struct kdp_session *s)
+{
+    int64_t from, to;
+    struct window *w;
+
+    if (!s->trades_begun || s->stopping)
+        return;
+    if (s->mono < s->audit_due_ns) {
+        session_wake(s, s->audit_due_ns);
+        return;
+    }
+    s->audit_due_ns = s->mono + s->config.trade_audit_ns;
+    session_wake(s, s->audit_due_ns);
+    for (unsigned i = 0; i < WINDOWS_MAX; i++)
+        if (s->windows[i].used && !s->windows[i].hole)
+            return; /* the one before is not done */
+    from = s->audited_ns - s->config.window_pad_ns;
+    from = from < s->trades_from_ns ? s->trades_from_ns : from;
+    to = session_exchange_now(s) - s->config.trade_settle_ns;
+    if (to <= from)
+        return;
+    w = window_new(s, from, to, false);
+    if (w != NULL)
+        s->stats.trades_audits++;
+}
+
+bool
+trades_work(struct kdp_session *s, struct kdp_action *action)
+{
+    int64_t before = s->wall > s->wall_max ? s->wall : s->wall_max;
+
+    audit(s);
+    for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+        struct window *w = &s->windows[i];
+
+        if (!w->used || !w->hole)
+            continue;
+        if (w->opened_ns < before)
+            before = w->opened_ns;
+        if (!w->warned && s->mono - w->opened_mono_ns > LONG_OPEN) {
+            w->warned = true;
+            session_say(s, KDP_ACTION_WARN, "It stays open and is asked again; kdp status shows how many",
+                        "missed trades are not fetched back after 10 min");
+        }
+    }
+    if (!s->healed_tell)
+        return false;
+    s->healed_tell = false;
+    if (s->hole_open && s->hole_opened_ns < before)
+        before = s->hole_opened_ns;
+    if (before <= s->healed_told_ns)
+        return false;
+    s->healed_told_ns = before;
+    action->kind = KDP_ACTION_TIMER;
+    action->timer.kind = KDP_TIMER_TRADES_HEALED;
+    action->timer.arg = (uint64_t)before;
+    return true;
+}
+
+/* ---- the end ---- */
+
+uint32_t
+trades_open_windows(const struct kdp_session *s)
+{
+    uint32_t open = s->hole_open;
+
+    for (unsigned i = 0; i < WINDOWS_MAX; i++)
+        open += s->windows[i].used && (s->windows[i].hole || s->windows[i].once);
+    return open;
+}
+
+void
+trades_stop(struct kdp_session *s)
+{
+    int64_t now = session_exchange_now(s);
+
+    s->stop_until_ns = s->mono + STOP_READ;
+    if (!s->trades_begun)
+        return;
+    if (s->hole_open) {
+        s->hole_open = false;
+        window_open(s, s->hole_from_ns, now, s->hole_opened_ns);
+    }
+    for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+        struct window *w = &s->windows[i];
+
+        if (!w->used)
+            continue;
+        if (!w->hole) {
+            w->used = false; /* the last look covers what it was to find */
+            continue;
+        }
+        if (w->to_ns > now) {
+            int64_t due = s->mono + s->config.trade_settle_ns;
+
+            w->to_ns = now > w->from_ns ? now : w->from_ns + 1;
+            w->slice_ns = w->slice_ns > w->to_ns ? w->to_ns : w->slice_ns;
+            w->due_ns = w->due_ns > due ? due : w->due_ns;
+        }
+        s->stop_until_ns = s->mono + s->config.trade_settle_ns + BEFORE;
+    }
+    if (trades_open_windows(s) == 0) {
+        int64_t from = s->audited_ns - s->config.window_pad_ns;
+        struct window *w =
+            window_new(s, from < s->trades_from_ns ? s->trades_from_ns : from, now + SECOND, false);
+
+        if (w != NULL)
+            w->once = true;
+    }
+}
