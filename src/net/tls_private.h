@@ -41,6 +41,7 @@ struct kdp_tls {
     int verify_error;
     char issuer[128];
     char expiry[64];
+    char names[320]; /* that it is for, in quotes */
 };
 
 /* ---- tls_socket.c: names, addresses, bytes ---- */

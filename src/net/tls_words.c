@@ -41,32 +41,11 @@ time_words(const ASN1_TIME *when, char *buf, size_t size)
                  (tm.tm_mon + 1) % 100, tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100);
 }
 
-/* Called for each certificate of the chain; the verdict is OpenSSL's, and stays. */
-int
-kdp_tls_verify(int good, X509_STORE_CTX *store)
-{
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct kdp_tls *tls = ssl != NULL ? SSL_get_app_data(ssl) : NULL;
-    X509 *cert = X509_STORE_CTX_get_current_cert(store);
-
-    if (good || tls == NULL)
-        return good;
-    tls->verify_error = X509_STORE_CTX_get_error(store);
-    if (cert != NULL) {
-        name_words(X509_get_issuer_name(cert), tls->issuer, sizeof tls->issuer);
-        time_words(tls->verify_error == X509_V_ERR_CERT_NOT_YET_VALID ? X509_get0_notBefore(cert)
-                                                                      : X509_get0_notAfter(cert),
-                   tls->expiry, sizeof tls->expiry);
-    }
-    return good;
-}
-
 /* The names a certificate is for, the first few of them. */
 static void
-subject_words(struct kdp_tls *tls, char *buf, size_t size)
+subject_words(X509 *cert, char *buf, size_t size)
 {
-    X509 *cert = SSL_get1_peer_certificate(tls->ssl);
-    GENERAL_NAMES *names = cert != NULL ? X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL) : NULL;
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     size_t used = 0;
     int shown = 0, others = 0;
 
@@ -87,20 +66,39 @@ subject_words(struct kdp_tls *tls, char *buf, size_t size)
     }
     if (others > 0)
         snprintf(buf + used, size - used, " and %d more", others);
-    if (shown == 0 && cert != NULL) {
+    if (shown == 0) {
         char word[128];
 
         name_words(X509_get_subject_name(cert), word, sizeof word);
         snprintf(buf, size, "\"%s\"", word);
     }
     GENERAL_NAMES_free(names);
-    X509_free(cert);
+}
+
+/* Called for each certificate of the chain; the verdict is OpenSSL's, and stays. */
+int
+kdp_tls_verify(int good, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct kdp_tls *tls = ssl != NULL ? SSL_get_app_data(ssl) : NULL;
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+
+    if (good || tls == NULL)
+        return good;
+    tls->verify_error = X509_STORE_CTX_get_error(store);
+    if (cert != NULL) {
+        name_words(X509_get_issuer_name(cert), tls->issuer, sizeof tls->issuer);
+        time_words(tls->verify_error == X509_V_ERR_CERT_NOT_YET_VALID ? X509_get0_notBefore(cert)
+                                                                      : X509_get0_notAfter(cert),
+                   tls->expiry, sizeof tls->expiry);
+        subject_words(cert, tls->names, sizeof tls->names);
+    }
+    return good;
 }
 
 static int
 not_trusted(struct kdp_tls *tls)
 {
-    char names[320];
     int rc;
 
     switch (tls->verify_error) {
@@ -125,9 +123,8 @@ not_trusted(struct kdp_tls *tls)
         return rc;
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        subject_words(tls, names, sizeof names);
         rc = kdpi_fail(KDP_EREFUSED, "certificate not trusted: %s: it is for %s", tls->host,
-                       names[0] != '\0' ? names : "another host");
+                       tls->names[0] != '\0' ? tls->names : "another host");
         kdpi_hint("Mend the host name in the URL. Checking cannot be turned off");
         return rc;
     default:
