@@ -2,21 +2,15 @@
 #include "topology.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "error.h"
+#include "lake.h"
 #include "log.h"
 #include "record.h"
 #include "tape.h"
-
-extern char **environ;
 
 static void
 pause_ns(int64_t ns)
@@ -32,6 +26,7 @@ wait_for_tape(void *arg)
 {
     struct kdp_topology *topology = arg;
     const char *blocked = kdp_stream_blocked(topology->stream);
+    int64_t before_ns = kdpi_mono_ns();
     int rc = kdp_stream_failed(topology->stream);
 
     if (rc != 0)
@@ -47,44 +42,9 @@ wait_for_tape(void *arg)
     if (kdp_cli_interrupted() != 0 && blocked != NULL)
         return kdpi_fail(KDP_ESTOPPED, "stopped while the tape could not be written: %s", blocked);
     pause_ns(50000);
-    topology->waited_ns += 50000;
-    return 0;
-}
-
-static int
-start_sealer(struct kdp_topology *topology, const char *dir)
-{
-    char self[4096], name[] = "kdp", command[] = "seal", follow[] = "--follow", option[] = "--data";
-    char *argv[] = {name, command, follow, option, NULL, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    int ends[2], rc;
-
-    if (len <= 0)
-        return kdpi_fail_errno(errno, "cannot find this program's own file");
-    self[len] = '\0';
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return kdpi_fail_errno(errno, "cannot make a pipe for the sealer");
-    argv[4] = strdup(dir);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    /* a process group of its own: Ctrl-C is for us, and we end the sealer when it has had everything */
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    rc = posix_spawn(&topology->sealer, self, &actions, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    free(argv[4]);
-    close(ends[0]);
-    if (rc != 0) {
-        close(ends[1]);
-        topology->sealer = 0;
-        return kdpi_fail_errno(rc, "cannot start the sealer: %s", self);
-    }
-    topology->sealer_stdin = ends[1];
+    topology->waited_ns += kdpi_mono_ns() - before_ns;
+    if (blocked == NULL)
+        topology->told_blocked = false; /* that is over: the next time it is told anew */
     return 0;
 }
 
@@ -92,8 +52,7 @@ start_sealer(struct kdp_topology *topology, const char *dir)
  * that a day and an hour have all that is open; a fixed span gives a replay, which keeps everything, the same
  * as the run that let old segments go. */
 #define RESTORE_NS (25 * INT64_C(3600) * KDP_NS_PER_S)
-#define TOLD \
-    (1u << KDP_TEMPLATE_DEFINITION | 1u << KDP_TEMPLATE_STATE | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT)
+#define TOLD (1u << KDP_TEMPLATE_DEFINITION | 1u << KDP_TEMPLATE_STATE | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT)
 
 /* Gives the plant what stands on the tape of the runs before: trades of the last 2 hours, which must not stand
  * in the stream a second time, terms, and the last state of each book. */
@@ -127,7 +86,8 @@ restore(struct kdp_topology *topology, const char *dir)
                 if (size == 0 || size > bytes - at)
                     break;
                 if (head->template_id == KDP_TEMPLATE_TRADE && trades)
-                    kdp_plant_restore_trade(topology->plant, ((const struct kdp_trade *)(const void *)head)->trade_id,
+                    kdp_plant_restore_trade(topology->plant,
+                                            ((const struct kdp_trade *)(const void *)head)->trade_id,
                                             head->recv_ns);
                 else if ((TOLD >> head->template_id & 1u) != 0)
                     kdp_plant_restore_record(topology->plant, head);
@@ -147,7 +107,10 @@ begin_run(struct kdp_topology *topology, const struct kdp_topology_config *confi
                                      .wait = wait_for_tape,
                                      .wait_arg = topology,
                                      .rejected = config->rejected,
-                                     .rejected_arg = config->rejected_arg};
+                                     .rejected_arg = config->rejected_arg,
+                                     .now_ns = config->live ? kdpi_now_ns : NULL,
+                                     .notice = config->notice,
+                                     .notice_arg = config->notice_arg};
     const struct kdp_stream_instrument *known;
     size_t known_count;
     int rc = kdp_stream_open(&topology->stream, stream, &topology->start);
@@ -156,6 +119,12 @@ begin_run(struct kdp_topology *topology, const struct kdp_topology_config *confi
         return rc;
     topology->ring = kdp_stream_ring(topology->stream);
     topology->input_max = kdp_ring_input_max(topology->ring);
+    if (config->live) {
+        topology->backlog_alarms = kdp_ring_counter(topology->ring, "kdp_tape_backlog_alarms");
+        topology->sealer_restarts = kdp_ring_counter(topology->ring, "kdp_sealer_restarts_total");
+        if (topology->backlog_alarms == NULL || topology->sealer_restarts == NULL)
+            return kdpi_fail(KDP_EFULL, "no room for a counter in the ring");
+    }
     topology->fresh = topology->fresh || (topology->start.flags & KDP_START_FRESH) != 0;
     plant.ring = topology->ring;
     plant.hash = config->hash && topology->fresh;
@@ -172,18 +141,20 @@ begin_run(struct kdp_topology *topology, const struct kdp_topology_config *confi
 static struct kdp_stream_config
 stream_config(const struct kdp_cli *cli, const struct kdp_topology_config *config)
 {
-    return (struct kdp_stream_config){.dir = config->dir,
-                                      .ring_bytes = (size_t)kdp_cli_count(cli, "ring-size"),
-                                      .raw_ring_bytes = (size_t)kdp_cli_count(cli, "raw-ring-size"),
-                                      .segment_bytes = (uint64_t)kdp_cli_count(cli, "segment-size"),
-                                      .sync_interval_ns = kdp_cli_count(cli, "sync-interval"),
-                                      .raw_off = !kdp_cli_switch(cli, "raw"),
-                                      .tape_off = !kdp_cli_switch(cli, "tape"),
-                                      .refuse_existing = config->refuse_existing,
-                                      .lake = config->lake,
-                                      /* what is played is kept whole, however many days it spans */
-                                      .tape_keep_ns = INT64_MAX,
-                                      .raw_keep_ns = INT64_MAX};
+    return (struct kdp_stream_config){
+        .dir = config->dir,
+        .ring_bytes = (size_t)kdp_cli_count(cli, "ring-size"),
+        .raw_ring_bytes = (size_t)kdp_cli_count(cli, "raw-ring-size"),
+        .segment_bytes = (uint64_t)kdp_cli_count(cli, "segment-size"),
+        .sync_interval_ns = kdp_cli_count(cli, "sync-interval"),
+        .raw_off = !kdp_cli_switch(cli, "raw"),
+        .tape_off = !kdp_cli_switch(cli, "tape"),
+        .refuse_existing = config->refuse_existing,
+        .lake = config->lake,
+        .quota_bytes = config->live ? (uint64_t)kdp_cli_count(cli, "tape-quota") : 0,
+        /* what is played is kept whole, however many days it spans */
+        .tape_keep_ns = config->live ? kdp_cli_count(cli, "tape-keep") : INT64_MAX,
+        .raw_keep_ns = config->live ? kdp_cli_count(cli, "raw-keep") : INT64_MAX};
 }
 
 int
@@ -193,10 +164,12 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
     struct kdp_stream_config stream = stream_config(cli, config);
     int rc;
 
-    *topology = (struct kdp_topology){.cli = cli, .sealer_stdin = -1};
+    *topology = (struct kdp_topology){.cli = cli, .dir = config->dir};
     rc = begin_run(topology, config, &stream);
-    if (rc == 0 && config->lake && kdp_cli_switch(cli, "tape"))
-        rc = start_sealer(topology, config->dir);
+    if (rc == 0 && config->lake && kdp_cli_switch(cli, "tape")) {
+        topology->lake = true;
+        rc = kdp_sealer_start(&topology->sealer, config->dir, kdpi_mono_ns());
+    }
     if (rc == 0)
         kdpi_log(KDP_LOG_INFO, "start", "data=\"%s\" session=%016llx next_seq=%llu flags=%u", config->dir,
                  (unsigned long long)topology->start.session, (unsigned long long)topology->start.next_seq,
@@ -253,26 +226,69 @@ kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsig
     return kdp_plant_input(topology->plant, head, head + 1);
 }
 
-static int
-end_sealer(struct kdp_topology *topology)
-{
-    int status = 0;
-    pid_t got;
+/* ---- what a live run looks after ---- */
 
-    if (topology->sealer == 0)
-        return 0;
-    close(topology->sealer_stdin); /* its sign to seal up to the head and end */
-    do
-        got = waitpid(topology->sealer, &status, 0);
-    while (got < 0 && errno == EINTR);
-    topology->sealer = 0;
-    if (got > 0 && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == KDP_EXIT_NO_SQL))
-        return 0; /* without DuckDB the sealer has said so, and sealing waits */
-    kdpi_fail(KDP_EINCOMPLETE, "the lake was not sealed: the sealer ended with %s %d",
-              WIFSIGNALED(status) ? "signal" : "code",
-              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    kdpi_hint("Nothing is lost, the tape has it: kdp seal --data DIR seals what is missing");
-    return -KDP_EINCOMPLETE;
+#define LOOK_NS (KDP_NS_PER_S / 2)
+#define FLOOR_NS (5 * KDP_NS_PER_S)
+#define BACKLOG_ALARM 0.5
+#define BACKLOG_OVER 0.25 /* the next alarm is a new one */
+
+static void
+look_at_backlog(struct kdp_topology *topology)
+{
+    double backlog = kdp_ring_backlog(topology->ring);
+
+    if (backlog < BACKLOG_OVER)
+        topology->behind = false;
+    if (backlog < BACKLOG_ALARM || topology->behind)
+        return;
+    topology->behind = true;
+    kdp_counter_add(topology->backlog_alarms, 1);
+    kdpi_log(KDP_LOG_WARNING, "tape_behind", "backlog=%.2f durable_seq=%llu", backlog,
+             (unsigned long long)kdp_ring_durable_seq(topology->ring));
+    kdp_cli_warning(
+        topology->cli, "A slow disk, or one that is busy; --ring-size and --raw-ring-size give it more time",
+        "the tape is behind: %.0f%% of the ring waits for the disk; at 100%% capture waits", backlog * 100);
+}
+
+static void
+look_at_sealer(struct kdp_topology *topology, int64_t mono_ns)
+{
+    switch (kdp_sealer_check(&topology->sealer, mono_ns)) {
+    case 1:
+        kdpi_log(KDP_LOG_WARNING, "sealer_died", "how=\"%s\"", topology->sealer.words);
+        kdp_cli_warning(
+            topology->cli, NULL, "the sealer ended with %s; capture goes on, it is started again in %lld s",
+            topology->sealer.words, (long long)((topology->sealer.again_mono - mono_ns) / KDP_NS_PER_S));
+        break;
+    case 2:
+        kdp_counter_add(topology->sealer_restarts, 1);
+        kdpi_log(KDP_LOG_INFO, "sealer_started", "restarts=%llu",
+                 (unsigned long long)topology->sealer.restarts);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+kdp_topology_tick(struct kdp_topology *topology, int64_t mono_ns)
+{
+    uint64_t sealed;
+
+    if (mono_ns - topology->look_mono < LOOK_NS)
+        return;
+    topology->look_mono = mono_ns;
+    look_at_backlog(topology);
+    if (!topology->lake)
+        return;
+    look_at_sealer(topology, mono_ns);
+    if (mono_ns - topology->floor_mono < FLOOR_NS)
+        return;
+    topology->floor_mono = mono_ns;
+    /* a lake that cannot be read holds the tape as one that is behind does: nothing goes that it may not have */
+    if (kdp_lake_sealed(topology->dir, &sealed) == 0)
+        kdp_stream_sealed_floor(topology->stream, sealed);
 }
 
 int
@@ -282,7 +298,7 @@ kdp_topology_close(struct kdp_topology *topology)
 
     if (topology->stream != NULL)
         rc = kdp_stream_agent_drain(topology->stream);
-    later = end_sealer(topology);
+    later = kdp_sealer_end(&topology->sealer);
     kdp_plant_close(topology->plant);
     topology->plant = NULL;
     if (topology->stream != NULL) {

@@ -15,10 +15,10 @@
 #define KDPI_TOPOLOGY_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "command.h"
 #include "plant.h"
+#include "sealer.h"
 #include "stream.h"
 
 struct kdp_topology {
@@ -27,11 +27,15 @@ struct kdp_topology {
     struct kdp_ring *ring;
     struct kdp_plant *plant;
     struct kdp_input_start start; /* how the run begins */
-    pid_t sealer;                 /* 0: none */
-    int sealer_stdin;
+    const char *dir;
+    bool lake; /* there is a sealer */
+    struct kdp_sealer sealer;
     bool fresh; /* the data directory was empty: the stream hash counts */
     bool told_blocked;
-    int64_t waited_ns;
+    bool behind;       /* the tape lacks half a ring, and that was told */
+    int64_t waited_ns; /* for the tape, since the start */
+    int64_t look_mono, floor_mono;
+    struct kdp_counter *backlog_alarms, *sealer_restarts;
     size_t input_max; /* bytes of the largest input the raw ring takes */
 };
 
@@ -60,6 +64,9 @@ int kdp_topology_again(struct kdp_topology *topology, const struct kdp_topology_
 int kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags, unsigned line,
                       int64_t recv_ns, const void *fixed, size_t fixed_len, const void *rest,
                       size_t rest_len);
+/* kdp_topology_tick looks after what runs beside the plant, a few times a second on a live run: how far the tape is behind
+ * (told at half a ring), whether the sealer lives (started again when it died), and what of the tape the lake has. */
+void kdp_topology_tick(struct kdp_topology *topology, int64_t mono_ns);
 /* kdp_topology_close drains to the tape, ends the sealer and waits for it, closes everything; returns the
  * first error. */
 int kdp_topology_close(struct kdp_topology *topology);

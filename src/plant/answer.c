@@ -85,8 +85,8 @@ ended(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *market
     if (reached > 1)
         market_final(plant, id);
     if (item->state != KDP_BOOK_STATE_NONE || reached > 1)
-        market_state(plant, id, KDP_BOOK_STATE_CLOSED,
-                     reached == 3 ? KDP_REASON_SETTLED : KDP_REASON_CLOSE, NULL, 0, 0);
+        market_state(plant, id, KDP_BOOK_STATE_CLOSED, reached == 3 ? KDP_REASON_SETTLED : KDP_REASON_CLOSE,
+                     NULL, 0, 0);
 }
 
 static bool

@@ -217,7 +217,9 @@ exchange_tell_trade(struct kdp_exchange *ex, struct kdp_exchange_trade *trade, b
     struct kdp_exchange_event event = {
         .kind = KDP_EXCHANGE_TRADE, .market = trade->market, .time_ns = trade->time_ns};
 
-    trade->time_ns = (trade->time_ns < ex->last_ns ? ex->last_ns + 999 : trade->time_ns) / 1000 * 1000;
+    trade->time_ns = trade->time_ns / 1000 * 1000; /* whole microseconds, and never back */
+    if (trade->time_ns < ex->last_ns)
+        trade->time_ns = (ex->last_ns + 999) / 1000 * 1000;
     event.time_ns = trade->time_ns;
     ex->last_ns = trade->time_ns;
     if (ex->log_count - ex->log_oldest == LOG_MAX) {

@@ -30,6 +30,7 @@ struct kdp_exchange_config {
     const char *const *inputs;
     unsigned input_count;
     double speed; /* 0: 1 */
+    bool leg_yes; /* NO prices are on the YES scale where the recording does not say */
     bool loop;    /* begin again at the end, shifted on */
     /* history made up before now_ns, so that REST has something to serve: trades of that long */
     int64_t history_ns;
@@ -83,7 +84,7 @@ enum kdp_exchange_event_kind {
 };
 struct kdp_exchange_event {
     enum kdp_exchange_event_kind kind;
-    uint32_t market;
+    uint32_t market; /* UINT32_MAX: of none (a recorded EVENT, RAW) */
     int64_t time_ns;
     union {
         struct {

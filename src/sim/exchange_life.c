@@ -190,6 +190,7 @@ succeed(struct exchange_made *made, uint32_t old)
     if (!gen_event_make(gen, series, count, index, first, slot))
         KDP_ASSERT(false); /* names have their places: nothing is allocated */
     made->places[index].birth = ++made->births;
+    made->places[index].close_s = gen->events[index].close_s;
     for (uint32_t i = 0; i < count; i++) {
         gen->markets[first + i].flags = 0;
         if (!made_market_add(made, first + i, gen->now_ns, open_ns)) {
@@ -214,8 +215,8 @@ due_close(struct exchange_made *made, uint32_t index)
 
     if (event->closing)
         return;
-    if (event->close_s * KDP_NS_PER_S > gen->now_ns) { /* it was moved */
-        made_later(made, event->close_s * KDP_NS_PER_S, MADE_CLOSE, index);
+    if (made->places[index].close_s * KDP_NS_PER_S > gen->now_ns) { /* it was moved */
+        made_later(made, made->places[index].close_s * KDP_NS_PER_S, MADE_CLOSE, index);
         return;
     }
     event->closing = true;
@@ -382,9 +383,9 @@ made_ticks(struct exchange_made *made, uint32_t index)
 static void
 move_close(struct exchange_made *made, uint32_t event, int64_t close_s)
 {
-    struct gen_event *e = &made->gen->events[event];
+    const struct gen_event *e = &made->gen->events[event];
 
-    e->close_s = close_s;
+    made->places[event].close_s = close_s;
     for (uint32_t i = 0; i < e->markets; i++) {
         market_of(made, e->first + i)->close_ns = close_s * KDP_NS_PER_S;
         exchange_tell_life(made->ex, made->place[e->first + i], made->gen->now_ns,
@@ -417,14 +418,14 @@ step_life(struct exchange_made *made)
         break;
     case 6:
         if (!gen_event_is_timed(&gen->events[event]))
-            move_close(made, event, gen->events[event].close_s + 3600);
+            move_close(made, event, made->places[event].close_s + 3600);
         break;
     case 7: { /* an early end, said some seconds before */
         int64_t close_s = gen->now_ns / KDP_NS_PER_S + 2 + gen_below(gen, 4);
 
         event = gen_below(gen, gen->event_count);
         if (gen->events[event].closing || gen_event_is_timed(&gen->events[event]) ||
-            gen->events[event].close_s <= close_s ||
+            made->places[event].close_s <= close_s ||
             (gen->markets[gen->events[event].first].flags & GEN_ACTIVE) == 0)
             break;
         move_close(made, event, close_s);
@@ -515,13 +516,13 @@ made_lives_begin(struct exchange_made *made)
 
         made->places[i].room = event->markets;
         made->places[i].birth = ++made->births;
-        if (!moves) /* nothing happens: a day is put between now and the first close */
-            event->close_s += 86400;
+        /* when nothing moves, a day is put between now and the first close */
+        made->places[i].close_s = event->close_s + (moves ? 0 : 86400);
         for (uint32_t j = 0; j < event->markets; j++) {
             struct exchange_market *market = market_of(made, event->first + j);
             struct gen_market *g = &gen->markets[event->first + j];
 
-            market->close_ns = event->close_s * KDP_NS_PER_S;
+            market->close_ns = made->places[i].close_s * KDP_NS_PER_S;
             if (i < 64 || i % 32 > 1)
                 continue;
             g->flags &= (uint8_t)~GEN_ACTIVE;

@@ -24,8 +24,9 @@ struct made_due {
 
 struct made_place { /* of an event */
     uint32_t birth;
-    uint32_t next; /* in the queue of settled ones */
-    uint8_t room;  /* markets */
+    uint32_t next;   /* in the queue of settled ones */
+    uint8_t room;    /* markets */
+    int64_t close_s; /* moved or not; the event's own close_s stays, its names are made of it */
 };
 
 struct exchange_made {
