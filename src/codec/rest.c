@@ -116,7 +116,6 @@ take_cursor(struct kdp_rest_reader *reader, struct kdp_rest_end *end)
 
     if (kdpi_value_absent(&value))
         return;
-    end->member = "cursor";
     if (value.kind != KDP_JSON_STRING || memchr(value.text.data, '\0', value.text.len) != NULL) {
         kdpi_json_refuse(json, KDP_REFUSAL_TYPE, at, "a cursor is a text");
     } else if (value.text.len >= sizeof end->cursor) {
@@ -124,8 +123,9 @@ take_cursor(struct kdp_rest_reader *reader, struct kdp_rest_end *end)
     } else {
         memcpy(end->cursor, value.text.data, value.text.len);
         end->cursor[value.text.len] = '\0';
-        end->member = "";
+        return;
     }
+    end->member = "cursor";
 }
 
 /* One item: scratch and the marks of members begin anew, so that a page may hold any number of texts with escapes. */
