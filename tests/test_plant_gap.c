@@ -272,3 +272,299 @@ KDP_TEST(recording_without_marks_that_starts_again_is_a_new_connection)
     CHECK_INT(totals().gaps, 0);
     CHECK_INT(totals().duplicates, 0);
 }
+
+/* ---- gaps that outlive their subscription or connection ---- */
+
+static const struct kdp_gap *
+gap_is(enum kdp_gap_kind kind, enum kdp_gap_status status, enum kdp_healed_by by)
+{
+    const struct kdp_gap *gap = must(KDP_TEMPLATE_GAP);
+
+    CHECK_INT(gap->kind, kind);
+    CHECK_INT(gap->status, status);
+    CHECK_INT(gap->healed_by, by);
+    return gap;
+}
+
+#define OPEN(kind) gap_is(KDP_GAP_KIND_##kind, KDP_GAP_STATUS_OPEN, KDP_HEALED_BY_NONE)
+#define HEALED(kind, by) gap_is(KDP_GAP_KIND_##kind, KDP_GAP_STATUS_HEALED, KDP_HEALED_BY_##by)
+
+KDP_TEST(gap_goes_on_over_a_lost_connection_until_its_books_are_live_again)
+{
+    const struct kdp_gap *gap;
+
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    snapshot(1, 2, 1, "C", "[['0.4200','10.00']]", "");
+    delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
+    CHECK_INT(OPEN(SEQUENCE)->markets, 2);
+    down(1);
+    CHECK_INT(OPEN(LINE_DOWN)->markets, 1); /* C was live */
+    up(1);
+    up(2);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(2, 9, 1, "B", "[['0.4200','10.00']]", ""); /* wherever that is */
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    snapshot(1, 1, 2, "C", "[['0.4200','10.00']]", "");
+    gap = HEALED(SEQUENCE, RECONNECT); /* in the order in which they began */
+    CHECK_INT(gap->expected, 3);
+    CHECK_INT(gap->seen, 5);
+    CHECK_INT(gap->sid, 1);
+    CHECK_INT(gap->epoch, 1);
+    gap = HEALED(LINE_DOWN, RECONNECT);
+    CHECK_INT(gap->markets, 1);
+    CHECK_INT(gap->healed_ns, now - 1000);
+    CHECK_INT(totals().gaps_healed, 1);
+    CHECK_INT(counter("kalshi_sequence_gaps_healed_total"), 1);
+}
+
+KDP_TEST(gap_goes_on_over_a_subscription_that_is_made_anew)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    delta(1, 1, 4, "A", "yes", "0.4300", "1.00");
+    OPEN(SEQUENCE);
+    frame(1, "{'id':6,'sid':1,'seq':5,'type':'unsubscribed'}");
+    snapshot(1, 2, 1, "A", "[['0.4200','10.00']]", "");
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    delta(1, 2, 3, "A", "yes", "0.4300", "1.00"); /* and a further gap meanwhile, of the new one */
+    OPEN(SEQUENCE);
+    snapshot(1, 2, 4, "A", "[['0.4200','10.00']]", "");
+    HEALED(SEQUENCE, SNAPSHOT);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL); /* B is still waited for */
+    snapshot(1, 2, 5, "B", "[['0.4200','10.00']]", "");
+    HEALED(SEQUENCE, RESUBSCRIBE);
+    CHECK_INT(totals().gaps_healed, 2);
+    frame(1, "{'sid':2,'seq':7,'type':'error','msg':{'code':25,'msg':'Subscription buffer overflow'}}");
+    OPEN(SEQUENCE); /* 6 */
+    snapshot(1, 3, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 3, 2, "B", "[['0.4200','10.00']]", "");
+    HEALED(SEQUENCE, RESUBSCRIBE);
+    CHECK_INT(totals().gaps, 3);
+    CHECK_INT(totals().gaps_healed, 3);
+}
+
+KDP_TEST(gap_does_not_wait_for_what_is_no_longer_planned_or_closed)
+{
+    begin();
+    up(1);
+    reload("+A\n+B\n+C");
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 3, "C", "[['0.4200','10.00']]", "");
+    delta(1, 1, 5, "A", "yes", "0.4300", "1.00");
+    OPEN(SEQUENCE);
+    frame(
+        1,
+        "{'id':4,'sid':1,'seq':6,'type':'ok','msg':{'market_tickers':['A','C']}}"); /* B moves to another line */
+    snapshot(1, 1, 7, "A", "[['0.4200','10.00']]", "");
+    frame(
+        1,
+        "{'type':'market_lifecycle_v2','sid':4,'seq':1,'msg':{'market_ticker':'C','event_type':'determined',"
+        "'determination_ts':1796155300,'result':'yes'}}");
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL); /* with a plan B is waited for, whoever has it */
+    reload("-B");
+    HEALED(SEQUENCE, CLOSED);
+}
+
+KDP_TEST(gap_of_a_subscription_without_books_is_healed_by_a_new_one)
+{
+    begin();
+    up(1);
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'orderbook_delta','sid':1}}");
+    delta(1, 1, 3, "A", "yes", "0.4200", "5.00");
+    OPEN(SEQUENCE);
+    frame(1, "{'id':6,'sid':1,'seq':4,'type':'unsubscribed'}");
+    HEALED(SEQUENCE, RESUBSCRIBE);
+    CHECK_INT(totals().gaps_healed, 1);
+}
+
+KDP_TEST(lost_line_is_a_gap_until_it_is_back_with_its_books)
+{
+    const struct kdp_gap *gap;
+
+    begin();
+    up(1);
+    down(1); /* nothing was subscribed */
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "", "");
+    down(1);
+    gap = OPEN(LINE_DOWN);
+    CHECK_INT(gap->head.line, 1);
+    CHECK_INT(gap->epoch, 2);
+    CHECK_INT(gap->markets, 2);
+    up(2);
+    snapshot(2, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(2, 1, 2, "B", "[['0.4200','10.00']]", ""); /* both are live, on another line */
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    up(1);
+    HEALED(LINE_DOWN, RECONNECT);
+    CHECK_INT(totals().gaps, 0); /* no number is missing */
+    CHECK_INT(totals().gaps_healed, 0);
+}
+
+KDP_TEST(hole_in_the_trades_is_open_until_rest_has_filled_it)
+{
+    const struct kdp_gap *gap;
+    int64_t first;
+
+    begin();
+    up(1);
+    reload("all\n+A");
+    trade(1, 2, 1, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    trade(1, 2, 5, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d11");
+    OPEN(SEQUENCE);
+    CHECK_INT(totals().trades_unhealed, 3);
+    first = now;
+    trade(1, 2, 8, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d12");
+    OPEN(SEQUENCE);
+    CHECK_INT(totals().trades_unhealed, 5);
+    timer(KDP_TIMER_TRADES_HEALED, 0, (uint64_t)first);
+    gap = HEALED(SEQUENCE, REST);
+    CHECK_INT(gap->expected, 2);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    CHECK_INT(totals().trades_unhealed, 2);
+    down(1);
+    OPEN(LINE_DOWN);
+    OPEN(TRADES); /* what was traded while the line was down */
+    up(1);
+    HEALED(LINE_DOWN, RECONNECT);
+    timer(KDP_TIMER_TRADES_LOST, 0, (uint64_t)now);
+    gap = gap_is(KDP_GAP_KIND_SEQUENCE, KDP_GAP_STATUS_LOST, KDP_HEALED_BY_NONE);
+    CHECK_INT(gap->expected, 6);
+    gap_is(KDP_GAP_KIND_TRADES, KDP_GAP_STATUS_LOST, KDP_HEALED_BY_NONE);
+    CHECK_INT(totals().trades_unhealed, 2); /* for good */
+    CHECK_INT(totals().gaps_healed, 1);
+    timer(KDP_TIMER_TRADES_HEALED, 0, (uint64_t)now);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    again_is_the_same();
+}
+
+KDP_TEST(more_open_gaps_than_there_is_room_for_are_told_and_counted)
+{
+    unsigned n = 0;
+
+    begin();
+    up(1);
+    for (unsigned i = 0; i < 4200; i++)
+        frame(
+            1,
+            "{'type':'trade','sid':2,'seq':%u,'msg':{'trade_id':'%u','market_ticker':'A','yes_price_dollars':"
+            "'0.4350','count_fp':'1.00','taker_outcome_side':'yes','ts_ms':1795183387412}}",
+            2 * i + 2, i);
+    n = count_left(KDP_TEMPLATE_GAP);
+    CHECK_INT(n, 4200);
+    CHECK_INT(counter("kalshi_gaps_untracked_total"), 104);
+    timer(KDP_TIMER_TRADES_HEALED, 0, (uint64_t)now);
+    CHECK_INT(count_left(KDP_TEMPLATE_GAP), 4096);
+    CHECK_INT(totals().gaps_healed, 4096);
+    CHECK_INT(totals().trades_unhealed, 104); /* what is not followed up is never called healed */
+}
+
+/* ---- what a restart tells ---- */
+
+KDP_TEST(restart_says_what_is_not_live_and_each_line_what_the_pause_cost)
+{
+    const struct kdp_state *state;
+    const struct kdp_gap *gap;
+    const struct heard *h;
+    int64_t ended;
+
+    listen_to_plant();
+    begin();
+    up(1);
+    up(2);
+    frame(1,
+          "{'type':'market_lifecycle_v2','sid':4,'seq':1,'msg':{'market_ticker':'A','event_type':'created',"
+          "'open_ts':1795176000,'close_ts':1796155200,'additional_metadata':{'name':'n','title':'T',"
+          "'event_ticker':'E'}}}");
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(2, 1, 1, "B", "[['0.4200','10.00']]", "");
+    snapshot(2, 1, 2, "C", "[['0.4200','10.00']]", "");
+    frame(
+        2,
+        "{'id':4,'sid':1,'seq':3,'type':'ok','msg':{'market_tickers':['B']}}"); /* C is not wanted any more */
+    trade(1, 2, 1, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    ended = now;
+    now += INT64_C(60000000000);
+    restart(KDP_START_KILLED, ended);
+    CHECK_INT(((const struct kdp_state *)must(KDP_TEMPLATE_STATE))->subject, KDP_SUBJECT_PLANT);
+    CHECK_INT(((const struct kdp_definition *)must(0))->open_ns,
+              INT64_C(1795176000000000000)); /* its terms are known */
+    for (unsigned i = 0; i < 2; i++) {
+        state = must(KDP_TEMPLATE_STATE);
+        CHECK_INT(state->state, KDP_BOOK_STATE_STALE);
+        CHECK_INT(state->reason, KDP_REASON_RESTART);
+    }
+    CHECK(next(0) == NULL); /* C was stale already */
+    for (unsigned i = 0; i < 2; i++) {
+        h = must_hear(KDP_NOTICE_MARKET);
+        CHECK(h->notice.market.was_live && !h->notice.market.listed);
+        CHECK_STR(h->ticker, i == 0 ? "A" : "B");
+    }
+    CHECK(heard(KDP_NOTICE_MARKET) == NULL);
+    state_is("A", KDP_BOOK_STATE_STALE);
+    reload("all\n+A\n+B");
+    CHECK_INT(totals().planned, 2);
+    up(1);
+    gap = OPEN(LINE_DOWN);
+    CHECK_INT(gap->opened_ns, ended);
+    CHECK_INT(gap->markets, 1);
+    up(2);
+    OPEN(LINE_DOWN);
+    frame(1, "{'id':1,'type':'subscribed','msg':{'channel':'trade','sid':2}}");
+    gap = OPEN(TRADES);
+    CHECK_INT(gap->opened_ns, ended);
+    snapshot(2, 1, 1, "A", "[['0.4200','10.00']]", ""); /* on another line than before */
+    HEALED(LINE_DOWN, RECONNECT);
+    CHECK_INT(must_hear(KDP_NOTICE_BOOK)->notice.book.reason, KDP_REASON_RECOVERY);
+    snapshot(2, 1, 2, "B", "[['0.4200','10.00']]", "");
+    HEALED(LINE_DOWN, RECONNECT);
+    timer(KDP_TIMER_TRADES_HEALED, 0, (uint64_t)now);
+    HEALED(TRADES, REST);
+    trade(1, 2, 1, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    CHECK_INT(market("A").trades, 0); /* it stands in the stream */
+    down(2);
+    OPEN(LINE_DOWN);
+    up(2);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL); /* what the pause cost is told once */
+}
+
+KDP_TEST(start_of_an_earlier_version_says_nothing_of_the_runs_before)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    restart(KDP_START_KILLED, KDP_TIME_NULL);
+    CHECK_INT(((const struct kdp_head *)must(0))->template_id, KDP_TEMPLATE_STATE);
+    CHECK(next(0) == NULL);
+    up(1);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    CHECK_INT(((const struct kdp_book_snapshot *)must(KDP_TEMPLATE_BOOK_SNAPSHOT))->reason,
+              KDP_REASON_SUBSCRIBE);
+}
+
+KDP_TEST(market_that_ended_in_an_earlier_run_stays_closed)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    frame(
+        1,
+        "{'type':'market_lifecycle_v2','sid':4,'seq':1,'msg':{'market_ticker':'A','event_type':'determined',"
+        "'determination_ts':1796155300,'result':'yes'}}");
+    restart(0, now);
+    CHECK_INT(count_left(KDP_TEMPLATE_STATE), 1); /* the plant's own */
+    up(1);
+    CHECK_INT(OPEN(LINE_DOWN)->markets, 0);
+    HEALED(LINE_DOWN, RECONNECT);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    state_is("A", KDP_BOOK_STATE_CLOSED);
+}

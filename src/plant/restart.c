@@ -18,7 +18,12 @@ kdp_plant_restore_record(struct kdp_plant *plant, const void *record)
     if (item->ticker == NULL)
         return;
     if (head->template_id == KDP_TEMPLATE_DEFINITION) {
-        definition_restore(plant, head->instrument, record);
+        const struct kdp_definition *def = record;
+
+        /* of one that is a ticker alone nothing is kept: it is made of the ticker again */
+        if (def->provisional != KDP_BOOL_YES || def->status != KDP_MARKET_STATUS_UNKNOWN ||
+            def->open_ns != KDP_TIME_NULL || def->close_ns != KDP_TIME_NULL)
+            definition_restore(plant, head->instrument, record);
     } else if (head->template_id == KDP_TEMPLATE_STATE) {
         const struct kdp_state *state = record;
 

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct kdp_ring *ring;
@@ -11,6 +12,86 @@ struct kdp_ring_cursor cursor;
 int64_t now = T0;
 int64_t (*clock_of_plant)(void);
 unsigned input_flags;
+
+#define HEARD_MAX 4096u
+
+static bool listening;
+static struct heard all_heard[HEARD_MAX];
+static uint32_t heard_count, heard_next;
+static uint8_t *played; /* every input since begin, for again_is_the_same */
+static size_t played_bytes, played_room;
+
+static void
+keep_text(char *out, size_t size, struct kdp_text text)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+
+    if (len > 0)
+        memcpy(out, text.data, len);
+    out[len] = '\0';
+}
+
+static void
+hear(void *arg, const struct kdp_notice *notice)
+{
+    struct heard *to = &all_heard[heard_count];
+
+    (void)arg;
+    CHECK(heard_count < HEARD_MAX);
+    heard_count++;
+    to->notice = *notice;
+    to->ticker[0] = to->text[0] = '\0';
+    if (notice->kind == KDP_NOTICE_MARKET) {
+        keep_text(to->ticker, sizeof to->ticker, notice->market.ticker);
+        keep_text(to->text, sizeof to->text, notice->market.event_ticker);
+    } else if (notice->kind == KDP_NOTICE_EVENT) {
+        keep_text(to->ticker, sizeof to->ticker, notice->event.event_ticker);
+        keep_text(to->text, sizeof to->text, notice->event.series_ticker);
+    } else if (notice->kind == KDP_NOTICE_ERROR) {
+        keep_text(to->text, sizeof to->text, notice->reply.text);
+    } else if (notice->kind == KDP_NOTICE_REST) {
+        keep_text(to->text, sizeof to->text, notice->rest.cursor);
+    }
+}
+
+void
+listen_to_plant(void)
+{
+    listening = true;
+}
+
+const struct heard *
+heard(enum kdp_notice_kind kind)
+{
+    while (heard_next < heard_count)
+        if (all_heard[heard_next++].notice.kind == kind)
+            return &all_heard[heard_next - 1];
+    return NULL;
+}
+
+const struct heard *
+must_hear(enum kdp_notice_kind kind)
+{
+    const struct heard *got = heard(kind);
+
+    if (got == NULL)
+        kdp_test_fail(__FILE__, __LINE__, "no notice of kind %d is left", (int)kind);
+    return got;
+}
+
+static void
+keep_played(const struct kdp_input_head *head)
+{
+    size_t bytes = (sizeof *head + head->length + 7) & ~(size_t)7;
+
+    if (played_bytes + bytes > played_room) {
+        played_room = (played_bytes + bytes) * 2;
+        played = realloc(played, played_room);
+        CHECK(played != NULL);
+    }
+    memcpy(played + played_bytes, head, sizeof *head + head->length);
+    played_bytes += bytes;
+}
 
 void
 input(enum kdp_input_kind kind, unsigned line, const void *bytes, size_t len)
@@ -26,6 +107,7 @@ input(enum kdp_input_kind kind, unsigned line, const void *bytes, size_t len)
     if (len > 0)
         memcpy(head + 1, bytes, len);
     kdp_ring_input_commit(ring, head);
+    keep_played(head);
     CHECK_INT(kdp_plant_input(plant, head, head + 1), 0);
     now += 1000;
 }
@@ -35,13 +117,90 @@ begin(void)
 {
     struct kdp_ring_config config = {
         .bytes = 1 << 22, .raw_bytes = 1 << 20, .start_seq = 1, .start_input = 1, .unreliable = true};
-    struct kdp_plant_config plant_config = {.max_markets = 1000, .hash = true, .now_ns = clock_of_plant};
+    struct kdp_plant_config plant_config = {
+        .max_markets = 1000, .hash = true, .now_ns = clock_of_plant, .notice = listening ? hear : NULL};
     struct kdp_input_start start = {.next_seq = 1, .next_instrument = 1, .flags = KDP_START_FRESH};
 
     CHECK_INT(kdp_ring_create(&ring, &config), 0);
     plant_config.ring = ring;
     CHECK_INT(kdp_plant_open(&plant, &plant_config), 0);
     CHECK_INT(kdp_ring_seek(&cursor, ring, 1), 0);
+    input(KDP_INPUT_START, 0, &start, sizeof start);
+}
+
+void
+again_is_the_same(void)
+{
+    struct kdp_ring_config config = {
+        .bytes = 1 << 22, .raw_bytes = 1 << 20, .start_seq = 1, .start_input = 1, .unreliable = true};
+    struct kdp_plant_config plant_config = {.max_markets = 1000, .hash = true};
+    char first[33], second[33];
+    struct kdp_plant *other;
+
+    kdp_plant_hash(plant, first);
+    CHECK_INT(kdp_ring_create(&plant_config.ring, &config), 0);
+    CHECK_INT(kdp_plant_open(&other, &plant_config), 0);
+    for (size_t at = 0; at < played_bytes;) {
+        struct kdp_input_head *head;
+        struct kdp_input_head was;
+
+        memcpy(&was, played + at, sizeof was);
+        head = kdp_ring_input_claim(plant_config.ring, was.length);
+        CHECK(head != NULL);
+        memcpy(head, played + at, sizeof was + was.length);
+        kdp_ring_input_commit(plant_config.ring, head);
+        CHECK_INT(kdp_plant_input(other, head, head + 1), 0);
+        at += (sizeof was + was.length + 7) & ~(size_t)7;
+    }
+    kdp_plant_hash(other, second);
+    CHECK_STR(second, first);
+    kdp_plant_close(other);
+    kdp_ring_close(plant_config.ring);
+}
+
+void
+restart(uint32_t flags, int64_t last_ns)
+{
+    static struct kdp_stream_instrument known[1000];
+    static char tickers[1000][64];
+    static uint64_t rec[KDP_RECORD_MAX / 8];
+    struct kdp_plant_config plant_config = {.max_markets = 1000, .notice = listening ? hear : NULL};
+    struct kdp_ring *old_ring = ring;
+    struct kdp_ring_config config = {
+        .bytes = 1 << 22, .raw_bytes = 1 << 20, .start_input = 1, .unreliable = true};
+    struct kdp_input_start start = {.flags = flags, .last_ns = last_ns};
+    struct kdp_ring_cursor walk;
+    struct kdp_plant_market m;
+    size_t count = 0;
+
+    for (uint32_t i = 0; kdp_plant_market_at(plant, i, &m); i++) {
+        if (m.ticker == NULL)
+            continue;
+        snprintf(tickers[count], sizeof tickers[count], "%s", m.ticker);
+        known[count] = (struct kdp_stream_instrument){m.instrument, tickers[count]};
+        start.next_instrument = m.instrument + 1;
+        count++;
+    }
+    start.next_seq = config.start_seq = kdp_ring_next_seq(ring);
+    kdp_plant_close(plant);
+    CHECK_INT(kdp_ring_create(&ring, &config), 0);
+    plant_config.ring = ring;
+    CHECK_INT(kdp_plant_open(&plant, &plant_config), 0);
+    CHECK_INT(kdp_plant_restore(plant, known, count), 0);
+    CHECK_INT(kdp_ring_seek(&walk, old_ring, 1), 0);
+    while (kdp_ring_next(&walk, rec) > 0) {
+        const struct kdp_head *head = (const struct kdp_head *)(const void *)rec;
+
+        if (head->template_id == KDP_TEMPLATE_TRADE)
+            kdp_plant_restore_trade(plant, ((const struct kdp_trade *)(const void *)rec)->trade_id,
+                                    head->recv_ns);
+        else if (head->template_id == KDP_TEMPLATE_DEFINITION || head->template_id == KDP_TEMPLATE_STATE ||
+                 head->template_id == KDP_TEMPLATE_BOOK_SNAPSHOT)
+            kdp_plant_restore_record(plant, rec);
+    }
+    kdp_ring_close(old_ring);
+    CHECK_INT(kdp_ring_seek(&cursor, ring, start.next_seq), 0);
+    heard_next = heard_count;
     input(KDP_INPUT_START, 0, &start, sizeof start);
 }
 
@@ -107,6 +266,42 @@ trade(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char 
           "block_trade':false,'ts':1795183387,"
           "'ts_ms':1795183387412}}",
           sid, seq, id, ticker);
+}
+
+void
+timer(enum kdp_timer_kind kind, uint32_t arg32, uint64_t arg)
+{
+    struct kdp_input_timer what = {.kind = kind, .arg32 = arg32, .arg = arg};
+
+    input(KDP_INPUT_TIMER, 0, &what, sizeof what);
+}
+
+void
+reload(const char *text)
+{
+    input(KDP_INPUT_RELOAD, 0, text, strlen(text));
+}
+
+void
+answer(enum kdp_rest_kind kind, unsigned number, const char *path, const char *fmt, ...)
+{
+    static char bytes[1 << 17];
+    struct kdp_input_rest head = {
+        .status = 200, .path_len = (uint32_t)strlen(path), .request = KDP_REST_REQUEST(kind, number)};
+    size_t at = sizeof head + head.path_len;
+    va_list args;
+    int len;
+
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, path, head.path_len);
+    va_start(args, fmt);
+    len = vsnprintf(bytes + at, sizeof bytes - at, fmt, args);
+    va_end(args);
+    CHECK(len >= 0 && (size_t)len < sizeof bytes - at);
+    for (size_t i = at; i < at + (size_t)len; i++)
+        if (bytes[i] == '\'')
+            bytes[i] = '"';
+    input(KDP_INPUT_REST, 0, bytes, at + (size_t)len);
 }
 
 /* The next record of a template, others passed over; NULL at the head of the stream. */

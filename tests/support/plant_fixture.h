@@ -19,7 +19,21 @@ extern int64_t now;                     /* receive time of the next input, a mic
 extern int64_t (*clock_of_plant)(void); /* NULL: a replay, which measures no delay */
 extern unsigned input_flags;
 
+struct heard { /* a notice, with the texts of it that tests look at */
+    struct kdp_notice notice;
+    char ticker[64];
+    char text[256];
+};
+
 void begin(void); /* plant and ring, and a START in an empty directory */
+/* listen, called before begin, keeps the notices; heard gives the next one of a kind, others passed over, NULL: none. */
+void listen_to_plant(void);
+const struct heard *heard(enum kdp_notice_kind kind);
+const struct heard *must_hear(enum kdp_notice_kind kind);
+/* again_is_the_same plays everything since begin to another plant, to which nobody listens: the same stream. */
+void again_is_the_same(void);
+/* restart ends the process and begins another one on what stands in the stream; flags of its START. */
+void restart(uint32_t flags, int64_t last_ns);
 void input(enum kdp_input_kind kind, unsigned line, const void *bytes, size_t len);
 void up(unsigned line);
 void down(unsigned line);
@@ -29,6 +43,11 @@ void snapshot(unsigned line, unsigned sid, unsigned seq, const char *ticker, con
 void delta(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *side, const char *price,
            const char *change);
 void trade(unsigned line, unsigned sid, unsigned seq, const char *ticker, const char *id);
+void timer(enum kdp_timer_kind kind, uint32_t arg32, uint64_t arg);
+void reload(const char *text);
+/* a REST answer with status 200; quotes as in frame */
+void answer(enum kdp_rest_kind kind, unsigned number, const char *path, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* The next record of a template (0: any), others passed over; NULL at the head of the stream. */
 const void *next(unsigned template_id);
