@@ -59,6 +59,12 @@ kdp_session_due(const struct kdp_session *s)
     return INT64_MAX;
 }
 void
+kdp_session_clock(struct kdp_session *s, int64_t ahead_ns)
+{
+    (void)s;
+    (void)ahead_ns;
+}
+void
 kdp_session_notice(struct kdp_session *s, const struct kdp_notice *notice)
 {
     (void)s;

@@ -12,6 +12,7 @@ int kdp_cmd_gen(struct kdp_cli *cli);
 int kdp_cmd_replay(struct kdp_cli *cli);
 int kdp_cmd_ohlc(struct kdp_cli *cli);
 int kdp_cmd_query(struct kdp_cli *cli);
+int kdp_cmd_run(struct kdp_cli *cli);
 int kdp_cmd_schema(struct kdp_cli *cli);
 int kdp_cmd_seal(struct kdp_cli *cli);
 int kdp_cmd_tap(struct kdp_cli *cli);

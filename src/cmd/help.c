@@ -137,7 +137,14 @@ help_option(FILE *out, const char *label, const struct kdp_setting *setting,
                  : "",
              setting->about, setting->env != NULL ? "; " : "", setting->env != NULL ? setting->env : "");
     fprintf(out, "%-*s%-*s", LABEL, label, FLAG_WIDTH - 1, flag);
-    if (strlen(flag) >= FLAG_WIDTH - 1 && strlen(flag) > FLAG_WIDTH - 1) {
+    if (strlen(flag) > FLAG_WIDTH - 1 &&
+        LABEL + strlen(flag) + 1 + strlen(about) + strlen(fallback) < WIDTH) {
+        column = LABEL + strlen(flag) + 1 + strlen(about); /* it has room behind the long flag */
+        fprintf(out, " %s%*s%s\n", about, (int)(*fallback != '\0' ? WIDTH - column - strlen(fallback) : 0),
+                "", fallback);
+        return;
+    }
+    if (strlen(flag) > FLAG_WIDTH - 1) {
         fputc('\n', out);
         spaces(out, LABEL + FLAG_WIDTH);
     } else {

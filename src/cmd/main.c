@@ -10,6 +10,18 @@
 
 /* A row stands here from the day its command works (command.h says what belongs to it). */
 static const struct kdp_command commands[] = {
+    {"run", "capture", "the plant: stream, books, lake",
+     "run [--series S|--event E|--ticker GLOB ...] [options]",
+     "Captures the exchange: every book and trade, onto the tape and into the lake.\n"
+     "Ends by Ctrl-C or SIGTERM, in order; SIGHUP reads --rules again.",
+     "which: series event ticker min-volume combos rules|access: api-key private-key base-url ws-url ca-file "
+     "ws-auth-token simulated|how: seconds connections=2 deflate busy-poll max-markets|into: data lake "
+     "ring-size raw-ring-size segment-size sync-interval tape-keep raw-keep tape-quota|"
+     "output: summary progress",
+     "0 done, also by Ctrl-C; 1 failed; 2 usage or settings; 143 by SIGTERM",
+     "kdp run --seconds 5 --summary json\n"
+     "kdp run --ticker 'KX*' --seconds 5",
+     0, 0, kdp_cmd_run},
     {"replay", "capture", "a recording, through the plant",
      "replay --input FILE [--input FILE ...] [options]",
      "Plays recordings of the exchange's stream as if they arrived now: books,\n"

@@ -138,6 +138,13 @@ begin_run(struct kdp_topology *topology, const struct kdp_topology_config *confi
     return rc == 0 ? kdp_stream_agent_start(topology->stream) : rc;
 }
 
+/* A live run has both tapes; only a replay may go without. */
+static bool
+writes(const struct kdp_cli *cli, const struct kdp_topology_config *config, const char *which)
+{
+    return config->live || kdp_cli_switch(cli, which);
+}
+
 static struct kdp_stream_config
 stream_config(const struct kdp_cli *cli, const struct kdp_topology_config *config)
 {
@@ -147,8 +154,8 @@ stream_config(const struct kdp_cli *cli, const struct kdp_topology_config *confi
         .raw_ring_bytes = (size_t)kdp_cli_count(cli, "raw-ring-size"),
         .segment_bytes = (uint64_t)kdp_cli_count(cli, "segment-size"),
         .sync_interval_ns = kdp_cli_count(cli, "sync-interval"),
-        .raw_off = !kdp_cli_switch(cli, "raw"),
-        .tape_off = !kdp_cli_switch(cli, "tape"),
+        .raw_off = !writes(cli, config, "raw"),
+        .tape_off = !writes(cli, config, "tape"),
         .refuse_existing = config->refuse_existing,
         .lake = config->lake,
         .quota_bytes = config->live ? (uint64_t)kdp_cli_count(cli, "tape-quota") : 0,
@@ -166,7 +173,7 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
 
     *topology = (struct kdp_topology){.cli = cli, .dir = config->dir};
     rc = begin_run(topology, config, &stream);
-    if (rc == 0 && config->lake && kdp_cli_switch(cli, "tape")) {
+    if (rc == 0 && config->lake && writes(cli, config, "tape")) {
         topology->lake = true;
         rc = kdp_sealer_start(&topology->sealer, config->dir, kdpi_mono_ns());
     }

@@ -230,6 +230,7 @@ look_at_clock(struct kdp_live *live)
     int64_t offset = live->config.signer != NULL ? kdp_signer_offset_ns(live->config.signer) : 0;
     char span[KDPI_SCREEN_TEXT], words[160];
 
+    kdp_session_clock(live->session, offset);
     live->clock_off = offset > CLOCK_OFF_NS || offset < -CLOCK_OFF_NS;
     if (!live->clock_off || live->clock_told)
         return;

@@ -33,7 +33,20 @@ run_examples() { # FOLDER, then lines of commands
 run_examples with < <("$KDP" -h | sed -n 's/^  \([^ ]\)/\1/p')
 # the README's commands, as written, but for where the program is
 run_examples with < <(sed -n 's/^    build\/kdp/kdp/p' "$source_dir/README.md")
+# a live run needs an exchange
+sim=0
+trap '[ $sim = 0 ] || kill $sim; rm -rf "$work"' EXIT
+if has sim && has run; then
+    "$KDP" sim --dir sim --markets 40 --rate 400 >sim.out 2>&1 </dev/null &
+    sim=$!
+    for _ in $(seq 600); do
+        [ ! -s sim/sim.env ] || break
+        sleep 0.05
+    done
+    cp sim/sim.env without/.env || { cat sim.out; wrong 'the simulator does not start'; }
+fi
 for command in $("$KDP" __complete '' | grep -vx help); do
+    [ "$command" != run ] || has sim || continue
     folder=with
     [ "$(group_of "$command")" != capture ] || folder=without
     run_examples "$folder" < <("$KDP" "$command" -h | sed -n 's/^  \([^ ]\)/\1/p')

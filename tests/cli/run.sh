@@ -1,0 +1,93 @@
+#!/bin/bash
+# run.sh - kdp run: what is wrong with the settings is said before anything is opened; against the simulator it captures, ends in
+# order, goes on behind, and its raw tape replays to the same stream.
+. "$(dirname "$0")/lib.sh"
+
+# ---- settings: nothing is opened, nothing asked ----
+kdp run; exits 2; no_answer
+says 'no API key: KALSHI_API_KEY and KALSHI_PRIVATE_KEY_PATH are empty (flags, environment, .env)'; says 'Fill in .env (see env.example)'
+kdp run --api-key some-id; exits 2; says 'no API key: KALSHI_PRIVATE_KEY_PATH is empty'
+kdp run --api-key some-id --private-key gone.pem; exits 1; says 'gone.pem'; says 'no such file'
+[[ $err != *some-id* ]] || wrong 'the key ID was printed'
+openssl ecparam -name prime256v1 -genkey -noout -out ec.pem 2>/dev/null
+kdp run --api-key some-id --private-key ec.pem; exits 1; says 'not a usable key: ec.pem: '; says 'RSA or Ed25519'
+openssl genpkey -algorithm ed25519 -out ed.pem 2>/dev/null
+key=(--api-key some-id --private-key ed.pem)
+kdp run "${key[@]}" --base-url ftp://example.com/; exits 2; says '--base-url "ftp://example.com/"'
+kdp run "${key[@]}" --ws-url wss://; exits 2; says '--ws-url "wss://" is not an address'
+printf 'KALSHI_WS_URL=wss://a:b@example.com/x\n' >bad.env
+kdp run "${key[@]}" --env-file bad.env; exits 2; says 'ws-url (bad.env line 1, KALSHI_WS_URL) is no address: '
+printf 'series=KXA\nvolume=3\n' >rules
+kdp run "${key[@]}" --rules rules; exits 2; says 'rules line 2: no rule volume'
+kdp run "${key[@]}" --rules gone.rules; exits 2; says 'cannot read the rules: gone.rules: No such file'
+printf 'min_volume=many\n' >rules
+kdp run "${key[@]}" --rules rules; exits 2; says 'min_volume "many" is not a number of contracts'
+kdp run "${key[@]}" --connections 17; exits 2
+kdp run "${key[@]}" extra; exits 2
+[ ! -e data ] || wrong 'a data folder was made before the settings were right'
+
+# ---- a simulated exchange ----
+"$KDP" __complete '' | grep -qx sim || { [ $fails = 0 ] || exit 1; echo 'SKIPPED: this build has no simulator'; exit 77; }
+sim=0
+start_sim() { # OPTIONS: a simulator in ./sim
+    rm -rf sim
+    "$KDP" sim --dir sim "$@" >sim.out 2>&1 </dev/null &
+    sim=$!
+    for _ in $(seq 600); do
+        [ ! -s sim/sim.env ] || return 0
+        kill -0 $sim 2>/dev/null || break
+        sleep 0.05
+    done
+    cat sim.out
+    exit 1
+}
+stop_sim() { kill "$sim"; wait "$sim"; sim=0; }
+trap '[ $sim = 0 ] || kill $sim; rm -rf "$work"' EXIT
+member() { printf '%s' "$out" | grep -o "\"$1\":[^,}]*" | head -n 1 | cut -d: -f2-; }
+
+start_sim --markets 40 --rate 400 --seed 3
+kdp run --env-file sim/sim.env --seconds 3 --summary json --data d
+exits 0
+[ "$(member frames)" -gt 500 ] || wrong 'too few frames'
+[ "$(member lost)" = 0 ] || wrong 'something was lost'
+[ "$(member malformed)" = 0 ] || wrong 'malformed frames of a simulator'
+[ "$(printf '%s' "$out" | grep -o '"state":"live"' | wc -l)" -ge 30 ] || wrong 'few books are live'
+live=$(member stream_hash)
+[ -e d/plant ] && [ -n "$(ls d/tape/*.seg)" ] || wrong 'no tape'
+
+# its raw tape replays to the same stream
+kdp replay --input d/raw --data again --summary json --no-lake; exits 0
+[ "$(member stream_hash)" = "$live" ] || wrong "the raw tape replays to $(member stream_hash), the live run gave $live"
+
+# Ctrl-C: in order, 0, and a second run goes on behind the first
+for signal in INT TERM; do
+    "$KDP" run --env-file sim/sim.env --data d >.out 2>.err </dev/null &
+    plant=$!
+    for _ in $(seq 400); do
+        [ "$("$KDP" tap --data d --from oldest --to end --types snapshot --limit 1 2>/dev/null | wc -l)" = 0 ] || break
+        sleep 0.05
+    done
+    kill -$signal $plant
+    code=0; wait $plant || code=$?
+    last="kdp run, ended by SIG$signal"; out=$(cat .out) err=$(cat .err)
+    if [ $signal = INT ]; then exits 0; else exits 143; fi
+    prints 'goes on at sequence '
+done
+kdp tape verify d; exits 0
+
+# one plant at a time
+"$KDP" run --env-file sim/sim.env --data d >.out2 2>.err2 </dev/null &
+plant=$!
+for _ in $(seq 400); do
+    grep -q "pid=$plant" d/plant 2>/dev/null && break
+    sleep 0.05
+done
+kdp run --env-file sim/sim.env --data d; exits 1; no_answer
+says "d is in use by another plant: pid $plant"
+kill -INT $plant; wait $plant || wrong 'the other plant did not end well'
+
+# a key of somebody else is refused, once, with what to do
+kdp run --env-file sim/sim.env --private-key ed.pem --data refused; exits 1
+says 'refused the key'
+stop_sim
+done_testing
