@@ -20,7 +20,7 @@ struct model { /* the books as a listener has them */
     uint32_t markets, room;
     int64_t last_ns;
     uint64_t count[KDP_EXCHANGE_RAW + 1], digest, trades_next;
-    uint64_t life[16], blocks, ties;
+    uint64_t life[16], blocks, ties, created_ordinary;
     int64_t trade_ns;
 };
 
@@ -113,6 +113,7 @@ static void
 on_event(void *arg, const struct kdp_exchange_event *event)
 {
     struct model *m = arg;
+    size_t len;
 
     CHECK(event->time_ns >= m->last_ns);
     m->last_ns = event->time_ns;
@@ -145,8 +146,10 @@ on_event(void *arg, const struct kdp_exchange_event *event)
         break;
     case KDP_EXCHANGE_MARKET:
         m->life[event->lifecycle]++;
-        if (event->lifecycle == KDP_LIFECYCLE_KIND_CREATED)
+        if (event->lifecycle == KDP_LIFECYCLE_KIND_CREATED) {
             model_clear(m, event->market);
+            m->created_ordinary += strncmp(kdp_exchange_ticker(m->ex, event->market, &len), "KXMVE", 5) != 0;
+        }
         break;
     default:
         break;
@@ -278,6 +281,9 @@ KDP_TEST(days_are_bounded_and_trading_goes_on)
     for (unsigned kind = KDP_LIFECYCLE_KIND_CREATED; kind <= KDP_LIFECYCLE_KIND_METADATA_UPDATED; kind++)
         if (kind != KDP_LIFECYCLE_KIND_OPENED && kind != KDP_LIFECYCLE_KIND_CLOSED)
             CHECK(m.life[kind] > 0); /* those two the exchange never says */
+    /* more were created than there are places: those of settled ones were used again */
+    CHECK(m.life[KDP_LIFECYCLE_KIND_CREATED] > 2 * kdp_exchange_market_count(ex));
+    CHECK(m.created_ordinary > 500);
     CHECK(m.count[KDP_EXCHANGE_SNAPSHOT] > 0);
     CHECK(m.count[KDP_EXCHANGE_EVENT] > 0);
     CHECK(m.blocks > 0);

@@ -114,6 +114,17 @@ free_place(struct exchange_made *made, uint32_t event)
     made->settled_last[room] = event;
 }
 
+static void
+clear_place(struct exchange_made *made, uint32_t event)
+{
+    const struct gen_event *e = &made->gen->events[event];
+
+    for (uint32_t i = 0; i < e->markets; i++) {
+        exchange_forget(made->ex, made->place[e->first + i]);
+        exchange_unname(made->ex, made->place[e->first + i]);
+    }
+}
+
 /* A place for an event of count markets: fresh, or that of the event of that size (or the next size) settled longest ago. */
 static uint32_t
 find_place(struct exchange_made *made, uint32_t count, uint32_t *firstp)
@@ -138,10 +149,7 @@ find_place(struct exchange_made *made, uint32_t count, uint32_t *firstp)
         if (made->settled_first[room] == NOWHERE)
             made->settled_last[room] = NOWHERE;
         *firstp = gen->events[event].first;
-        for (uint32_t i = 0; i < gen->events[event].markets; i++) {
-            exchange_forget(made->ex, made->place[*firstp + i]);
-            exchange_unname(made->ex, made->place[*firstp + i]);
-        }
+        clear_place(made, event);
         return event;
     }
     return NOWHERE;
@@ -181,15 +189,24 @@ succeed(struct exchange_made *made, uint32_t old)
     if (count > gen->events[old].markets)
         count = gen->events[old].markets;
     index = find_place(made, count, &first);
-    if (index == NOWHERE) { /* until others are settled */
+    if (index == NOWHERE && made->places[old].settled) { /* its own, which waited for that */
+        index = old;
+        first = gen->events[old].first;
+        clear_place(made, old);
+    } else if (index == NOWHERE) { /* until others are settled, or it is */
         made_later(made, gen->now_ns + 5 * KDP_NS_PER_S, MADE_SUCCEED, old);
         return;
+    } else {
+        made->places[old].heir = true;
+        if (made->places[old].settled)
+            free_place(made, old);
     }
     while (gen_close_of(gen, series, gen->turns[series]) < gen->now_ns / KDP_NS_PER_S + 60)
         gen->turns[series]++; /* its time has passed while others of the series ran */
     if (!gen_event_make(gen, series, count, index, first, slot))
         KDP_ASSERT(false); /* names have their places: nothing is allocated */
     made->places[index].birth = ++made->births;
+    made->places[index].heir = made->places[index].settled = false;
     made->places[index].close_s = gen->events[index].close_s;
     for (uint32_t i = 0; i < count; i++) {
         gen->markets[first + i].flags = 0;
@@ -247,7 +264,9 @@ due_settle(struct exchange_made *made, uint32_t index)
 
     for (uint32_t i = 0; i < event->markets; i++)
         settle_market(made, event->first + i);
-    free_place(made, index);
+    made->places[index].settled = true;
+    if (made->places[index].heir)
+        free_place(made, index);
 }
 
 /* The first orders come, one by one. */

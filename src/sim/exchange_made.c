@@ -216,7 +216,7 @@ exchange_made_open(struct kdp_exchange *ex)
     gen->config.start_ns = config->now_ns;
     gen->random = config->seed * UINT64_C(0xd1342543de82ef95) + 1;
     gen->now_ns = config->now_ns / 1000 * 1000;
-    gen->market_max = config->markets + config->markets / 8 + 1024 + combos;
+    gen->market_max = config->markets + config->markets / 8 + 256 + combos;
     if (gen_universe_open(gen) != 0)
         goto err;
     made->combo_max = combos;

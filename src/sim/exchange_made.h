@@ -24,8 +24,10 @@ struct made_due {
 
 struct made_place { /* of an event */
     uint32_t birth;
-    uint32_t next;   /* in the queue of settled ones */
-    uint8_t room;    /* markets */
+    uint32_t next; /* in the queue of settled ones */
+    uint8_t room;  /* markets */
+    bool heir;     /* its successor is there */
+    bool settled;
     int64_t close_s; /* moved or not; the event's own close_s stays, its names are made of it */
 };
 

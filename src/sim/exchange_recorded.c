@@ -200,8 +200,11 @@ on_trade(struct exchange_recorded *rec, struct recorded_market *market, const st
     if (rec->scanning)
         return;
     memcpy(trade.trade_id, msg->trade.trade_id, 16);
-    for (unsigned i = 0; i < 8; i++) /* when the recording comes again these are new trades */
-        trade.trade_id[8 + i] ^= (uint8_t)(rec->loop * UINT64_C(0x9e3779b97f4a7c15) >> 8 * i) & 0x3f;
+    for (unsigned i = 0; i < 8; i++) { /* when the recording comes again these are new trades */
+        uint64_t other = rec->loop * UINT64_C(0x9e3779b97f4a7c15) >> 8 * i & 0x3f;
+
+        trade.trade_id[8 + i] = (uint8_t)(trade.trade_id[8 + i] ^ other);
+    }
     if (!kdp_trade_set_add(rec->trades, trade.trade_id, rec->due_ns))
         return; /* from a second line */
     market->last_e4 = msg->trade.price_e4;
