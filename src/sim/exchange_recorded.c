@@ -154,6 +154,7 @@ on_snapshot(struct exchange_recorded *rec, struct recorded_market *market, const
     }
     market->owner = (struct recorded_owner){rec->in.line, sub->epoch, sub->sid};
     market->has_book = true;
+    market->had_orders |= msg->snapshot.count > 0;
     if (!closing) {
         recorded_book_become(rec, market, count, rec->now_ns);
         return;
@@ -187,8 +188,8 @@ on_delta(struct exchange_recorded *rec, struct recorded_market *market, const st
         rec->ex->stats.differences++;
 }
 
-static void
-on_trade(struct exchange_recorded *rec, struct recorded_market *market, const struct kdp_message *msg)
+void
+recorded_trade(struct exchange_recorded *rec, struct recorded_market *market, const struct kdp_message *msg)
 {
     struct kdp_exchange_trade trade = {.market = market->index,
                                        .yes_price_e4 = msg->trade.price_e4,
@@ -342,9 +343,8 @@ on_reply(struct exchange_recorded *rec, struct kdp_sub *sub, const struct kdp_me
     }
 }
 
-/* The event's own time where it has one; what claims to come from later than it was received does not. */
-static int64_t
-time_of(const struct exchange_recorded *rec, const struct kdp_message *msg)
+int64_t
+recorded_time_of(const struct exchange_recorded *rec, const struct kdp_message *msg)
 {
     int64_t at = recorded_time(rec, msg->exch_ns);
 
@@ -371,7 +371,7 @@ frame(struct exchange_recorded *rec)
             ex->stats.frames_refused++;
         return;
     }
-    rec->now_ns = time_of(rec, &msg);
+    rec->now_ns = recorded_time_of(rec, &msg);
     if (msg.kind >= KDP_MESSAGE_SNAPSHOT && msg.kind <= KDP_MESSAGE_LIFECYCLE) {
         bool created = msg.kind == KDP_MESSAGE_LIFECYCLE && msg.lifecycle.kind == KDP_LIFECYCLE_KIND_CREATED;
         uint32_t known = rec->market_count;
@@ -399,7 +399,7 @@ frame(struct exchange_recorded *rec)
             on_delta(rec, market, sub, &msg);
         break;
     case KDP_MESSAGE_TRADE:
-        on_trade(rec, market, &msg);
+        recorded_trade(rec, market, &msg);
         break;
     case KDP_MESSAGE_TICKER:
         on_ticker(rec, market, &msg);
@@ -433,6 +433,9 @@ input(struct exchange_recorded *rec)
     case KDP_INPUT_COMMAND:
         rec->in_pass++;
         frame(rec);
+        break;
+    case KDP_INPUT_REST: /* of a raw tape */
+        recorded_rest(rec);
         break;
     case KDP_INPUT_CONNECTED:
         line_up(rec, rec->in.line, (rec->in.flags & KDP_INPUT_BARE) == 0);
@@ -603,12 +606,13 @@ exchange_recorded_open(struct kdp_exchange *ex)
     }
     ex->config.inputs = NULL; /* the caller's may go */
     rec->decoder = kdpi_decoder_open();
+    rec->rest = kdpi_rest_open();
     rec->trades = kdp_trade_set_open(1u << 20);
     rec->event_heads = malloc(RECORDED_EVENT_HEADS * sizeof *rec->event_heads);
     for (unsigned side = 0; side < 2; side++)
         rec->fresh[side] = malloc(KDPI_LEVELS_MAX * sizeof *rec->fresh[side]);
-    if (rec->inputs == NULL || rec->decoder == NULL || rec->trades == NULL || rec->event_heads == NULL ||
-        rec->fresh[0] == NULL || rec->fresh[1] == NULL || new_lines(rec) != 0)
+    if (rec->inputs == NULL || rec->decoder == NULL || rec->rest == NULL || rec->trades == NULL ||
+        rec->event_heads == NULL || rec->fresh[0] == NULL || rec->fresh[1] == NULL || new_lines(rec) != 0)
         return kdpi_fail(KDP_ENOMEM, "no memory for recordings");
     memset(rec->event_heads, 0xff, RECORDED_EVENT_HEADS * sizeof *rec->event_heads);
     rc = scan(rec);
@@ -624,6 +628,7 @@ exchange_recorded_close(struct kdp_exchange *ex)
         return;
     kdp_recording_close(rec->recording);
     kdpi_decoder_close(rec->decoder);
+    kdpi_rest_close(rec->rest);
     kdp_lines_close(rec->lines);
     kdp_trade_set_close(rec->trades);
     recorded_markets_free(rec);

@@ -5,6 +5,7 @@
 
 #include "exchange_private.h"
 #include "recording.h"
+#include "rest.h"
 #include "sequence.h"
 #include "trade_set.h"
 
@@ -47,6 +48,7 @@ struct exchange_recorded {
     char **inputs; /* paths, copies */
     struct kdp_recording *recording;
     struct kdp_decoder *decoder;
+    struct kdp_rest_reader *rest;
     struct kdp_lines *lines;
     struct kdp_trade_set *trades;
     struct kdp_recorded in; /* the next input */
@@ -75,6 +77,14 @@ struct exchange_recorded {
 /* exchange_recorded.c */
 int64_t recorded_time(const struct exchange_recorded *rec,
                       int64_t recorded_ns); /* shifted; KDP_TIME_NULL stays */
+/* The event's own time where it has one; what claims to come from later than it was received does not. */
+int64_t recorded_time_of(const struct exchange_recorded *rec, const struct kdp_message *msg);
+/* recorded_trade takes over a trade that was not there yet and tells it. */
+void recorded_trade(struct exchange_recorded *rec, struct recorded_market *market,
+                    const struct kdp_message *msg);
+
+/* exchange_recrest.c: the REST answer at hand */
+void recorded_rest(struct exchange_recorded *rec);
 
 /* exchange_recmarket.c: NULL where there is no memory or no place */
 struct recorded_market *recorded_market_get(struct exchange_recorded *rec, struct kdp_text ticker);
