@@ -83,6 +83,16 @@ static const struct kdp_command commands[] = {
      "kdp gen --frames 100000 --output session.jsonl.zst\n"
      "kdp gen --seconds 20 --faults gap,resync,dup --books books.json",
      0, 0, kdp_cmd_gen},
+    {"sim", "capture", "a simulated exchange", "sim [options] | sim ctl [--dir DIR] COMMAND...",
+     "Serves a made-up or recorded exchange, REST and WebSocket over TLS, until Ctrl-C.\n"
+     "ctl tells a running one what to do: kdp sim ctl help, kdp sim ctl faults.",
+     "where: port address dir plain|what: markets rate seed combo-rate history input speed=1 loop|"
+     "how: per-record deflate sending-ts taker-side read-tokens|faults: faults script|"
+     "output: seconds books format",
+     "0 done, also by Ctrl-C; 1 failed, or refused by the simulator; 2 usage",
+     "kdp sim --markets 50 --seconds 1\n"
+     "kdp sim --markets 50 --seconds 2 --faults 'AT 1s burst' --books b.json",
+     0, 64, kdp_cmd_sim},
     {"schema", "tend", "tables, columns", "schema [TABLE] [--records] [options]",
      "Lists the tables of the lake, the columns of one, or the records of the stream.",
      "what: records|output: format", NULL,

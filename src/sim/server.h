@@ -12,16 +12,17 @@
 
 struct kdp_sim_config {
     struct kdp_exchange_config exchange;
-    const char *dir;       /* certificates, keys, control socket, env file; made when it is not there */
-    const char *address;   /* "127.0.0.1" */
-    uint16_t port;         /* 0: a free one */
-    bool plain;            /* no TLS */
-    bool deflate;          /* agree to permessage-deflate */
-    bool sending_ts;       /* sending_ts_ms in every message */
-    bool taker_side;       /* the deprecated member */
-    unsigned per_record;   /* frames in one TLS record: 1, 8, 60; 0: as they come */
-    uint32_t ping_ns_ms;   /* ping each [10,000] ms */
-    uint32_t pong_wait_ms; /* drop a client that does not answer in [30,000] ms */
+    const char *
+        dir; /* certificates, keys, control socket, env file; made when it is not there; NULL: a fresh one, removed */
+    const char *address;                /* "127.0.0.1" */
+    uint16_t port;                      /* 0: a free one */
+    bool plain;                         /* no TLS */
+    bool deflate;                       /* agree to permessage-deflate */
+    bool sending_ts;                    /* sending_ts_ms in every message */
+    bool taker_side;                    /* the deprecated member */
+    unsigned per_record;                /* frames in one TLS record: 1, 8, 60; 0: as they come */
+    uint32_t ping_ms;                   /* ping each [10,000] ms */
+    uint32_t pong_wait_ms;              /* drop a client that does not answer in [30,000] ms */
     int64_t read_refill, read_capacity; /* REST tokens a second and at most; 0: unlimited */
     const char *const *faults;          /* fault lines to begin with (faults.h), and a script file */
     unsigned fault_count;
@@ -33,7 +34,8 @@ struct kdp_sim;
  * the key id), control (socket). */
 int kdp_sim_open(struct kdp_sim **simp, const struct kdp_sim_config *config);
 uint16_t kdp_sim_port(const struct kdp_sim *sim);
-/* kdp_sim_work serves for at most wait_ms; 0, or an error that ends it. */
+const char *kdp_sim_dir(const struct kdp_sim *sim);
+/* kdp_sim_work serves for at most wait_ms; 0, 1 when it was asked to end (control line "stop"), or an error that ends it. */
 int kdp_sim_work(struct kdp_sim *sim, int wait_ms);
 void kdp_sim_close(struct kdp_sim *sim);
 
@@ -47,5 +49,8 @@ void kdp_sim_stats(const struct kdp_sim *sim, struct kdp_sim_stats *stats);
 void kdp_sim_books(const struct kdp_sim *sim, FILE *out);
 /* kdp_sim_control does one control line, as the socket would; the reply is written to out. */
 int kdp_sim_control(struct kdp_sim *sim, const char *line, FILE *out);
+/* kdp_sim_ask sends one control line to the simulator of a folder, from another process: 0 with its answer (the caller's, NUL
+ * behind it), or an error; -KDP_EREFUSED with the simulator's own words when it would not do it. */
+int kdp_sim_ask(const char *dir, const char *line, char **replyp, size_t *lenp);
 
 #endif

@@ -1,0 +1,431 @@
+/* rest.c - REST requests: which path, which parameters, and the answers that are not about one market (docs/exchange.md 2, 3). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "error.h"
+#include "server_private.h"
+
+#define BASE "/trade-api/v2"
+#define COST 10 /* tokens of a request; no endpoint here costs another number */
+#define STALE_NS (15 * KDP_NS_PER_S)
+#define CACHE_SLOTS 64u
+
+struct sim_cache {
+    struct {
+        char *target;
+        struct sim_text out;
+        int64_t made_ns;
+    } slots[CACHE_SLOTS];
+    unsigned next;
+};
+
+/* ---- parameters ---- */
+static int
+hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Decodes in place; false when an escape is none or gives a NUL. */
+static bool
+decode(char *text)
+{
+    char *to = text;
+
+    for (const char *at = text; *at != 0; at++) {
+        if (*at == '%') {
+            int high = hex(at[1]), low = high < 0 ? -1 : hex(at[2]);
+
+            if (low < 0 || (high | low) == 0)
+                return false;
+            *to++ = (char)(high << 4 | low);
+            at += 2;
+        } else {
+            *to++ = *at == '+' ? ' ' : *at;
+        }
+    }
+    *to = 0;
+    return true;
+}
+
+static bool
+query_read(struct sim_query *query, struct kdp_http_slice target)
+{
+    char *at, *question;
+
+    query->count = 0;
+    query->memory = malloc(target.len + 1);
+    KDP_ASSERT(query->memory != NULL);
+    memcpy(query->memory, target.data, target.len);
+    query->memory[target.len] = 0;
+    if (strlen(query->memory) != target.len)
+        return false;
+    query->path = query->memory;
+    question = strchr(query->memory, '?');
+    if (question != NULL) {
+        *question = 0;
+        for (at = strtok_r(question + 1, "&", &question); at != NULL; at = strtok_r(NULL, "&", &question)) {
+            struct sim_param *param;
+            char *equals = strchr(at, '=');
+
+            if (query->count == sizeof query->params / sizeof *query->params)
+                return false;
+            param = &query->params[query->count];
+            if (equals == NULL)
+                continue;
+            *equals = 0;
+            if (strlen(at) >= sizeof param->name)
+                continue;
+            strcpy(param->name, at);
+            param->value = equals + 1;
+            if (!decode(param->value))
+                return false;
+            query->count++;
+        }
+    }
+    return decode(query->memory);
+}
+
+const char *
+sim_query_get(const struct sim_query *query, const char *name)
+{
+    for (unsigned i = 0; i < query->count; i++) {
+        if (strcmp(query->params[i].name, name) == 0)
+            return query->params[i].value;
+    }
+    return NULL;
+}
+
+bool
+sim_query_int(const struct sim_query *query, const char *name, int64_t fallback, int64_t min, int64_t max,
+              int64_t *out)
+{
+    const char *text = sim_query_get(query, name);
+    char *end;
+
+    *out = fallback;
+    if (text == NULL || text[0] == 0)
+        return true;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    return errno == 0 && *end == 0 && *out >= min && *out <= max;
+}
+
+/* ---- the exchange as a whole ---- */
+static void
+answer(struct sim_conn *conn, int status, struct sim_text *text)
+{
+    sim_http_answer(conn, status, "", text->data, text->len);
+    sim_text_free(text);
+}
+
+static void
+status(struct sim_conn *conn)
+{
+    struct kdp_sim *sim = conn->sim;
+    bool on = !sim_paused(sim);
+    const char *word = on ? "true" : "false";
+    struct sim_text text = {0};
+
+    sim_putf(&text,
+             "{\"exchange_active\":%s,\"trading_active\":%s,\"intra_exchange_transfers_active\":%s,"
+             "\"exchange_estimated_resume_time\":",
+             word, word, word);
+    sim_put_time(&text, on ? KDP_TIME_NULL : sim->now_ns + (sim->paused_until_ns - sim->mono_ns), 0);
+    sim_lit(&text, ",\"exchange_index_statuses\":[");
+    for (unsigned i = 0; i < 4; i++) {
+        static const char *const names[] = {"Default", "Combos", "Crypto", "Sports"};
+
+        sim_putf(
+            &text,
+            "%s{\"exchange_index\":%u,\"description\":\"%s\",\"exchange_active\":%s,\"trading_active\":%s,"
+            "\"intra_exchange_transfers_active\":%s}",
+            i == 0 ? "" : ",", i, names[i], word, word, word);
+    }
+    sim_lit(&text, "]}");
+    answer(conn, on ? 200 : 503, &text);
+}
+
+/* Open around the clock but for the weekly pause (Thursday 03:00 to 05:00 Eastern Time), which this exchange does not keep: it
+ * runs for hours, not weeks, and pauses on command. */
+static void
+schedule(struct sim_conn *conn)
+{
+    static const char *const days[] = {"monday", "tuesday",  "wednesday", "thursday",
+                                       "friday", "saturday", "sunday"};
+    struct kdp_sim *sim = conn->sim;
+    struct sim_text text = {0};
+
+    sim_lit(&text, "{\"schedule\":{\"standard_hours\":[{\"start_time\":\"2025-01-01T00:00:00Z\",\"end_time\":"
+                   "\"2035-01-01T00:00:00Z\"");
+    for (unsigned i = 0; i < 7; i++)
+        sim_putf(&text, ",\"%s\":[{\"open_time\":\"00:00\",\"close_time\":\"00:00\"}]", days[i]);
+    sim_lit(&text, "}],\"maintenance_windows\":[");
+    if (sim_paused(sim)) {
+        sim_lit(&text, "{\"start_datetime\":");
+        sim_put_time(&text, sim->now_ns - 60 * KDP_NS_PER_S, 0);
+        sim_lit(&text, ",\"end_datetime\":");
+        sim_put_time(&text, sim->now_ns + (sim->paused_until_ns - sim->mono_ns), 0);
+        sim_lit(&text, "}");
+    }
+    sim_lit(&text, "]}}");
+    answer(conn, 200, &text);
+}
+
+static void
+limits(struct sim_conn *conn, bool is_signed)
+{
+    struct kdp_sim *sim = conn->sim;
+    struct sim_text text = {0};
+    int64_t refill = sim->config.read_refill != 0 ? sim->config.read_refill : 12000;
+    int64_t capacity = sim->config.read_capacity != 0 ? sim->config.read_capacity : 3 * refill;
+
+    if (!is_signed) {
+        sim_http_error(conn, 401, "token_authentication_failure", "authentication required");
+        return;
+    }
+    sim_putf(&text,
+             "{\"usage_tier\":\"%s\",\"read\":{\"refill_rate\":%lld,\"bucket_capacity\":%lld},"
+             "\"write\":{\"refill_rate\":100,\"bucket_capacity\":200},\"grants\":[]}",
+             refill <= 200   ? "basic"
+             : refill <= 300 ? "advanced"
+                             : "prestige",
+             (long long)refill, (long long)capacity);
+    answer(conn, 200, &text);
+}
+
+/* The tiers' border: it moves on each minute, and stays two hours or half of the made-up history behind the present. */
+int64_t
+sim_cutoff_ns(const struct kdp_sim *sim)
+{
+    int64_t back = sim->config.exchange.history_ns / 2, minute = 60 * KDP_NS_PER_S;
+
+    if (back < 120 * minute)
+        back = 120 * minute;
+    return (sim->now_ns - back) / minute * minute;
+}
+
+static void
+cutoff(struct sim_conn *conn)
+{
+    static const char *const names[] = {"market_settled_ts", "trades_created_ts", "orders_updated_ts",
+                                        "market_positions_last_updated_ts"};
+    struct sim_text text = {0};
+
+    for (unsigned i = 0; i < 4; i++) {
+        sim_putf(&text, "%s\"%s\":", i == 0 ? "{" : ",", names[i]);
+        sim_put_time(&text, sim_cutoff_ns(conn->sim), 0);
+    }
+    sim_lit(&text, "}");
+    answer(conn, 200, &text);
+}
+
+uint64_t
+sim_trade_key(const struct kdp_sim *sim)
+{
+    return (sim->config.exchange.seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* ---- dispatch ---- */
+static const char *
+below(const char *path, const char *prefix) /* what follows the prefix, NULL: another path */
+{
+    size_t len = strlen(prefix);
+
+    return strncmp(path, prefix, len) == 0 ? path + len : NULL;
+}
+
+static void
+dispatch(struct sim_conn *conn, const struct sim_query *query, bool is_signed)
+{
+    const char *path = query->path, *rest;
+    struct sim_text text = {0};
+
+    if (strcmp(path, "/exchange/status") == 0) {
+        status(conn);
+    } else if (strcmp(path, "/exchange/schedule") == 0) {
+        schedule(conn);
+    } else if (strcmp(path, "/account/limits") == 0) {
+        limits(conn, is_signed);
+    } else if (strcmp(path, "/account/endpoint_costs") == 0) {
+        sim_lit(&text, "{\"default_cost\":10,\"endpoint_costs\":[{\"method\":\"DELETE\",\"path\":\"/"
+                       "portfolio/orders/{order_id}\",\"cost\":2}]}");
+        answer(conn, 200, &text);
+    } else if (strcmp(path, "/historical/cutoff") == 0) {
+        cutoff(conn);
+    } else if (strcmp(path, "/markets/trades") == 0 || strcmp(path, "/historical/trades") == 0) {
+        sim_rest_trades(conn, query, path[1] == 'h');
+    } else if (strcmp(path, "/markets/orderbooks") == 0) {
+        sim_rest_orderbooks(conn, query);
+    } else if (strcmp(path, "/markets") == 0 || strcmp(path, "/historical/markets") == 0) {
+        sim_rest_markets(conn, query, path[1] == 'h');
+    } else if ((rest = below(path, "/historical/markets/")) != NULL && strchr(rest, '/') == NULL) {
+        sim_rest_market(conn, rest, strlen(rest), true);
+    } else if ((rest = below(path, "/markets/")) != NULL && strchr(rest, '/') == NULL) {
+        sim_rest_market(conn, rest, strlen(rest), false);
+    } else if (rest != NULL && strcmp(strchr(rest, '/'), "/orderbook") == 0) {
+        sim_rest_orderbook(conn, query, rest, (size_t)(strchr(rest, '/') - rest));
+    } else if (strcmp(path, "/events") == 0 || strcmp(path, "/events/multivariate") == 0) {
+        sim_rest_events(conn, query, path[7] != 0);
+    } else if (strcmp(path, "/series/fee_changes") == 0) {
+        sim_lit(&text, "{\"series_fee_change_arr\":[]}");
+        answer(conn, 200, &text);
+    } else if ((rest = below(path, "/events/")) != NULL && strchr(rest, '/') == NULL) {
+        sim_rest_event(conn, query, rest, strlen(rest));
+    } else if (strcmp(path, "/series") == 0) {
+        sim_rest_series(conn, NULL, 0);
+    } else if ((rest = below(path, "/series/")) != NULL && strchr(rest, '/') == NULL) {
+        sim_rest_series(conn, rest, strlen(rest));
+    } else {
+        sim_http_error(conn, 404, "not_found", "no such path");
+    }
+}
+
+static bool
+take_tokens(struct kdp_sim *sim)
+{
+    double capacity =
+        (double)(sim->config.read_capacity != 0 ? sim->config.read_capacity : 3 * sim->config.read_refill);
+
+    if (sim->config.read_refill == 0)
+        return true;
+    if (sim->tokens_ns == 0)
+        sim->tokens = capacity;
+    else
+        sim->tokens += (double)(sim->mono_ns - sim->tokens_ns) * 1e-9 * (double)sim->config.read_refill;
+    sim->tokens_ns = sim->mono_ns;
+    if (sim->tokens > capacity)
+        sim->tokens = capacity;
+    if (sim->tokens < COST)
+        return false;
+    sim->tokens -= COST;
+    return true;
+}
+
+/* Faults of REST: true when the request is answered, or never will be. */
+static bool
+harmed(struct sim_conn *conn, const struct sim_query *query)
+{
+    struct kdp_sim *sim = conn->sim;
+    const struct kdp_sim_fault *fault;
+
+    if (sim_is_armed(sim, KDP_SIM_FAULT_REST_HANG) &&
+        sim_armed_path(sim, KDP_SIM_FAULT_REST_HANG, query->path) != NULL) {
+        conn->held = true;
+        return true;
+    }
+    if (sim_is_armed(sim, KDP_SIM_FAULT_REST_ERROR) &&
+        (fault = sim_armed_path(sim, KDP_SIM_FAULT_REST_ERROR, query->path)) != NULL) {
+        sim_http_error(conn, (int)fault->status, fault->status == 404 ? "not_found" : "internal_error",
+                       fault->status == 429 ? "too many requests" : "failed on purpose");
+        return true;
+    }
+    conn->cut = sim_is_armed(sim, KDP_SIM_FAULT_REST_CUT) &&
+                sim_armed_path(sim, KDP_SIM_FAULT_REST_CUT, query->path) != NULL;
+    return false;
+}
+
+/* The stale mode: what a cache in front of the exchange would give to those who do not sign. */
+static bool
+from_cache(struct sim_conn *conn, struct kdp_http_slice target)
+{
+    struct sim_cache *cache = conn->sim->cache;
+
+    for (unsigned i = 0; cache != NULL && i < CACHE_SLOTS; i++) {
+        if (cache->slots[i].target != NULL && strlen(cache->slots[i].target) == target.len &&
+            memcmp(cache->slots[i].target, target.data, target.len) == 0 &&
+            conn->sim->mono_ns - cache->slots[i].made_ns < STALE_NS) {
+            sim_put(&conn->out, cache->slots[i].out.data, cache->slots[i].out.len);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+into_cache(struct sim_conn *conn, struct kdp_http_slice target, size_t from)
+{
+    struct kdp_sim *sim = conn->sim;
+    unsigned slot;
+
+    if (sim->cache == NULL)
+        sim->cache = calloc(1, sizeof *sim->cache);
+    KDP_ASSERT(sim->cache != NULL);
+    slot = sim->cache->next++ % CACHE_SLOTS;
+    free(sim->cache->slots[slot].target);
+    sim->cache->slots[slot].target = strndup(target.data, target.len);
+    KDP_ASSERT(sim->cache->slots[slot].target != NULL);
+    sim->cache->slots[slot].out.len = 0;
+    sim_put(&sim->cache->slots[slot].out, conn->out.data + from, conn->out.len - from);
+    sim->cache->slots[slot].made_ns = sim->mono_ns;
+}
+
+void
+sim_cache_free(struct kdp_sim *sim)
+{
+    for (unsigned i = 0; sim->cache != NULL && i < CACHE_SLOTS; i++) {
+        free(sim->cache->slots[i].target);
+        sim_text_free(&sim->cache->slots[i].out);
+    }
+    free(sim->cache);
+}
+
+static void
+moved(struct sim_conn *conn, struct sim_query *query) /* a trailing slash */
+{
+    struct sim_text headers = {0};
+    size_t len = strlen(query->path);
+
+    while (len > 1 && query->path[len - 1] == '/')
+        len--;
+    sim_lit(&headers, "Location: " BASE);
+    for (size_t i = 0; i < len; i++) { /* nothing that could end the line */
+        if (query->path[i] > ' ' && query->path[i] < 127)
+            sim_put(&headers, &query->path[i], 1);
+    }
+    sim_lit(&headers, "\r\n");
+    headers.data[headers.len] = 0;
+    sim_http_answer(conn, 301, headers.data, "", 0);
+    sim_text_free(&headers);
+}
+
+void
+sim_rest(struct sim_conn *conn, const struct kdp_http_request *request)
+{
+    struct kdp_sim *sim = conn->sim;
+    struct sim_auth_words words = {"", ""};
+    struct sim_query query;
+    enum sim_auth auth = sim_auth_check(sim, request, &words);
+    size_t from = conn->out.len;
+
+    if (!query_read(&query, request->target)) {
+        sim_http_error(conn, 400, "bad_request", "a query that cannot be read");
+    } else if (strncmp(query.path, BASE "/", sizeof BASE) != 0) {
+        sim_http_error(conn, 404, "not_found", "no such path");
+    } else if (query.path += sizeof BASE - 1, auth == SIM_AUTH_BAD) {
+        sim_http_error(conn, 401, words.code, words.message);
+    } else if (auth == SIM_AUTH_GOOD && !take_tokens(sim)) {
+        sim->stats.rest_limited++;
+        sim_http_error(conn, 429, "too_many_requests", "too many requests");
+    } else if (request->method.len != 3 || memcmp(request->method.data, "GET", 3) != 0) {
+        sim_http_error(conn, 405, "method_not_allowed", "only GET is served here");
+    } else if (harmed(conn, &query)) {
+        /* nothing more */
+    } else if (query.path[strlen(query.path) - 1] == '/') {
+        moved(conn, &query);
+    } else if (sim_paused(sim) && strcmp(query.path, "/exchange/status") != 0 &&
+               strcmp(query.path, "/exchange/schedule") != 0) {
+        sim_http_error(conn, 503, "service_unavailable", "the exchange is in maintenance");
+    } else if (!(sim->stale && auth == SIM_AUTH_NONE) || !from_cache(conn, request->target)) {
+        dispatch(conn, &query, auth == SIM_AUTH_GOOD);
+        if (sim->stale && auth == SIM_AUTH_NONE && !conn->cut)
+            into_cache(conn, request->target, from);
+    }
+    free(query.memory);
+    conn->cut = false;
+}

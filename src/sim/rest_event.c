@@ -1,0 +1,207 @@
+/* rest_event.c - events and series over REST (docs/exchange.md 3.2): what the markets say of them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "error.h"
+#include "server_private.h"
+
+static void
+answer(struct sim_conn *conn, struct sim_text *text)
+{
+    sim_http_answer(conn, 200, "", text->data, text->len);
+    sim_text_free(text);
+}
+
+static void
+put_text(struct sim_text *text, const char *key, const char *word)
+{
+    if (word == NULL)
+        word = "";
+    sim_puts(text, key);
+    sim_put_json(text, word, strlen(word));
+}
+
+/* An Event object, by one of its markets. */
+static void
+put_event(struct sim_text *text, const struct kdp_exchange_market *m)
+{
+    put_text(text, "{\"event_ticker\":", m->event_ticker);
+    put_text(text, ",\"series_ticker\":", m->series_ticker);
+    put_text(text, ",\"title\":", m->title);
+    sim_lit(text, ",\"sub_title\":\"\",\"collateral_return_type\":\"MECNET\",\"mutually_exclusive\":true,"
+                  "\"settlement_sources\":null,\"category\":\"Simulated\",\"last_updated_ts\":");
+    sim_put_time(text, m->updated_ns != KDP_TIME_NULL ? m->updated_ns : m->created_ns, 0);
+    sim_putf(text, ",\"exchange_index\":%d", m->exchange_index >= 0 ? m->exchange_index : 0);
+}
+
+static void
+put_markets(struct kdp_sim *sim, struct sim_text *text, const char *event)
+{
+    bool first = true;
+
+    sim_lit(text, ",\"markets\":[");
+    for (uint32_t i = 0; i < kdp_exchange_market_count(sim->exchange); i++) {
+        struct kdp_exchange_market m;
+
+        kdp_exchange_market_at(sim->exchange, i, &m);
+        if (strcmp(m.event_ticker, event) != 0)
+            continue;
+        if (!first)
+            sim_lit(text, ",");
+        sim_put_market(sim, text, i);
+        first = false;
+    }
+    sim_lit(text, "]");
+}
+
+static bool
+is_on(const struct sim_query *query, const char *name)
+{
+    const char *value = sim_query_get(query, name);
+
+    return value != NULL && strcmp(value, "true") == 0;
+}
+
+void
+sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const char *ticker, size_t len)
+{
+    struct kdp_sim *sim = conn->sim;
+    struct sim_text text = {0};
+    char event[256];
+
+    for (uint32_t i = 0; len < sizeof event && i < kdp_exchange_market_count(sim->exchange); i++) {
+        struct kdp_exchange_market m;
+
+        kdp_exchange_market_at(sim->exchange, i, &m);
+        if (strlen(m.event_ticker) != len || memcmp(m.event_ticker, ticker, len) != 0)
+            continue;
+        strcpy(event, m.event_ticker);
+        sim_lit(&text, "{\"event\":");
+        put_event(&text, &m);
+        if (is_on(query, "with_nested_markets"))
+            put_markets(sim, &text, event);
+        sim_lit(&text, "}");
+        put_markets(sim, &text, event);
+        sim_lit(&text, "}");
+        answer(conn, &text);
+        return;
+    }
+    sim_http_error(conn, 404, "not_found", "event not found");
+}
+
+/* Events in the order of their first markets; the cursor is the market to look at next. */
+void
+sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combos)
+{
+    static const char *const words[] = {"unopened", "open", "closed", "settled"};
+    struct kdp_sim *sim = conn->sim;
+    const char *series = sim_query_get(query, "series_ticker"), *status = sim_query_get(query, "status");
+    const char *cursor = sim_query_get(query, "cursor"), *tickers = sim_query_get(query, "tickers");
+    uint32_t total = kdp_exchange_market_count(sim->exchange);
+    struct sim_text text = {0};
+    char last[256] = "", *end;
+    int64_t limit, count = 0;
+    uint64_t index = 0;
+    unsigned which = 4;
+    bool more = false;
+
+    if (!sim_query_int(query, "limit", combos ? 100 : 200, 1, 200, &limit)) {
+        sim_http_error(conn, 400, "bad_request", "limit is 1 to 200");
+        return;
+    }
+    for (unsigned i = 0; status != NULL && i < 4; i++)
+        which = strcmp(status, words[i]) == 0 ? i : which;
+    if (status != NULL && status[0] != 0 && which == 4) {
+        sim_http_error(conn, 400, "bad_request", "unknown status");
+        return;
+    }
+    if (cursor != NULL && cursor[0] != 0) {
+        index = strtoull(cursor + 1, &end, 16) ^ sim_trade_key(sim);
+        if (cursor[0] != 'E' || *end != 0 || index > total) {
+            sim_http_error(conn, 400, "bad_request", "invalid cursor");
+            return;
+        }
+    }
+    sim_lit(&text, "{\"events\":[");
+    for (; index < total; index++) {
+        struct kdp_exchange_market m;
+        static const uint8_t least[] = {KDP_MARKET_STATUS_INITIALIZED, KDP_MARKET_STATUS_ACTIVE,
+                                        KDP_MARKET_STATUS_CLOSED, KDP_MARKET_STATUS_FINALIZED};
+        static const uint8_t most[] = {KDP_MARKET_STATUS_INITIALIZED, KDP_MARKET_STATUS_INACTIVE,
+                                       KDP_MARKET_STATUS_AMENDED, KDP_MARKET_STATUS_FINALIZED};
+
+        kdp_exchange_market_at(sim->exchange, (uint32_t)index, &m);
+        if (m.combo != combos || strcmp(m.event_ticker, last) == 0 ||
+            (series != NULL && strcmp(series, m.series_ticker) != 0) ||
+            (tickers != NULL && strstr(tickers, m.event_ticker) == NULL) ||
+            (which < 4 && (m.status < least[which] || m.status > most[which])))
+            continue;
+        if (count == limit) {
+            more = true;
+            break;
+        }
+        if (count++ > 0)
+            sim_lit(&text, ",");
+        KDP_ASSERT(strlen(m.event_ticker) < sizeof last);
+        strcpy(last, m.event_ticker);
+        put_event(&text, &m);
+        if (is_on(query, "with_nested_markets"))
+            put_markets(sim, &text, last);
+        sim_lit(&text, "}");
+    }
+    sim_lit(&text, "],");
+    if (more)
+        sim_putf(&text, "\"cursor\":\"E%016llx\"}", (unsigned long long)(index ^ sim_trade_key(sim)));
+    else
+        sim_lit(&text, "\"cursor\":\"\"}");
+    answer(conn, &text);
+}
+
+static bool
+seen(char (*names)[64], uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+void
+sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len)
+{
+    struct kdp_sim *sim = conn->sim;
+    struct sim_text text = {0};
+    static char names[4096][64];
+    uint32_t count = 0;
+
+    sim_puts(&text, ticker == NULL ? "{\"series\":[" : "{\"series\":");
+    for (uint32_t i = 0; count < 4096 && i < kdp_exchange_market_count(sim->exchange); i++) {
+        struct kdp_exchange_market m;
+
+        kdp_exchange_market_at(sim->exchange, i, &m);
+        if (m.series_ticker == NULL || strlen(m.series_ticker) >= sizeof *names || m.series_ticker[0] == 0 ||
+            (ticker != NULL &&
+             (strlen(m.series_ticker) != len || memcmp(m.series_ticker, ticker, len) != 0)) ||
+            seen(names, count, m.series_ticker))
+            continue;
+        strcpy(names[count++], m.series_ticker);
+        put_text(&text, count > 1 ? ",{\"ticker\":" : "{\"ticker\":", m.series_ticker);
+        put_text(&text, ",\"title\":", m.title);
+        sim_lit(&text, ",\"frequency\":\"custom\",\"category\":\"Simulated\",\"categories\":[\"Simulated\"],"
+                       "\"tags\":null,"
+                       "\"settlement_sources\":[],\"contract_url\":\"\",\"contract_terms_url\":\"\",\"fee_"
+                       "type\":\"quadratic\","
+                       "\"fee_multiplier\":1,\"additional_prohibitions\":[]}");
+        if (ticker != NULL)
+            break;
+    }
+    sim_puts(&text, ticker == NULL ? "]}" : "}");
+    if (ticker != NULL && count == 0) {
+        sim_text_free(&text);
+        sim_http_error(conn, 404, "not_found", "series not found");
+        return;
+    }
+    answer(conn, &text);
+}

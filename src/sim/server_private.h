@@ -1,0 +1,325 @@
+/* server_private.h - what the files of the simulator's server share: connections, sessions, texts.
+ *
+ * server.c owns sockets and the loop, server_http.c turns bytes into requests and upgrades, rest*.c answer requests,
+ * session*.c are a client's WebSocket session (memory only: no socket is touched there), faults.c reads fault lines,
+ * server_fault.c does them, control.c is the control socket. */
+#ifndef KDPI_SERVER_PRIVATE_H
+#define KDPI_SERVER_PRIVATE_H
+
+#include <openssl/evp.h>
+
+#include "faults.h"
+#include "json.h"
+#include "server.h"
+#include "tls.h"
+#include "ws.h"
+#include "ws_handshake.h"
+
+/* ---- growing texts ---- */
+struct sim_text {
+    char *data;
+    size_t len, size;
+};
+void sim_text_free(struct sim_text *text);
+void sim_text_room(struct sim_text *text,
+                   size_t len); /* memory for len more bytes; without memory the process ends */
+void sim_put(struct sim_text *text, const char *bytes, size_t len);
+void sim_puts(struct sim_text *text, const char *word);
+void sim_putf(struct sim_text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_put_price(struct sim_text *text, int64_t price_e4); /* 0.4200 */
+void sim_put_size(struct sim_text *text, int64_t size_e2);   /* 87.00 */
+void sim_put_int(struct sim_text *text, int64_t value);
+void sim_put_json(struct sim_text *text, const char *word, size_t len); /* with quotes and escapes */
+void sim_put_time(struct sim_text *text, int64_t ns, int digits);       /* RFC 3339 with quotes, or null */
+#define sim_lit(text, literal) sim_put((text), "" literal "", sizeof(literal) - 1)
+
+/* ---- channels and subscriptions ---- */
+enum sim_channel {
+    SIM_BOOK,
+    SIM_TRADE,
+    SIM_TICKER,
+    SIM_LIFE,
+    SIM_COMBO_LIFE,
+    SIM_FILL, /* from here on: taken, and silent, since nobody trades here */
+    SIM_POSITIONS,
+    SIM_ORDERS,
+    SIM_ORDER_GROUPS,
+    SIM_COMMUNICATIONS,
+    SIM_CFBENCHMARKS,
+    SIM_CFBENCHMARKS_5HZ,
+    SIM_PYTH,
+    SIM_CHANNELS
+};
+struct sim_channel_row {
+    const char *name, *word; /* of the exchange; in fault lines */
+    bool numbered, filtered;
+};
+extern const struct sim_channel_row sim_channels[SIM_CHANNELS];
+
+struct sim_bits { /* a set of markets */
+    uint64_t *words;
+    size_t size; /* words */
+    uint32_t count;
+};
+bool sim_bit(const struct sim_bits *bits, uint32_t market);
+bool sim_bit_set(struct sim_bits *bits, uint32_t market);   /* true: it was not there */
+bool sim_bit_clear(struct sim_bits *bits, uint32_t market); /* true: it was there */
+void sim_bits_free(struct sim_bits *bits);
+
+struct sim_ask { /* a snapshot owed to the client */
+    uint32_t market;
+    bool asked; /* by get_snapshot, with this id */
+    int64_t id;
+};
+struct sim_sub {
+    enum sim_channel channel;
+    bool on, all, yes_price, skip_ack, initial;
+    uint32_t sid;
+    uint64_t seq;
+    struct sim_bits wanted, active; /* active: of books, those whose first snapshot is on its way */
+    struct sim_ask *asks;           /* ring */
+    uint32_t ask_first, ask_count, ask_size;
+    uint64_t bytes; /* put out since the output was last empty */
+};
+
+struct sim_session {
+    struct kdp_sim *sim;
+    uint32_t number; /* of its connection */
+    struct kdp_ws *ws;
+    struct sim_sub subs[SIM_CHANNELS];
+    uint32_t next_sid;
+    /* lengths of the frames in the output, oldest first (ring), so that a TLS record can hold so many of them */
+    uint32_t *frames;
+    uint32_t frame_first, frame_count, frame_size;
+    int64_t frames_since_ns; /* mono: when the oldest of an incomplete batch was put */
+    /* raw bytes behind the output, for faults of the frame layer; nothing more is sent after them */
+    char raw[64];
+    size_t raw_len;
+    bool muted;     /* data and replies are lost, pings go on */
+    bool overrun;   /* too much output: end it */
+    size_t allowed; /* output above the bound that is there on purpose, until it is out */
+    uint64_t commands;
+    int64_t command_second; /* which second, and how many in it */
+    uint32_t command_count;
+    struct sim_session *next; /* of the server's list */
+};
+
+struct sim_conn {
+    struct kdp_sim *sim;
+    struct sim_conn *next;
+    uint32_t number;
+    int fd;
+    uint32_t events; /* asked of epoll */
+    struct kdp_tls *tls;
+    char in[KDP_HTTP_HEAD_MAX]; /* HTTP, until a head is whole */
+    size_t in_len, skip;        /* skip: body bytes to read over */
+    struct sim_text out;        /* HTTP answers */
+    size_t out_sent;
+    bool http_end;    /* close when the output is out */
+    bool dead, reset; /* to be closed at the end of the round */
+    bool held;        /* an answer that never comes */
+    bool cut;         /* answers end in the middle */
+    int64_t made_ns;  /* mono */
+    struct sim_session *session;
+    int64_t ping_ns, heard_ns; /* mono: next ping, last pong or other frame */
+    int64_t stall_until_ns, mute_until_ns, slow_until_ns, slow_at_ns;
+    int64_t slow_bytes; /* a second, 0: not slow */
+    int64_t slow_credit;
+};
+
+/* One fault that waits for its moment. */
+struct sim_armed {
+    struct kdp_sim_fault fault;
+    uint32_t conn, sid; /* 0: whoever comes first; then it is bound to it */
+    uint32_t left;
+    int64_t until_ns; /* mono, INT64_MAX: no end */
+};
+struct sim_timed { /* a script line */
+    char *line;
+    int64_t at_ns, every_ns; /* mono; every 0: once */
+};
+
+#define SIM_ARMED_MAX 256u
+#define SIM_TIMED_MAX 1024u
+#define SIM_HEAD 128u /* bytes kept free before a body for its envelope */
+#define SIM_OUTPUT_MAX ((size_t)8 << 20)
+#define SIM_CONNECTIONS_MAX 200u /* sessions; docs/exchange.md 4.1 */
+#define SIM_REQUESTS_MAX 500u    /* open sockets, all kinds */
+
+struct sim_control; /* one client of the control socket */
+
+struct kdp_sim {
+    struct kdp_sim_config config;
+    struct kdp_exchange *exchange;
+    struct kdp_tls_context *context;
+    int epoll, listener, control_listener;
+    uint16_t port;
+    char *dir;
+    bool dir_made;
+    char key_id[37];
+    EVP_PKEY *rsa, *ed25519;
+    struct sim_conn *conns;
+    uint32_t conn_count, conn_last, session_count;
+    struct sim_session *sessions;
+    struct sim_control *controls;
+    uint32_t sub_count[SIM_CHANNELS];
+    int64_t now_ns, mono_ns, opened_mono_ns;
+    int64_t run_mono_ns; /* when the exchange wants to run again */
+    bool quiet;
+    bool catching; /* what was due while it was quiet is made to happen, no faster than clients read */
+    bool stopping; /* asked to end */
+    /* texts of one message at a time */
+    struct sim_text body[2], other;
+    char **names; /* by market: {"market_ticker":...,"market_id":... without an end, made when first needed */
+    uint32_t names_size;
+    struct kdp_json json;
+    struct kdp_json_keys *keys;
+    char *scratch;
+    uint32_t *markets; /* of the command or request under way */
+    uint32_t markets_size;
+    /* REST */
+    double tokens;
+    int64_t tokens_ns;    /* mono */
+    unsigned error_shape; /* 0 flat, 1 wrapped, 2 a text; 3: in turn */
+    unsigned error_turn;
+    struct sim_cache *cache; /* of the stale mode */
+    bool stale;
+    /* faults */
+    struct sim_armed armed[SIM_ARMED_MAX];
+    uint32_t armed_count;
+    uint64_t armed_mask;
+    struct sim_timed timed[SIM_TIMED_MAX];
+    uint32_t timed_count;
+    struct kdp_sim_fault taken; /* the last that sim_armed_take gave */
+    uint64_t random;
+    int64_t clock_offset_ns;
+    int64_t paused_until_ns;  /* mono; 0: no maintenance */
+    uint32_t sub_markets_max; /* error 26 above it, 0: no bound */
+    uint32_t mix_rate_e6;     /* random faults a second, 0: none */
+    uint64_t mix_random;
+    int64_t mix_next_ns;
+    struct kdp_sim_stats stats;
+    uint64_t lost_frames, auth_refused, overflows, faults_missed;
+};
+
+/* ---- server_setup.c ---- */
+int sim_setup(struct kdp_sim *sim);
+int sim_write_env(struct kdp_sim *sim);
+
+/* ---- server_auth.c ---- */
+enum sim_auth { SIM_AUTH_NONE, SIM_AUTH_GOOD, SIM_AUTH_BAD };
+struct sim_auth_words {
+    const char *code, *message;
+};
+enum sim_auth sim_auth_check(struct kdp_sim *sim, const struct kdp_http_request *request,
+                             struct sim_auth_words *words);
+
+/* ---- server_http.c ---- */
+void sim_http_input(struct sim_conn *conn); /* as many whole requests as there are */
+void sim_http_answer(struct sim_conn *conn, int status, const char *headers, const char *body, size_t len);
+void sim_http_error(struct sim_conn *conn, int status, const char *code, const char *message);
+
+/* ---- rest*.c ---- */
+struct sim_param {
+    char name[48], *value; /* decoded */
+};
+struct sim_query {
+    const char *path; /* below the base, decoded; NUL-terminated */
+    struct sim_param params[256];
+    unsigned count;
+    char *memory;
+};
+void sim_rest(struct sim_conn *conn, const struct kdp_http_request *request);
+const char *sim_query_get(const struct sim_query *query, const char *name); /* NULL: not given */
+bool sim_query_int(const struct sim_query *query, const char *name, int64_t fallback, int64_t min,
+                   int64_t max, int64_t *out);
+void sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool historical);
+void sim_rest_market(struct sim_conn *conn, const char *ticker, size_t len, bool historical);
+void sim_rest_orderbook(struct sim_conn *conn, const struct sim_query *query, const char *ticker, size_t len);
+void sim_rest_orderbooks(struct sim_conn *conn, const struct sim_query *query);
+void sim_rest_trades(struct sim_conn *conn, const struct sim_query *query, bool historical);
+void sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combos);
+void sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const char *ticker, size_t len);
+void sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len); /* NULL: all */
+bool sim_rest_candles(struct sim_conn *conn, const struct sim_query *query); /* false: no such path */
+int64_t sim_cutoff_ns(const struct kdp_sim *sim);
+uint64_t sim_trade_key(const struct kdp_sim *sim); /* what cursors are made unreadable with */
+void sim_put_uuid(struct sim_text *text, const uint8_t bytes[16]);
+void sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index);
+extern const char *const sim_statuses[9];
+
+void sim_cache_free(struct kdp_sim *sim);
+
+/* ---- session.c: what is sent ---- */
+struct sim_session *sim_session_open(struct kdp_sim *sim, uint32_t number, struct kdp_ws *ws);
+void sim_session_close(struct sim_session *session);
+void sim_session_pump(struct sim_session *session); /* snapshots owed, as far as the output has room */
+bool sim_session_owes(const struct sim_session *session);
+void sim_session_ask(struct sim_sub *sub, uint32_t market, bool asked, int64_t id);
+void sim_session_drop(struct sim_session *session,
+                      enum sim_channel channel); /* the subscription is no more */
+void sim_session_frame(struct sim_session *session, enum kdp_ws_kind kind, const void *bytes, size_t len);
+/* The body in text (from SIM_HEAD on) goes to one subscription as a message of that type; id 0: none. */
+void sim_session_send(struct sim_session *session, enum sim_channel channel, const char *type,
+                      struct sim_text *body, int64_t id);
+void sim_session_error(struct sim_session *session, bool has_id, int64_t id, struct sim_sub *sub, int code,
+                       const char *words);
+bool sim_session_snapshot(struct sim_session *session, uint32_t market, bool asked, int64_t id);
+void sim_session_count(struct sim_session *session, size_t len);   /* a frame of that length was put */
+void sim_event(void *arg, const struct kdp_exchange_event *event); /* the exchange's listener */
+void sim_send_ticker(struct sim_session *session, uint32_t market);
+
+/* ---- session_command.c ---- */
+void sim_session_command(struct sim_session *session, const char *text, size_t len);
+
+/* ---- session_format.c: bodies ---- */
+void sim_body_begin(struct sim_text *text);
+void sim_body_delta(struct kdp_sim *sim, const struct kdp_exchange_event *event, bool yes_price,
+                    struct sim_text *text);
+void sim_body_snapshot(struct kdp_sim *sim, uint32_t market, bool yes_price, struct sim_text *text);
+void sim_body_trade(struct kdp_sim *sim, const struct kdp_exchange_trade *trade, struct sim_text *text);
+void sim_body_ticker(struct kdp_sim *sim, uint32_t market, int64_t time_ns, struct sim_text *text);
+bool sim_body_lifecycle(struct kdp_sim *sim, const struct kdp_exchange_event *event, struct sim_text *text);
+void sim_body_event(struct kdp_sim *sim, const struct kdp_exchange_event *event, struct sim_text *text);
+const char *sim_name(struct kdp_sim *sim, uint32_t market);
+void sim_renamed(struct kdp_sim *sim,
+                 uint32_t market); /* a place in the exchange may have been given to another market */
+void sim_put_ranges(struct sim_text *text, const struct kdp_exchange_market *market);
+
+/* ---- server_fault.c ---- */
+/* sim_armed_take: does a fault of this kind wait for this subscription (sub may be NULL)?  Takes one of its count. */
+const struct kdp_sim_fault *sim_armed_take(struct kdp_sim *sim, enum kdp_sim_fault_kind kind, uint32_t conn,
+                                           const struct sim_sub *sub);
+/* like it, for faults that last for a time: nothing is taken */
+const struct kdp_sim_fault *sim_armed_look(struct kdp_sim *sim, enum kdp_sim_fault_kind kind, uint32_t conn);
+static inline bool
+sim_is_armed(const struct kdp_sim *sim, enum kdp_sim_fault_kind kind)
+{
+    return (sim->armed_mask >> (unsigned)kind & 1) != 0;
+}
+int sim_fault_do(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_text *reply);
+void sim_armed_forget(struct kdp_sim *sim, uint32_t conn); /* that connection is no more */
+int sim_fault_line(struct kdp_sim *sim, const char *line); /* of a script: at once, AT, EVERY */
+int sim_fault_script(struct kdp_sim *sim, const char *path);
+const struct kdp_sim_fault *sim_armed_path(struct kdp_sim *sim, enum kdp_sim_fault_kind kind,
+                                           const char *path);
+void sim_fault_work(struct kdp_sim *sim);         /* what is due */
+int64_t sim_fault_due(const struct kdp_sim *sim); /* mono ns */
+void sim_fault_close(struct kdp_sim *sim);
+bool sim_paused(const struct kdp_sim *sim);
+uint64_t sim_random(struct kdp_sim *sim, uint64_t below);
+
+/* ---- control.c ---- */
+int sim_control_open(struct kdp_sim *sim);
+void sim_control_accept(struct kdp_sim *sim);
+bool sim_control_event(struct kdp_sim *sim, void *ptr, uint32_t events); /* false: ptr is none of its own */
+void sim_control_close(struct kdp_sim *sim);
+int sim_control_line(struct kdp_sim *sim, const char *line, struct sim_text *reply);
+
+/* ---- server.c ---- */
+struct sim_conn *sim_conn_find(struct kdp_sim *sim, uint32_t number);
+void sim_conn_end(struct sim_conn *conn, bool reset);
+int64_t sim_exchange_now(const struct kdp_sim *sim); /* what the exchange's clock shows: Date, signatures */
+int sim_open_bare(struct kdp_sim **simp, const struct kdp_sim_config *config);
+
+#endif
