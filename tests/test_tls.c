@@ -746,7 +746,7 @@ stop_soon(void *arg)
 {
     (void)arg;
     poll(NULL, 0, 20);
-    fixture.stop = 1;
+    __atomic_store_n(&fixture.stop, 1, __ATOMIC_RELAXED);
     return NULL;
 }
 
