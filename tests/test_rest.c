@@ -95,7 +95,7 @@ KDP_TEST(bodies_that_are_none)
     refused("{\"trades\":[" TRADE(FULL ",\"count\\u005ffp\":\"1.00\"") "]}", KDP_REFUSAL_DUPLICATE_KEY);
     refused("{\"trades\":[" TRADE(FULL) "," TRADE(FULL) "]}",
             KDP_REFUSAL_NONE); /* each item its own object */
-    refused("{\"trades\":[" TRADE(FULL ",\"new\":1,\"new\":2") "]}", KDP_REFUSAL_NONE); /* nobody reads it */
+    refused("{\"trades\":[" TRADE(FULL ",\"new\":1,\"new\":2") "]}", KDP_REFUSAL_DUPLICATE_KEY);
     refused("{\"trades\":[],\"x\":\"\xff\"}", KDP_REFUSAL_UTF8);
     refused("{\"trades\":[{\"trade_id\":\"\t\"}]}", KDP_REFUSAL_CONTROL);
     refused("{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", KDP_REFUSAL_DEPTH);

@@ -18,7 +18,6 @@ kdpi_rest_open(void)
         free(reader);
         return NULL;
     }
-    kdpi_json_init(&reader->d->json, NULL, reader->d->scratch, sizeof reader->d->scratch);
     kdpi_rest_market_names(reader->market_table);
     return reader;
 }
@@ -35,22 +34,8 @@ kdpi_rest_close(struct kdp_rest_reader *reader)
 void
 kdpi_rest_begin(struct kdp_rest_reader *reader, const char *body, size_t len)
 {
-    memset(reader->seen, 0, sizeof reader->seen);
     kdpi_message_clear(reader->d, &reader->msg);
     kdpi_json_begin(&reader->d->json, body, len);
-}
-
-bool
-kdpi_rest_once(struct kdp_rest_reader *reader, unsigned number)
-{
-    struct kdp_json *json = &reader->d->json;
-    uint64_t bit = UINT64_C(1) << number % 64;
-
-    if ((reader->seen[number / 64] & bit) != 0)
-        return kdpi_json_refuse(json, KDP_REFUSAL_DUPLICATE_KEY, kdpi_json_offset(json),
-                                "this key stands in its object already");
-    reader->seen[number / 64] |= bit;
-    return true;
 }
 
 void
@@ -134,24 +119,15 @@ take_item(struct kdp_rest_reader *reader, struct kdp_rest_page *page)
 {
     struct kdp_decoder *d = reader->d;
     size_t at = kdpi_json_offset(&d->json);
-    uint64_t seen[4];
-    bool more = true;
 
-    memcpy(seen, reader->seen, sizeof seen);
-    memset(reader->seen, 0, sizeof reader->seen);
     kdpi_message_clear(d, &reader->msg);
     d->json.scratch_used = 0;
-    if (kdpi_json_peek(&d->json) == KDP_JSON_OBJECT) {
-        more = page->item(page, reader);
-    } else {
-        kdpi_rest_refuse(reader, KDP_REFUSAL_TYPE, page->list, at);
-        kdpi_rest_wanted(page, reader);
-    }
-    memcpy(reader->seen, seen, sizeof seen);
-    return more;
+    if (kdpi_json_peek(&d->json) == KDP_JSON_OBJECT)
+        return page->item(page, reader);
+    kdpi_rest_refuse(reader, KDP_REFUSAL_TYPE, page->list, at);
+    kdpi_rest_wanted(page, reader);
+    return true;
 }
-
-enum { PAGE_CURSOR = 1, PAGE_LIST, PAGE_ONE };
 
 /* Returns false when the callback has had enough. */
 static bool
@@ -167,11 +143,10 @@ take_page(struct kdp_rest_reader *reader, struct kdp_rest_page *page, bool *ther
     kdpi_json_object(json);
     while (kdpi_json_member(json, &key)) {
         if (kdpi_text_is(key, "cursor")) {
-            if (kdpi_rest_once(reader, PAGE_CURSOR))
-                take_cursor(reader, page->end);
+            take_cursor(reader, page->end);
         } else if (kdpi_text_equal(key, page->list, strlen(page->list))) {
             *therep = true;
-            if (!kdpi_rest_once(reader, PAGE_LIST) || kdpi_json_null(json))
+            if (kdpi_json_null(json))
                 continue;
             kdpi_json_array(json); /* another kind is refused by it */
             while (json->refusal == KDP_REFUSAL_NONE && kdpi_json_element(json))
@@ -179,7 +154,7 @@ take_page(struct kdp_rest_reader *reader, struct kdp_rest_page *page, bool *ther
                     return false;
         } else if (page->one != NULL && kdpi_text_equal(key, page->one, strlen(page->one))) {
             *therep = true;
-            if (kdpi_rest_once(reader, PAGE_ONE) && !take_item(reader, page))
+            if (!take_item(reader, page))
                 return false;
         }
     }
@@ -210,8 +185,6 @@ kdpi_rest_page(struct kdp_rest_reader *reader, const char *body, size_t len, str
 
 /* ---- trades ---- */
 
-enum { TRADE_TICKER = KDP_MEMBERS, TRADE_CREATED };
-
 static bool
 take_trade(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
 {
@@ -225,15 +198,13 @@ take_trade(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
     kdpi_json_object(&d->json);
     while (kdpi_json_member(&d->json, &key)) {
         if (kdpi_text_is(key, "ticker")) {
-            if (kdpi_rest_once(reader, TRADE_TICKER))
-                kdpi_take_text(d, KDP_MEMBER_TICKER, KDPI_TICKER_MAX, &msg->market_ticker);
+            kdpi_take_text(d, KDP_MEMBER_TICKER, KDPI_TICKER_MAX, &msg->market_ticker);
         } else if (kdpi_text_is(key, "created_time")) {
-            if (kdpi_rest_once(reader, TRADE_CREATED))
-                kdpi_rest_take_time(reader, "created_time", &d->times.time_ns);
+            kdpi_rest_take_time(reader, "created_time", &d->times.time_ns);
         } else {
             enum kdp_member member = kdpi_member_find(d, key);
 
-            if (member != KDP_MEMBER_UNKNOWN && kdpi_rest_once(reader, member))
+            if (member != KDP_MEMBER_UNKNOWN)
                 kdpi_body_member(d, member);
         }
     }
@@ -271,35 +242,29 @@ take_sides(struct kdp_rest_reader *reader, const char *member)
         kdpi_rest_refuse(reader, KDP_REFUSAL_TYPE, member, at);
         return;
     }
-    memset(reader->seen, 0, sizeof reader->seen);
     kdpi_body_clear(d);
     kdpi_json_object(&d->json);
     while (kdpi_json_member(&d->json, &key)) {
         enum kdp_member side = kdpi_member_find(d, key);
 
-        if (side != KDP_MEMBER_UNKNOWN && kdpi_rest_once(reader, side))
+        if (side != KDP_MEMBER_UNKNOWN)
             kdpi_body_member(d, side);
     }
-    memset(reader->seen, 0, sizeof reader->seen);
 }
 
 struct book_forms {
-    bool fp, old, ticker;
+    bool fp, old;
 };
 
 /* Takes a member that holds a book in one of its forms; false when key is none. */
 static bool
 book_member(struct kdp_rest_reader *reader, struct kdp_text key, struct book_forms *forms)
 {
-    struct kdp_json *json = &reader->d->json;
-    bool fp = kdpi_text_is(key, "orderbook_fp"), *formp = fp ? &forms->fp : &forms->old;
+    bool fp = kdpi_text_is(key, "orderbook_fp");
 
     if (!fp && !kdpi_text_is(key, "orderbook"))
         return false;
-    if (*formp)
-        kdpi_json_refuse(json, KDP_REFUSAL_DUPLICATE_KEY, kdpi_json_offset(json),
-                         "this key stands in its object already");
-    *formp = true;
+    *(fp ? &forms->fp : &forms->old) = true;
     if (fp || !forms->fp)
         take_sides(reader, fp ? "orderbook_fp" : "orderbook");
     return true;
@@ -335,10 +300,6 @@ take_book(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
     kdpi_json_object(&d->json);
     while (kdpi_json_member(&d->json, &key)) {
         if (kdpi_text_is(key, "ticker") || kdpi_text_is(key, "market_ticker")) {
-            if (forms.ticker)
-                kdpi_json_refuse(&d->json, KDP_REFUSAL_DUPLICATE_KEY, kdpi_json_offset(&d->json),
-                                 "this key stands in its object already");
-            forms.ticker = true;
             kdpi_take_text(d, KDP_MEMBER_TICKER, KDPI_TICKER_MAX, &reader->msg.market_ticker);
         } else {
             book_member(reader, key, &forms);
@@ -424,8 +385,6 @@ take_event(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
         if (member != KDP_MEMBER_EVENT_TICKER && member != KDP_MEMBER_SERIES_TICKER &&
             member != KDP_MEMBER_TITLE)
             continue;
-        if (!kdpi_rest_once(reader, member))
-            break;
         if (member == KDP_MEMBER_EVENT_TICKER)
             kdpi_take_text(d, member, KDPI_TICKER_MAX, &event.event_ticker);
         else if (member == KDP_MEMBER_SERIES_TICKER)

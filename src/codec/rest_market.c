@@ -289,7 +289,7 @@ take_market(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
     while (kdpi_json_member(json, &key)) {
         enum market_member member = find(reader, key);
 
-        if (member != MARKET_UNKNOWN && kdpi_rest_once(reader, member))
+        if (member != MARKET_UNKNOWN)
             take_member(reader, member, expiry_ns);
     }
     if (m->ticker.len == 0)

@@ -34,16 +34,10 @@ struct kdp_rest_reader {
     struct kdp_rest_market market;
     uint8_t market_table[KDPI_MEMBER_SLOTS]; /* of rest_market.c */
     struct kdp_rest_schedule schedule;
-    uint64_t seen[4]; /* members of the object under way that were there already, a bit each */
 };
 
 /* kdpi_rest_begin starts a body. */
 void kdpi_rest_begin(struct kdp_rest_reader *reader, const char *body, size_t len);
-/* kdpi_rest_once refuses the body when the member of that number (below 256) was there before in this object.
- *
- * This stands in for the reader's general check: all names of a market cost as much to remember as the rest of it costs to
- * read, and two members of a name we do not read cannot mislead us.  See docs/design/rest.md for figures. */
-bool kdpi_rest_once(struct kdp_rest_reader *reader, unsigned number);
 /* kdpi_rest_refuse names the first refusal of a value of the item under way, whose member has no number in
  * message_private.h. */
 void kdpi_rest_refuse(struct kdp_rest_reader *reader, enum kdp_refusal refusal, const char *member,
