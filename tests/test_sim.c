@@ -53,6 +53,7 @@ stream(bool ed25519, bool deflate, bool yes_price)
     static struct sim_client client;
     char tickers[4096], command[5000];
 
+    fixture.config.no_rsa = ed25519;
     begin(30, 3000);
     CHECK_INT(sim_connect(&client, &fixture, ed25519, deflate), 0);
     client.yes_price = yes_price;

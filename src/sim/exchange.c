@@ -463,3 +463,11 @@ kdp_exchange_trade(struct kdp_exchange *ex, uint32_t index, unsigned count)
             exchange_recorded_trade(ex, index);
     }
 }
+
+int
+kdp_exchange_act(struct kdp_exchange *ex, enum kdp_exchange_act act, uint32_t index)
+{
+    if (ex->made == NULL || (index != NOWHERE && ex->markets[index].made == NOWHERE))
+        return kdpi_fail(KDP_EUSAGE, "a recorded market does what it did: this is for made-up ones");
+    return exchange_made_act(ex, act, index);
+}

@@ -154,4 +154,14 @@ int kdp_exchange_burst(struct kdp_exchange *exchange, unsigned events); /* so ma
 /* count trades made now, each told and kept like any other; each takes one contract from the book where it has one */
 void kdp_exchange_trade(struct kdp_exchange *exchange, uint32_t market, unsigned count);
 
+enum kdp_exchange_act {
+    KDP_EXCHANGE_PAUSE,  /* deactivated */
+    KDP_EXCHANGE_RESUME, /* activated; every resting order is cancelled */
+    KDP_EXCHANGE_CLOSE,  /* with the whole event: its close date moves to now, then it closes */
+    KDP_EXCHANGE_SETTLE, /* with the whole event: closed when it is not, determined, settled */
+    KDP_EXCHANGE_NEW     /* one more event of a series like the market's; index UINT32_MAX: of any */
+};
+/* kdp_exchange_act: 0, or -KDP_EUSAGE with words when the market is not in a state for it, or is a recorded one. */
+int kdp_exchange_act(struct kdp_exchange *exchange, enum kdp_exchange_act act, uint32_t market);
+
 #endif

@@ -577,3 +577,84 @@ made_lives_begin(struct exchange_made *made)
         made_later(made, gen->now_ns + KDP_NS_PER_S / made->ex->config.combo_rate, MADE_COMBO_NEW, 0);
     }
 }
+
+/* ---- acts from outside ---- */
+
+/* One more event: it takes the place in popularity of one that is little looked at, which goes on without. */
+static int
+act_new(struct exchange_made *made, uint32_t index)
+{
+    struct kdp_gen *gen = made->gen;
+    uint32_t events = gen->event_count;
+
+    if (index != NOWHERE) {
+        succeed(made, gen->markets[index].event);
+    } else {
+        for (unsigned tries = 0; tries < 1000; tries++) {
+            const struct gen_event *event = &gen->events[gen_below(gen, events)];
+
+            if (event->closing || (event->slot < gen->slot_count / 2 && tries < 500))
+                continue;
+            succeed(made, (uint32_t)(event - gen->events));
+            break;
+        }
+    }
+    return made->ex->error;
+}
+
+static int
+act_settle(struct exchange_made *made, uint32_t event)
+{
+    struct kdp_gen *gen = made->gen;
+    const struct exchange_market *first = market_of(made, gen->events[event].first);
+
+    if (first->state == KDP_MARKET_STATUS_FINALIZED)
+        return kdpi_fail(KDP_EUSAGE, "it is settled already");
+    made->places[event].birth = ++made->births; /* the timers that would do it later are void */
+    if (first->state != KDP_MARKET_STATUS_DETERMINED)
+        due_determine(made, event);
+    made->places[event].birth = ++made->births;
+    due_settle(made, event);
+    return 0;
+}
+
+int
+made_act(struct exchange_made *made, enum kdp_exchange_act act, uint32_t index)
+{
+    struct kdp_gen *gen = made->gen;
+    struct exchange_market *market;
+    struct gen_market *g;
+
+    if (act == KDP_EXCHANGE_NEW)
+        return act_new(made, index);
+    market = market_of(made, index);
+    g = &gen->markets[index];
+    if (act == KDP_EXCHANGE_SETTLE && !market->combo) {
+        if (!gen->events[g->event].closing)
+            made_act(made, KDP_EXCHANGE_CLOSE, index);
+        return act_settle(made, g->event);
+    }
+    if (market->combo || (g->flags & GEN_CLOSED) != 0)
+        return kdpi_fail(KDP_EUSAGE, market->combo ? "not for combinations" : "it is closed already");
+    switch (act) {
+    case KDP_EXCHANGE_PAUSE:
+        if (market->held || (g->flags & GEN_ACTIVE) == 0)
+            return kdpi_fail(KDP_EUSAGE, "it does not trade");
+        g->flags &= (uint8_t)~GEN_ACTIVE;
+        market->held = true;
+        exchange_tell_life(made->ex, made->place[index], gen->now_ns, KDP_LIFECYCLE_KIND_DEACTIVATED);
+        return 0;
+    case KDP_EXCHANGE_RESUME:
+        if (!market->held)
+            return kdpi_fail(KDP_EUSAGE, "it is not paused");
+        market->held = false;
+        exchange_tell_life(made->ex, made->place[index], gen->now_ns, KDP_LIFECYCLE_KIND_ACTIVATED);
+        gen_mass_cancel(gen, index);
+        g->flags |= GEN_ACTIVE;
+        return 0;
+    default:
+        move_close(made, g->event, gen->now_ns / KDP_NS_PER_S);
+        due_close(made, g->event);
+        return 0;
+    }
+}

@@ -401,6 +401,13 @@ exchange_made_trade(struct kdp_exchange *ex, uint32_t index)
     }
 }
 
+int
+exchange_made_act(struct kdp_exchange *ex, enum kdp_exchange_act act, uint32_t index)
+{
+    act_now(ex->made);
+    return made_act(ex->made, act, index == NOWHERE ? NOWHERE : ex->markets[index].made);
+}
+
 /* ---- looks ---- */
 
 /* A strike out of the words that a lifecycle message has for it. */

@@ -64,5 +64,6 @@ void made_combo_trade(struct exchange_made *made);
 /* made_combos_room is the number of places for combinations at once. */
 uint32_t made_combos_room(uint32_t combo_rate);
 void made_ticks(struct exchange_made *made, uint32_t index);
+int made_act(struct exchange_made *made, enum kdp_exchange_act act, uint32_t index);
 
 #endif

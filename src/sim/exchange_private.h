@@ -86,6 +86,7 @@ void exchange_made_cancel(struct kdp_exchange *ex, uint32_t index);
 void exchange_made_ticks(struct kdp_exchange *ex, uint32_t index);
 void exchange_made_burst(struct kdp_exchange *ex, unsigned events);
 void exchange_made_trade(struct kdp_exchange *ex, uint32_t index);
+int exchange_made_act(struct kdp_exchange *ex, enum kdp_exchange_act act, uint32_t index);
 
 /* exchange_recorded.c: recordings */
 int exchange_recorded_open(struct kdp_exchange *ex);

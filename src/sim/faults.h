@@ -86,6 +86,12 @@ enum kdp_sim_arg {
     X(MAINTENANCE, "maintenance", "seconds", "seconds=20", 0, "a pause: status says so, sessions drop")     \
     X(MASS_CANCEL, "mass-cancel", "market", "", 5, "every order of a market goes, level by level")          \
     X(TICKS, "ticks", "market", "", 4, "a market's tick structure changes in place")                        \
+    X(DEACTIVATE, "deactivate", "market", "", 3, "a market pauses")                                         \
+    X(ACTIVATE, "activate", "market", "", 0, "a paused market goes on, its book emptied")                   \
+    X(CLOSE_NOW, "close-now", "market", "", 2, "an event closes now: close_date_updated, then silence")     \
+    X(SETTLE_NOW, "settle-now", "market", "", 2,                                                            \
+      "an event is determined and settled now, closed if it is not")                                        \
+    X(NEW_MARKET, "new-market", "count", "count=1", 3, "an event more, with its markets")                   \
     X(RANDOM, "random", "seed rate", "seed=1 rate=0.2", 0, "faults of all kinds in a reproducible order")
 
 enum kdp_sim_fault_kind {

@@ -16,6 +16,7 @@ struct kdp_sim_config {
         dir; /* certificates, keys, control socket, env file; made when it is not there; NULL: a fresh one, removed */
     const char *address;                /* "127.0.0.1" */
     uint16_t port;                      /* 0: a free one */
+    bool no_rsa;                        /* an Ed25519 key alone: making the other takes up to a second */
     bool plain;                         /* no TLS */
     bool deflate;                       /* agree to permessage-deflate */
     bool sending_ts;                    /* sending_ts_ms in every message */

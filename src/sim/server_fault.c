@@ -165,21 +165,25 @@ choose(struct kdp_sim *sim, const struct kdp_sim_fault *fault,
 static int
 choose_market(struct kdp_sim *sim, const struct kdp_sim_fault *fault, uint32_t *marketp)
 {
+    /* a paused market is the only one that can go on */
+    uint8_t status =
+        fault->kind == KDP_SIM_FAULT_ACTIVATE ? KDP_MARKET_STATUS_INACTIVE : KDP_MARKET_STATUS_ACTIVE;
     uint32_t total = kdp_exchange_market_count(sim->exchange);
 
     if (fault->market[0] != 0) {
         *marketp = kdp_exchange_find(sim->exchange, fault->market, strlen(fault->market));
         return *marketp != UINT32_MAX ? 0 : kdpi_fail(KDP_ENOENT, "no market %s", fault->market);
     }
-    for (unsigned tries = 0; total > 0 && tries < 1000; tries++) {
+    *marketp = total > 0 ? (uint32_t)sim_random(sim, total) : 0;
+    for (uint32_t i = 0; i < total; i++, *marketp = (*marketp + 1) % total) {
         struct kdp_exchange_market m;
 
-        *marketp = (uint32_t)sim_random(sim, total);
         kdp_exchange_market_at(sim->exchange, *marketp, &m);
-        if (m.status == KDP_MARKET_STATUS_ACTIVE && !m.combo)
+        if (m.status == status && !m.combo)
             return 0;
     }
-    return kdpi_fail(KDP_ENOENT, "no market is open");
+    return kdpi_fail(KDP_ENOENT,
+                     fault->kind == KDP_SIM_FAULT_ACTIVATE ? "no market is paused" : "no market is open");
 }
 
 /* ---- doing ---- */
@@ -307,11 +311,32 @@ act(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_text *rep
     kdp_exchange_market_at(sim->exchange, market, &m);
     if (reply != NULL)
         sim_puts(reply, m.ticker);
-    if (fault->kind == KDP_SIM_FAULT_MASS_CANCEL)
+    switch (fault->kind) {
+    case KDP_SIM_FAULT_MASS_CANCEL:
         kdp_exchange_mass_cancel(sim->exchange, market);
-    else
+        return 0;
+    case KDP_SIM_FAULT_TICKS:
         kdp_exchange_change_ticks(sim->exchange, market);
-    return 0;
+        return 0;
+    case KDP_SIM_FAULT_DEACTIVATE:
+        return kdp_exchange_act(sim->exchange, KDP_EXCHANGE_PAUSE, market);
+    case KDP_SIM_FAULT_ACTIVATE:
+        return kdp_exchange_act(sim->exchange, KDP_EXCHANGE_RESUME, market);
+    case KDP_SIM_FAULT_CLOSE_NOW:
+        return kdp_exchange_act(sim->exchange, KDP_EXCHANGE_CLOSE, market);
+    default:
+        return kdp_exchange_act(sim->exchange, KDP_EXCHANGE_SETTLE, market);
+    }
+}
+
+static int
+new_markets(struct kdp_sim *sim, uint32_t count)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < count && i < 1000 && rc == 0; i++)
+        rc = kdp_exchange_act(sim->exchange, KDP_EXCHANGE_NEW, UINT32_MAX);
+    return rc;
 }
 
 static int
@@ -348,6 +373,7 @@ sim_fault_do(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_
         break;
     case KDP_SIM_FAULT_BURST:
         rc = kdp_exchange_burst(sim->exchange, fault->count != 0 ? fault->count : 1);
+        rc = rc < 0 ? rc : 0; /* it tells how many it made */
         break;
     case KDP_SIM_FAULT_DEFLATE:
         sim->config.deflate = on;
@@ -377,7 +403,14 @@ sim_fault_do(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_
         break;
     case KDP_SIM_FAULT_MASS_CANCEL:
     case KDP_SIM_FAULT_TICKS:
+    case KDP_SIM_FAULT_DEACTIVATE:
+    case KDP_SIM_FAULT_ACTIVATE:
+    case KDP_SIM_FAULT_CLOSE_NOW:
+    case KDP_SIM_FAULT_SETTLE_NOW:
         rc = act(sim, fault, reply);
+        break;
+    case KDP_SIM_FAULT_NEW_MARKET:
+        rc = new_markets(sim, fault->count);
         break;
     case KDP_SIM_FAULT_RANDOM:
         rc = mix(sim, fault);
@@ -453,6 +486,24 @@ sim_fault_script(struct kdp_sim *sim, const char *path)
     return rc;
 }
 
+static void
+mix_later(struct kdp_sim *sim, const char *line, int64_t seconds)
+{
+    uint32_t i = 0;
+
+    while (i < sim->timed_count &&
+           sim->timed[i].at_ns != INT64_MAX) /* a line that is done with gives its place */
+        i++;
+    if (i == SIM_TIMED_MAX)
+        return;
+    if (i == sim->timed_count)
+        sim->timed[sim->timed_count++].line = NULL;
+    free(sim->timed[i].line);
+    sim->timed[i] = (struct sim_timed){
+        .line = strdup(line), .at_ns = sim->mono_ns + seconds * KDP_NS_PER_S, .every_ns = 0};
+    KDP_ASSERT(sim->timed[i].line != NULL);
+}
+
 /* One fault of the mix, chosen by weight and with other figures than the table's defaults. */
 static void
 mix_one(struct kdp_sim *sim)
@@ -492,6 +543,8 @@ mix_one(struct kdp_sim *sim)
     } else if (fault.kind == KDP_SIM_FAULT_BURST) {
         fault.count = 200 + (uint32_t)(at % 5000);
     }
+    if (fault.kind == KDP_SIM_FAULT_DEACTIVATE) /* what pauses goes on some seconds later */
+        mix_later(sim, "activate", 2 + (int64_t)(at % 8));
     if (sim_fault_do(sim, &fault, NULL) != 0)
         sim->faults_missed++; /* nobody there whom it could meet */
     else

@@ -6,6 +6,8 @@
 #ifndef KDPI_SERVER_PRIVATE_H
 #define KDPI_SERVER_PRIVATE_H
 
+#include <assert.h>
+
 #include <openssl/evp.h>
 
 #include "faults.h"
@@ -138,6 +140,8 @@ struct sim_timed { /* a script line */
     char *line;
     int64_t at_ns, every_ns; /* mono; every 0: once */
 };
+
+static_assert(KDP_SIM_FAULTS <= 64, "armed_mask has a bit for each");
 
 #define SIM_ARMED_MAX 256u
 #define SIM_TIMED_MAX 1024u

@@ -223,8 +223,10 @@ make_key_id(struct kdp_sim *sim)
 
     for (unsigned i = 0; i < 2; i++) {
         unsigned char *at = all + used;
-        int len = i2d_PUBKEY(keys[i], NULL);
+        int len = keys[i] != NULL ? i2d_PUBKEY(keys[i], NULL) : 0;
 
+        if (keys[i] == NULL)
+            continue;
         if (len <= 0 || used + (size_t)len > sizeof all || i2d_PUBKEY(keys[i], &at) != len)
             return tls_error("cannot read back a key", sim->dir);
         used += (size_t)len;
@@ -277,7 +279,7 @@ sim_setup(struct kdp_sim *sim)
     sim->rsa = read_key(sim, "rsa.pem");
     sim->ed25519 = read_key(sim, "ed25519.pem");
     ERR_clear_error();
-    if (sim->rsa == NULL) {
+    if (sim->rsa == NULL && !sim->config.no_rsa) {
         sim->rsa = EVP_RSA_gen(2048);
         if (sim->rsa == NULL)
             return tls_error("cannot make a key", sim->dir);
@@ -325,10 +327,10 @@ sim_write_env(struct kdp_sim *sim)
         sim_putf(&text, "KALSHI_CA_FILE=%s/ca.pem\n", absolute);
     sim_putf(&text,
              "KALSHI_API_KEY=%s\n"
-             "KALSHI_PRIVATE_KEY_PATH=%s/rsa.pem\n"
+             "KALSHI_PRIVATE_KEY_PATH=%s/%s.pem\n"
              "KDP_SIMULATED=yes\n"
              "# the same account has an Ed25519 key: %s/ed25519.pem\n",
-             sim->key_id, absolute, absolute);
+             sim->key_id, absolute, sim->rsa != NULL ? "rsa" : "ed25519", absolute);
     path_of(sim, "sim.env", path);
     rc = kdpi_file_replace(path, text.data, text.len);
     sim_text_free(&text);
