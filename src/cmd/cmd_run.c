@@ -111,13 +111,14 @@ tell(void *arg, enum kdp_action_kind kind, const char *text, const char *hint)
 {
     struct run *run = arg;
 
-    if (kind == KDP_ACTION_WARN) {
-        kdpi_log(KDP_LOG_WARNING, "warning", "words=\"%s\"", text);
+    kdpi_log(kind == KDP_ACTION_WARN ? KDP_LOG_WARNING : KDP_LOG_INFO,
+             kind == KDP_ACTION_WARN ? "warning" : "notice", "words=\"%s\"", text);
+    if (run->screen == NULL)
+        return; /* the end is told already */
+    if (kind == KDP_ACTION_WARN)
         kdp_run_screen_warn(run->screen, kdpi_now_ns(), text, hint);
-    } else {
-        kdpi_log(KDP_LOG_INFO, "notice", "words=\"%s\"", text);
+    else
         kdp_run_screen_event(run->screen, kdpi_now_ns(), text);
-    }
 }
 
 static void
@@ -360,16 +361,23 @@ finish(struct run *run)
     return rc;
 }
 
+static void
+stopping(struct run *run, const char *words)
+{
+    if (run->screen != NULL)
+        kdp_run_screen_stopping(run->screen, run->signo, words, 0);
+}
+
 static int
 close_all(struct run *run)
 {
     int rc;
 
-    kdp_run_screen_stopping(run->screen, run->signo, "writing the tape", 0);
+    stopping(run, "writing the tape");
     rc = kdp_stream_agent_drain(run->topology.stream);
     run->result.not_taped = kdp_ring_head_seq(run->topology.ring) - kdp_ring_durable_seq(run->topology.ring);
     if (kdp_cli_switch(run->cli, "lake"))
-        kdp_run_screen_stopping(run->screen, run->signo, "tape synced, sealing the lake", 0);
+        stopping(run, "tape synced, sealing the lake");
     run->result.lake = kdp_cli_switch(run->cli, "lake");
     {
         int closed = kdp_topology_close(&run->topology);

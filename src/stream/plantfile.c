@@ -155,8 +155,9 @@ busy(const char *dir, int fd)
 
     if (pread(fd, text, sizeof text - 1, 0) > 0 && sscanf(text, "%d %lld", &pid, &started_ns) == 2)
         kdpi_time_format(since, started_ns, 0);
-    kdpi_fail(KDP_EBUSY, "data directory %s is in use by process %d since %s", dir, pid, since);
-    kdpi_hint("wait for it or end it (kill %d), or name another directory with --data", pid);
+    kdpi_fail(KDP_EBUSY, "%s is in use by another plant: pid %d, since %.10s %.8s UTC", dir, pid, since,
+              strlen(since) > 11 ? since + 11 : "");
+    kdpi_hint("Reading works meanwhile (query, tap, book). A second plant: --data OTHER");
     return -KDP_EBUSY;
 }
 

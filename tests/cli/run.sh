@@ -64,7 +64,7 @@ for signal in INT TERM; do
     "$KDP" run --env-file sim/sim.env --data d >.out 2>.err </dev/null &
     plant=$!
     for _ in $(seq 400); do
-        [ "$("$KDP" tap --data d --from oldest --to end --types snapshot --limit 1 2>/dev/null | wc -l)" = 0 ] || break
+        [ "$("$KDP" tap --data d --from oldest --to end --types book_snapshot --limit 1 2>/dev/null | wc -l)" = 0 ] || break
         sleep 0.05
     done
     kill -$signal $plant
@@ -83,7 +83,7 @@ for _ in $(seq 400); do
     sleep 0.05
 done
 kdp run --env-file sim/sim.env --data d; exits 1; no_answer
-says "d is in use by another plant: pid $plant"
+says "/d is in use by another plant: pid $plant, since 20"
 kill -INT $plant; wait $plant || wrong 'the other plant did not end well'
 
 # a key of somebody else is refused, once, with what to do
