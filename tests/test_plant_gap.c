@@ -536,6 +536,25 @@ KDP_TEST(restart_says_what_is_not_live_and_each_line_what_the_pause_cost)
     CHECK(next(KDP_TEMPLATE_GAP) == NULL); /* what the pause cost is told once */
 }
 
+KDP_TEST(restart_with_other_rules_does_not_wait_for_books_that_nobody_wants)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    snapshot(1, 1, 2, "B", "[['0.4200','10.00']]", "");
+    restart(KDP_START_KILLED, now);
+    reload("rules tickers A\n+A");
+    up(1);
+    CHECK_INT(OPEN(LINE_DOWN)->markets, 2);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    timer(KDP_TIMER_TICK, 0, 0);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    now += INT64_C(300) * 1000000000;
+    timer(KDP_TIMER_TICK, 0, 0);
+    HEALED(LINE_DOWN, RECONNECT);
+    state_is("B", KDP_BOOK_STATE_STALE);
+}
+
 KDP_TEST(start_of_an_earlier_version_says_nothing_of_the_runs_before)
 {
     begin();

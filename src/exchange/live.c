@@ -361,7 +361,7 @@ kdp_live_hang_up(struct kdp_live *live)
     int rc = 0;
 
     for (unsigned i = 1; rc == 0 && i < live->lines_end; i++)
-        rc = live_line_end(live, &live->lines[i], KDP_REASON_DISCONNECTED, "the run ends");
+        rc = live_line_end(live, &live->lines[i], KDP_REASON_INPUT, "the run ends");
     return rc;
 }
 

@@ -61,7 +61,7 @@ kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config)
     plant->now_ns = INT64_MIN;
     plant->day = INT32_MIN;
     plant->seq_end = UINT64_MAX;
-    plant->resumed_ns = KDP_TIME_NULL;
+    plant->resumed_ns = plant->started_ns = KDP_TIME_NULL;
     plant->rest = kdpi_rest_open();
     plant->page = answer_page_open();
     plant->gaps = calloc(GAPS_MAX, sizeof *plant->gaps);

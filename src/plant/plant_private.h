@@ -98,6 +98,7 @@ struct kdp_plant {
     bool paused;             /* the exchange is */
     bool plan_all, planning; /* all ordinary markets are wanted; there was a RELOAD at all */
     int64_t resumed_ns;      /* newest time of the runs before, KDP_TIME_NULL: none, or not known */
+    int64_t started_ns;      /* so: input time of this run's START, KDP_TIME_NULL: nothing of before is waited for */
     bool trades_resumed;     /* what the pause cost in trades was told */
     struct kdp_rest_reader *rest;
     struct plant_page *page;
@@ -193,6 +194,8 @@ void tell_trade(struct kdp_plant *plant, const struct kdp_message *msg);
 /* ---- restart.c ---- */
 /* restart_input takes up what was restored, and tells readers which books are not live any more. */
 void restart_input(struct kdp_plant *plant, const struct kdp_input_start *start);
+/* restart_tick waits no more for books of before that nobody has planned since. */
+void restart_tick(struct kdp_plant *plant);
 
 /* ---- timer.c ---- */
 void timer_input(struct kdp_plant *plant, const struct kdp_input_timer *timer);

@@ -4,7 +4,10 @@
  * caller's; what it gives is kept aside until START says that the runs before are known. */
 #include <string.h>
 
+#include "clock.h"
 #include "plant_private.h"
+
+#define PLAN_WAIT_NS (5 * 60 * KDP_NS_PER_S)
 
 void
 kdp_plant_restore_record(struct kdp_plant *plant, const void *record)
@@ -104,6 +107,7 @@ restart_input(struct kdp_plant *plant, const struct kdp_input_start *start)
         else
             take_up(plant, id);
     }
+    plant->started_ns = plant->resumed_ns != KDP_TIME_NULL ? plant->now_ns : KDP_TIME_NULL;
     if (plant->config.notice == NULL || plant->resumed_ns == KDP_TIME_NULL)
         return;
     for (uint32_t id = 1; id <= max; id++) {
@@ -111,5 +115,26 @@ restart_input(struct kdp_plant *plant, const struct kdp_input_start *start)
 
         if (item->ticker != NULL && (item->definition != NULL || item->waited))
             tell_market(plant, id, NULL, item->waited && item->state != KDP_BOOK_STATE_CLOSED);
+    }
+}
+
+/* The rules of this run may be others: a book that was live before and is not planned five minutes after the
+ * start is nobody's, and keeps no gap open. */
+void
+restart_tick(struct kdp_plant *plant)
+{
+    uint32_t max = kdp_instruments_max(plant->instruments);
+
+    if (plant->started_ns == KDP_TIME_NULL || !plant->planning ||
+        plant->now_ns - plant->started_ns < PLAN_WAIT_NS)
+        return;
+    plant->started_ns = KDP_TIME_NULL;
+    for (uint32_t id = 1; id <= max; id++) {
+        struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
+
+        if (item->ever_planned)
+            continue;
+        item->before = KDP_BOOK_STATE_NONE;
+        gap_book_done(plant, id, KDP_HEALED_BY_CLOSED);
     }
 }
