@@ -36,7 +36,7 @@ wait_ready(const struct attempt *a, bool writing, int64_t deadline_ns)
         int64_t left_ns = deadline_ns - kdpi_mono_ns();
         int ms = STOP_LOOK_MS;
 
-        if (a->how->stop != NULL && *a->how->stop != 0)
+        if (a->how->stop != NULL && __atomic_load_n(a->how->stop, __ATOMIC_RELAXED) != 0)
             return kdpi_fail(KDP_ESTOPPED, "stopped");
         if (left_ns <= 0)
             return kdpi_fail(KDP_ETIMEOUT, "no answer in time: %s: waited %.3g s for the stream to open",
