@@ -51,6 +51,8 @@ static const struct kdp_setting table[] = {
      "the exchange may compress the stream", KDP_SECTION_CAPTURE},
     {"busy-poll", "KDP_BUSY_POLL", KDP_SETTING_SPAN, "SPAN", NULL, 0, 10 * MS, NULL, "the feed never sleeps",
      KDP_SECTION_CAPTURE},
+    {"test-pace", NULL, KDP_SETTING_COUNT, "PERCENT", "100", 1, 100, NULL, "for tests: the waits are shorter",
+     KDP_SECTION_COMMAND},
     {"ring-size", "KDP_RING_SIZE", KDP_SETTING_BYTES, "SIZE", "256M", 64 * 1024, 64 * GIB, NULL,
      "shared memory of records", KDP_SECTION_CAPTURE},
     {"raw-ring-size", "KDP_RAW_RING_SIZE", KDP_SETTING_BYTES, "SIZE", "64M", 64 * 1024, 64 * GIB, NULL,

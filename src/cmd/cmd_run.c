@@ -285,6 +285,7 @@ open_live(struct run *run, struct kdp_signer *signer)
 
     config.busy_poll_us = (uint32_t)(kdp_cli_count(cli, "busy-poll") / 1000);
     config.session.rules = &run->rules.rules;
+    config.session.pace_percent = (uint32_t)kdp_cli_count(cli, "test-pace");
     config.session.connections = (uint32_t)kdp_cli_count(cli, "connections");
     config.session.seed = start->session;
     config.session.restarted = (start->flags & KDP_START_FRESH) == 0;

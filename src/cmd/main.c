@@ -15,7 +15,7 @@ static const struct kdp_command commands[] = {
      "Captures the exchange: every book and trade, onto the tape and into the lake.\n"
      "Ends by Ctrl-C or SIGTERM, in order; SIGHUP reads --rules again.",
      "which: series event ticker min-volume combos rules|access: api-key private-key base-url ws-url ca-file "
-     "ws-auth-token simulated|how: seconds connections=2 deflate busy-poll max-markets|into: data lake "
+     "ws-auth-token simulated|how: seconds connections=2 deflate busy-poll max-markets test-pace|into: data lake "
      "ring-size raw-ring-size segment-size sync-interval tape-keep raw-keep tape-quota|"
      "output: summary progress",
      "0 done, also by Ctrl-C; 1 failed; 2 usage or settings; 143 by SIGTERM",

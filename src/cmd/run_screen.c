@@ -334,7 +334,7 @@ kdp_run_screen_poll(struct kdp_run_screen *screen, int64_t mono_ns, int64_t wall
     bool was_table, first;
     int64_t line_ns;
 
-    if (screen->fd < 0)
+    if (screen == NULL || screen->fd < 0)
         return;
     screen->mono_ns = mono_ns;
     screen->wall_ns = wall_ns;
@@ -375,6 +375,8 @@ kdp_run_screen_poll(struct kdp_run_screen *screen, int64_t mono_ns, int64_t wall
 void
 kdp_run_screen_event(struct kdp_run_screen *screen, int64_t wall_ns, const char *text)
 {
+    if (screen == NULL)
+        return;
     screen->event_ns = wall_ns;
     kdpi_escape(screen->event, sizeof screen->event, text, strlen(text));
 }
@@ -383,6 +385,8 @@ void
 kdp_run_screen_warn(struct kdp_run_screen *screen, int64_t wall_ns, const char *text, const char *hint)
 {
     (void)wall_ns;
+    if (screen == NULL)
+        return;
     screen->warnings++;
     if (hint != NULL && *hint != '\0') {
         char both[RUN_EVENT_TEXT];
@@ -402,10 +406,11 @@ kdp_run_screen_stopping(struct kdp_run_screen *screen, int signo, const char *wo
     char *text = NULL;
     size_t len = 0, before = 0;
     FILE *out;
-    bool same = screen->stopping && strcmp(screen->stop_words, words) == 0;
+    bool same;
 
-    if (screen->fd < 0)
+    if (screen == NULL || screen->fd < 0)
         return;
+    same = screen->stopping && strcmp(screen->stop_words, words) == 0;
     screen->stopping = true;
     snprintf(screen->stop_words, sizeof screen->stop_words, "%s", words);
     if (!screen->look.table && same)

@@ -3,7 +3,7 @@
  *
  * All of it goes to stderr and can be thrown away.  It lives on the feed thread, between inputs: a call of
  * kdp_run_screen_poll that has nothing to draw takes a clock read; looking for the busiest of 100,000 markets is spread over
- * many calls, KDP_RUN_SCAN_NS each at most.  One thread. */
+ * many calls, KDP_RUN_SCAN_NS each at most.  A NULL screen (before it is open, after its end) says nothing.  One thread. */
 #ifndef KDPI_RUN_SCREEN_H
 #define KDPI_RUN_SCREEN_H
 

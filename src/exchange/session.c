@@ -190,7 +190,7 @@ defaults(struct kdp_session_config *c)
 
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
         if (*spans[i].value <= 0)
-            *spans[i].value = spans[i].or ;
+            *spans[i].value = spans[i].or / 100 * (c->pace_percent != 0 ? c->pace_percent : 100);
     if (c->book_audit_batch == 0)
         c->book_audit_batch = 20;
     if (c->subscribe_batch == 0)

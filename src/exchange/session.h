@@ -28,15 +28,17 @@ struct kdp_session_config {
     /* receive time of the oldest trade gap that no earlier run healed; 0: none.  The window of a restart reaches back to it */
     int64_t trades_open_ns;
     /* spans in ns, 0: the default in brackets */
-    int64_t snapshot_wait_ns;  /* repeat get_snapshot after [2 s] */
-    int64_t silence_ns;        /* a line without any frame is dead after [30 s] */
-    int64_t stall_ns;          /* a line that answers pings but brings no data is probed after [15 s] */
-    int64_t trade_audit_ns;    /* recent trades are compared with REST each [60 s] */
-    int64_t trade_settle_ns;   /* REST may lag: a window is verified so long after its end [20 s] */
-    int64_t window_pad_ns;     /* [10 s] on both sides of a window */
-    int64_t book_audit_ns;     /* a round of book audits each [30 s] */
-    uint32_t book_audit_batch; /* markets in a round [20] */
-    int64_t relist_ns;         /* the listing is read anew each [10 min] */
+    int64_t snapshot_wait_ns; /* repeat get_snapshot after [2 s] */
+    int64_t silence_ns;       /* a line without any frame is dead after [30 s] */
+    int64_t stall_ns;         /* a line that answers pings but brings no data is probed after [15 s] */
+    int64_t trade_audit_ns;   /* recent trades are compared with REST each [60 s] */
+    int64_t trade_settle_ns;  /* REST may lag: a window is verified so long after its end [20 s] */
+    int64_t window_pad_ns;    /* [10 s] on both sides of a window */
+    int64_t book_audit_ns;    /* a round of book audits each [30 s] */
+    uint32_t
+        pace_percent; /* of tests: the spans of this struct that are left to their defaults, times this share [100] */
+    uint32_t book_audit_batch;              /* markets in a round [20] */
+    int64_t relist_ns;                      /* the listing is read anew each [10 min] */
     int64_t backoff_min_ns, backoff_max_ns; /* reconnects [250 ms, 30 s], with jitter, doubling */
     uint32_t subscribe_batch;               /* tickers in one command [1,000] */
     uint32_t snapshot_batch;                /* tickers in one get_snapshot [250] */
