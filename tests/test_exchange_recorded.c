@@ -34,12 +34,14 @@ on_event(void *arg, const struct kdp_exchange_event *event)
 }
 
 /* Lines of "MS CONN FRAME" with ' for ", MS milliseconds after WAS; "+" for a frame marks a connection. */
+static bool hold;
+
 static struct kdp_exchange *
 open_lines(const char *const *lines, unsigned count)
 {
     char path[600];
     const char *input = path;
-    struct kdp_exchange_config config = {.now_ns = NOW, .inputs = &input, .input_count = 1};
+    struct kdp_exchange_config config = {.now_ns = NOW, .inputs = &input, .input_count = 1, .hold = hold};
     FILE *file;
 
     snprintf(path, sizeof path, "%s/in.jsonl", kdp_test_dir());
@@ -326,6 +328,29 @@ KDP_TEST(answers_on_a_raw_tape_are_used)
     CHECK_INT(look("KXB-1-X").trades, 1);
     CHECK_INT(look("KXB-1-X").last_e4, 4000);
     kdp_exchange_close(seen.ex);
+}
+
+KDP_TEST(a_recording_that_is_held_begins_when_it_is_let_go)
+{
+    static const char *const lines[] = {
+        "0 1 " SNAP("1", "1", ",'yes_dollars_fp':[['0.4000','5.00']]"),
+        "1000 1 " DELTA("1", "2", "yes", "0.4000", "1.00"),
+    };
+    struct kdp_exchange *ex;
+    int64_t close_ns;
+
+    hold = true;
+    ex = OPEN(lines);
+    close_ns = look("KXA-26NOV22-T1").close_ns;
+    CHECK_INT(kdp_exchange_run(ex, NOW + 60 * KDP_NS_PER_S, 0), INT64_MAX);
+    CHECK_INT(look("KXA-26NOV22-T1").bids[0][0].size_e2, 500);
+    kdp_exchange_release(ex, NOW + 60 * KDP_NS_PER_S);
+    CHECK_INT(kdp_exchange_run(ex, NOW + 60 * KDP_NS_PER_S, 0), NOW + 61 * KDP_NS_PER_S);
+    CHECK_INT(look("KXA-26NOV22-T1").close_ns, close_ns + 60 * KDP_NS_PER_S);
+    CHECK_INT(kdp_exchange_run(ex, NOW + 61 * KDP_NS_PER_S, 0), INT64_MAX);
+    CHECK_INT(look("KXA-26NOV22-T1").bids[0][0].size_e2, 600);
+    CHECK_INT(seen.last_ns, NOW + 61 * KDP_NS_PER_S);
+    kdp_exchange_close(ex);
 }
 
 KDP_TEST(a_recording_that_is_not_there_is_told)

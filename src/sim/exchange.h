@@ -32,6 +32,7 @@ struct kdp_exchange_config {
     double speed; /* 0: 1 */
     bool leg_yes; /* NO prices are on the YES scale where the recording does not say */
     bool loop;    /* begin again at the end, shifted on */
+    bool hold;    /* stand at the beginning until kdp_exchange_release */
     /* history made up before now_ns, so that REST has something to serve: trades of that long */
     int64_t history_ns;
 };
@@ -109,9 +110,11 @@ void kdp_exchange_close(struct kdp_exchange *exchange);
 void kdp_exchange_listen(struct kdp_exchange *exchange, kdp_exchange_listener listener, void *arg);
 /* kdp_exchange_run makes everything happen that is due by now_ns: the time of the next event (INT64_MAX: none will come), or
  * a negative error.  At most max events (0: no bound), so that a server can look at its sockets in between; then now_ns or
- * earlier is returned. */
+ * earlier is returned.  What was begun is finished: one event's close may pass max by some hundreds. */
 int64_t kdp_exchange_run(struct kdp_exchange *exchange, int64_t now_ns, unsigned max);
-/* a step that was begun is finished: max may be passed by what one thing makes happen (at most some hundreds) */
+/* kdp_exchange_release lets recordings that are held go: their first frame is now.  Before that their markets are there with their
+ * first books, so that a client can subscribe and miss nothing. */
+void kdp_exchange_release(struct kdp_exchange *exchange, int64_t now_ns);
 
 /* ---- state ---- */
 uint32_t kdp_exchange_market_count(const struct kdp_exchange *exchange);

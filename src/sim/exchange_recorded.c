@@ -615,6 +615,7 @@ exchange_recorded_open(struct kdp_exchange *ex)
         rec->event_heads == NULL || rec->fresh[0] == NULL || rec->fresh[1] == NULL || new_lines(rec) != 0)
         return kdpi_fail(KDP_ENOMEM, "no memory for recordings");
     memset(rec->event_heads, 0xff, RECORDED_EVENT_HEADS * sizeof *rec->event_heads);
+    rec->held = ex->config.hold;
     rc = scan(rec);
     return rc == 0 ? look_ahead(rec) : rc;
 }
@@ -645,7 +646,42 @@ exchange_recorded_close(struct kdp_exchange *ex)
 int64_t
 exchange_recorded_due(const struct kdp_exchange *ex)
 {
-    return ex->recorded != NULL ? ex->recorded->due_ns : INT64_MAX;
+    return ex->recorded != NULL && !ex->recorded->held ? ex->recorded->due_ns : INT64_MAX;
+}
+
+static void
+shift(int64_t *at, int64_t by_ns)
+{
+    if (*at != KDP_TIME_NULL)
+        *at += by_ns;
+}
+
+void
+kdp_exchange_release(struct kdp_exchange *ex, int64_t now_ns)
+{
+    struct exchange_recorded *rec = ex->recorded;
+    int64_t by_ns;
+
+    if (rec == NULL || !rec->held)
+        return;
+    rec->held = false;
+    by_ns = now_ns - rec->base_ns;
+    rec->base_ns = now_ns;
+    if (rec->due_ns != INT64_MAX)
+        rec->due_ns += by_ns;
+    for (uint32_t i = 0; i < rec->market_count; i++) {
+        struct exchange_market *place;
+
+        shift(&rec->markets[i]->expiry_ns, by_ns);
+        if (rec->markets[i]->index == NOWHERE)
+            continue;
+        place = &ex->markets[rec->markets[i]->index];
+        shift(&place->created_ns, by_ns);
+        shift(&place->open_ns, by_ns);
+        shift(&place->close_ns, by_ns);
+        shift(&place->determined_ns, by_ns);
+        shift(&place->settled_ns, by_ns);
+    }
 }
 
 int

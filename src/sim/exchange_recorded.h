@@ -59,7 +59,7 @@ struct exchange_recorded {
     double speed;
     uint64_t in_pass; /* frames since the beginning of the inputs */
     uint64_t loop;
-    bool scanning, started;
+    bool scanning, started, held;
 
     struct recorded_market **markets;
     size_t market_room;
