@@ -345,7 +345,9 @@ kdp_session_due(const struct kdp_session *s)
 void
 kdp_session_clock(struct kdp_session *s, int64_t ahead_ns)
 {
+    trades_clock(s, ahead_ns - s->ahead_ns);
     s->ahead_ns = ahead_ns;
+    s->dirty = true;
 }
 
 static void

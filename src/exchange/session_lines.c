@@ -72,8 +72,7 @@ kdp_session_up(struct kdp_session *s, uint16_t at, int64_t mono_ns)
     line->mean_gap_ns = 0;
     line->probes = 0;
     line->probe_ns = 0;
-    line->pinged = false;
-    line->close_now = false;
+    line->pinged = line->close_now = line->refusal_said = false;
     line->hold_ns = 0;
     line->adds_out = 0;
     for (unsigned chan = 0; chan < CHANS; chan++) {
@@ -157,9 +156,11 @@ kdp_session_refused(struct kdp_session *s, uint16_t at, int status, int code, co
     }
     if (s->failed)
         return;
-    if (!session_quiet(s) && !expired && line->tries == 0)
+    if (!session_quiet(s) && !expired && !line->refusal_said) {
+        line->refusal_said = true; /* once for each time it was lost */
         session_say(s, status == 401 || status == 403 ? KDP_ACTION_WARN : KDP_ACTION_NOTICE, hint, "%s",
                     words);
+    }
     status_want(s);
     later(s, line, expired && line->tries == 0); /* the signer has learnt the clock from the refusal */
 }
@@ -302,7 +303,10 @@ watch(struct kdp_session *s, uint16_t at, struct kdp_action *action)
         return false;
     }
     if (line->probes >= PROBES) {
-        line_reconnect(s, at, "stalled: it answers pings but brings no data for %lld s",
+        line_reconnect(s, at,
+                       line->heard_ns > line->data_ns
+                           ? "stalled: it answers pings but brings no data for %lld s"
+                           : "dead: nothing for %lld s, and no answer to a probe",
                        (long long)(dry / SECOND));
         return disconnect(s, at, action);
     }

@@ -135,7 +135,7 @@ struct line {
     uint8_t state;
     uint8_t rung;   /* of the ladder for the whole subscription */
     uint8_t probes; /* unanswered */
-    bool pinged, ever_up, close_now, quiet_said;
+    bool pinged, ever_up, close_now, quiet_said, refusal_said;
     uint32_t tries;
     uint32_t next_id;
     uint32_t planned, live; /* books placed here; of them live */
@@ -179,16 +179,20 @@ struct request {
 };
 
 struct window {      /* of exchange time in which trades may be missing */
-    bool used, hole; /* hole: told of by a gap or a pause; else an audit that found something */
-    bool reading, asked, early, warned;
-    bool once; /* the last look: read, not verified */
+    bool used, hole; /* hole: told of by a gap or a pause; else an audit */
+    bool reading, asked, warned;
+    bool early; /* a part of it is to be read at once, so that trades come back early */
+    bool quick; /* the reading under way is such a one: it verifies nothing */
+    bool once;  /* the last look: read, not verified */
     uint8_t tries;
-    int64_t from_ns, to_ns; /* from moves on as it is verified */
-    int64_t opened_ns;      /* wall time of the inputs that opened it: not after the first of them */
+    int64_t begin_ns, from_ns, to_ns; /* from moves on as it is verified */
+    int64_t early_ns;                 /* beginning of what is to be read early */
+    int64_t opened_ns; /* wall time of the inputs that opened it: not after the first of them */
     int64_t opened_mono_ns;
-    int64_t due_ns; /* mono: read then */
+    int64_t due_ns, quick_ns; /* mono: to be verified then; when it was read early last */
+    int64_t hold_ns;          /* mono: not asked before */
     /* the reading under way */
-    int64_t slice_ns, began_ns, began_wall_ns; /* end of the slice; when its first page was asked */
+    int64_t start_ns, slice_ns, began_wall_ns; /* from, to, and when its first page was asked */
     uint32_t pages, fresh;
     char cursor[1024];
 };
@@ -411,6 +415,7 @@ bool trades_ask(struct kdp_session *s, struct request *request);
 void trades_answer(struct kdp_session *s, const struct request *request, int status, const char *words);
 bool trades_work(struct kdp_session *s, struct kdp_action *action);
 void trades_stop(struct kdp_session *s);
+void trades_clock(struct kdp_session *s, int64_t by_ns); /* the exchange's clock is known better */
 uint32_t trades_open_windows(const struct kdp_session *s);
 
 /* ---- session_audit.c ---- */

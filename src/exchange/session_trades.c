@@ -10,8 +10,9 @@
 #include "session_private.h"
 
 #define SLICE (3600 * SECOND)
-#define UNITE (30 * SECOND)      /* a window that is not longer takes in the next hole */
-#define AGAIN SECOND             /* between two readings of one window */
+#define UNITE (60 * SECOND) /* a window that is not longer takes in the next hole */
+#define AGAIN (2 * SECOND)  /* between two readings of one window */
+#define EARLY_MAX (300 * SECOND)
 #define BEFORE (5 * SECOND)      /* an input may have been received so long before it is worked off */
 #define LONG_OPEN (600 * SECOND) /* then a person is told */
 #define PAGES_MAX 20000u
@@ -40,6 +41,16 @@ window_free(struct kdp_session *s)
     return NULL;
 }
 
+/* The time from which a reading of what is left can verify: of its first slice. */
+static void
+due_from(const struct kdp_session *s, struct window *w)
+{
+    int64_t end = w->to_ns - w->from_ns > SLICE ? w->from_ns + SLICE : w->to_ns;
+    int64_t wait = end + s->config.trade_settle_ns - session_exchange_now(s);
+
+    w->due_ns = s->mono + (wait > 0 ? wait : 0);
+}
+
 static struct window *
 window_new(struct kdp_session *s, int64_t from_ns, int64_t to_ns, bool hole)
 {
@@ -50,14 +61,19 @@ window_new(struct kdp_session *s, int64_t from_ns, int64_t to_ns, bool hole)
     memset(w, 0, sizeof *w);
     w->used = true;
     w->hole = hole;
-    w->from_ns = from_ns;
+    w->begin_ns = w->from_ns = w->early_ns = from_ns;
     w->to_ns = to_ns;
-    w->opened_mono_ns = w->due_ns = s->mono;
+    w->early = hole && to_ns - from_ns <= EARLY_MAX; /* a long one is read whole soon enough */
+    w->quick_ns = s->mono - AGAIN;
+    w->opened_mono_ns = s->mono;
     w->opened_ns = s->wall - BEFORE;
+    due_from(s, w);
     s->dirty = true;
     return w;
 }
 
+/* What of the hole lies in a window that is open already is read early with it; the rest makes the last one longer, or is a
+ * window of its own: so what is verified is never verified again, however fast holes follow one another. */
 static void
 window_open(struct kdp_session *s, int64_t from_ns, int64_t to_ns, int64_t opened_ns)
 {
@@ -69,30 +85,33 @@ window_open(struct kdp_session *s, int64_t from_ns, int64_t to_ns, int64_t opene
         to_ns = from_ns + SECOND;
     for (unsigned i = 0; i < WINDOWS_MAX; i++) {
         w = &s->windows[i];
-        if (!w->used || !w->hole || w->to_ns < from_ns || w->from_ns > from_ns)
+        if (!w->used || !w->hole || w->to_ns < from_ns || w->from_ns > to_ns)
             continue;
-        w->early = true; /* read it again: it reaches into this hole */
+        if (!w->early || w->early_ns > from_ns)
+            w->early_ns = from_ns > w->from_ns ? from_ns : w->from_ns;
+        w->early = true;
         if (w->opened_ns > opened_ns)
             w->opened_ns = opened_ns;
-        if (last == NULL || w->to_ns > last->to_ns)
+        if (w->from_ns <= from_ns && (last == NULL || w->to_ns > last->to_ns))
             last = w;
     }
     s->dirty = true;
     if (last != NULL && last->to_ns >= to_ns)
         return;
-    if (last != NULL && !last->reading && to_ns - last->from_ns < UNITE + 2 * s->config.window_pad_ns) {
+    if (last != NULL && to_ns - last->from_ns < UNITE) {
         last->to_ns = to_ns;
+        due_from(s, last);
         return;
     }
     if (last != NULL)
         from_ns = last->to_ns;
     w = window_new(s, from_ns, to_ns, true);
-    if (w == NULL) { /* all taken: the newest grows */
+    if (w == NULL) { /* all taken: one grows */
         w = last != NULL ? last : &s->windows[0];
         w->from_ns = w->from_ns < from_ns ? w->from_ns : from_ns;
         w->to_ns = w->to_ns > to_ns ? w->to_ns : to_ns;
         w->hole = true;
-        w->reading = false;
+        due_from(s, w);
     }
     if (w->opened_ns > opened_ns)
         w->opened_ns = opened_ns;
@@ -163,19 +182,37 @@ trades_on(struct kdp_session *s)
     s->hole_open = false;
 }
 
+/* What was reckoned from our clock moves with what is known of the exchange's. */
+void
+trades_clock(struct kdp_session *s, int64_t by_ns)
+{
+    if (!s->trades_begun || (by_ns < BEFORE && by_ns > -BEFORE))
+        return;
+    s->trades_from_ns += by_ns;
+    s->audited_ns += by_ns;
+    for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+        s->windows[i].begin_ns += by_ns;
+        s->windows[i].from_ns += by_ns;
+        s->windows[i].to_ns += by_ns;
+        s->windows[i].early_ns += by_ns;
+    }
+}
+
 /* ---- reading ---- */
 
 static bool
-page(struct kdp_session *s, struct window *w, struct request *request)
+page(struct kdp_session *s, struct window *w, struct request *request, bool quick)
 {
     if (!w->reading) {
-        int64_t now = session_exchange_now(s);
-
         w->reading = true;
-        w->early = false;
-        w->began_ns = s->mono;
-        w->began_wall_ns = now;
-        w->slice_ns = w->to_ns - w->from_ns > SLICE ? w->from_ns + SLICE : w->to_ns;
+        w->quick = quick;
+        if (quick) {
+            w->early = false;
+            w->quick_ns = s->mono;
+        }
+        w->began_wall_ns = session_exchange_now(s);
+        w->start_ns = quick ? w->early_ns : w->from_ns;
+        w->slice_ns = w->to_ns - w->start_ns > SLICE ? w->start_ns + SLICE : w->to_ns;
         w->pages = w->fresh = 0;
         w->cursor[0] = '\0';
     }
@@ -185,7 +222,7 @@ page(struct kdp_session *s, struct window *w, struct request *request)
     out_begin(s);
     out_format(s, "/markets/trades?limit=1000");
     if (!s->no_bounds)
-        out_format(s, "&min_ts=%lld&max_ts=%lld", (long long)(floor_s(w->from_ns) / SECOND),
+        out_format(s, "&min_ts=%lld&max_ts=%lld", (long long)(floor_s(w->start_ns) / SECOND),
                    (long long)(ceil_s(w->slice_ns) / SECOND));
     if (w->cursor[0] != '\0') {
         out_put(s, "&cursor=", 8);
@@ -198,23 +235,29 @@ bool
 trades_ask(struct kdp_session *s, struct request *request)
 {
     struct window *best = NULL;
+    bool quick = false;
+    int64_t first = INT64_MAX;
 
     for (unsigned i = 0; i < WINDOWS_MAX; i++) {
         struct window *w = &s->windows[i];
-        int64_t due = w->due_ns;
+        bool early;
+        int64_t due;
 
         if (!w->used || w->asked)
             continue;
-        if (!w->reading && w->early && w->began_ns + AGAIN < due)
-            due = w->began_ns + AGAIN;
+        early = w->early && !w->reading && w->quick_ns + AGAIN < w->due_ns;
+        due = w->reading ? s->mono : early ? w->quick_ns + AGAIN : w->due_ns;
+        if (due < w->hold_ns)
+            due = w->hold_ns;
         if (s->mono < due) {
             session_wake(s, due);
-            continue;
-        }
-        if (best == NULL || w->due_ns < best->due_ns)
+        } else if (due < first) {
+            first = due;
             best = w;
+            quick = early;
+        }
     }
-    return best != NULL && page(s, best, request);
+    return best != NULL && page(s, best, request, quick);
 }
 
 static void
@@ -222,8 +265,9 @@ closed(struct kdp_session *s, struct window *w)
 {
     w->used = false;
     s->dirty = true;
-    if (!w->hole || w->to_ns > s->audited_ns)
-        s->audited_ns = w->hole ? s->audited_ns : w->to_ns;
+    /* what is verified without a break since the last audit needs none */
+    if ((!w->hole || w->begin_ns <= s->audited_ns) && w->to_ns > s->audited_ns)
+        s->audited_ns = w->to_ns;
     if (w->hole)
         s->healed_tell = true;
 }
@@ -232,29 +276,32 @@ closed(struct kdp_session *s, struct window *w)
 static void
 read_whole(struct kdp_session *s, struct window *w)
 {
-    int64_t sure = w->began_wall_ns - s->config.trade_settle_ns, now = session_exchange_now(s), wait;
+    int64_t sure = w->began_wall_ns - s->config.trade_settle_ns;
 
     w->reading = false;
     w->tries = 0;
-    if (w->once) { /* the last look: what it found is in the stream */
+    if (w->quick) {
+        due_from(s, w);
+        return;
+    }
+    if (w->once) { /* what it found is in the stream */
         closed(s, w);
         return;
     }
-    if (w->fresh == 0) {
-        int64_t to = w->slice_ns < sure ? w->slice_ns : sure;
-
-        if (to > w->from_ns)
-            w->from_ns = to;
-        if (w->from_ns >= w->to_ns) {
-            closed(s, w);
-            return;
-        }
-    } else if (!w->hole) {
-        w->hole = true; /* an audit that found something: verified like any hole */
+    if (w->fresh > 0) {
+        w->hole = true; /* an audit that found something is verified like any hole */
+        due_from(s, w);
+        w->hold_ns = s->mono + AGAIN;
+        return;
     }
-    w->slice_ns = w->to_ns - w->from_ns > SLICE ? w->from_ns + SLICE : w->to_ns;
-    wait = w->slice_ns + s->config.trade_settle_ns - now;
-    w->due_ns = s->mono + (wait > AGAIN ? wait : w->fresh == 0 ? 0 : AGAIN);
+    if (sure > w->slice_ns)
+        sure = w->slice_ns;
+    if (sure > w->from_ns)
+        w->from_ns = sure;
+    if (w->from_ns >= w->to_ns)
+        closed(s, w);
+    else
+        due_from(s, w);
 }
 
 void
@@ -266,7 +313,6 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
     w->asked = false;
     if (!w->used)
         return;
-    w->due_ns = s->mono;
     if (status == 0)
         return; /* the same page again, when requests are answered again */
     if (status >= 300) {
@@ -277,7 +323,7 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
                         "the exchange takes no times for trades: paging back from now");
             return;
         }
-        w->due_ns = s->mono + (10 * SECOND << (w->tries < 5 ? w->tries : 5));
+        w->hold_ns = s->mono + (10 * SECOND << (w->tries < 5 ? w->tries : 5));
         if (w->tries < UINT8_MAX)
             w->tries++;
         if (!w->warned)
@@ -291,7 +337,7 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
     older = !s->no_bounds || request->oldest_ns == KDP_TIME_NULL || request->oldest_ns <= w->slice_ns;
     w->fresh += older ? request->fresh : 0;
     if (request->cursor[0] == '\0' || strcmp(request->cursor, w->cursor) == 0 || ++w->pages >= PAGES_MAX ||
-        (s->no_bounds && request->oldest_ns != KDP_TIME_NULL && request->oldest_ns < w->from_ns)) {
+        (s->no_bounds && request->oldest_ns != KDP_TIME_NULL && request->oldest_ns < w->start_ns)) {
         read_whole(s, w);
         return;
     }
@@ -320,6 +366,9 @@ audit(struct kdp_session *s)
     from = s->audited_ns - s->config.window_pad_ns;
     from = from < s->trades_from_ns ? s->trades_from_ns : from;
     to = session_exchange_now(s) - s->config.trade_settle_ns;
+    for (unsigned i = 0; i < WINDOWS_MAX; i++) /* holes are verified by themselves */
+        if (s->windows[i].used && s->windows[i].begin_ns < to && s->windows[i].to_ns > from)
+            to = s->windows[i].begin_ns;
     if (to <= from)
         return;
     w = window_new(s, from, to, false);
@@ -397,7 +446,6 @@ trades_stop(struct kdp_session *s)
             int64_t due = s->mono + s->config.trade_settle_ns;
 
             w->to_ns = now > w->from_ns ? now : w->from_ns + 1;
-            w->slice_ns = w->slice_ns > w->to_ns ? w->to_ns : w->slice_ns;
             w->due_ns = w->due_ns > due ? due : w->due_ns;
         }
         s->stop_until_ns = s->mono + s->config.trade_settle_ns + BEFORE;
@@ -407,7 +455,9 @@ trades_stop(struct kdp_session *s)
         struct window *w =
             window_new(s, from < s->trades_from_ns ? s->trades_from_ns : from, now + SECOND, false);
 
-        if (w != NULL)
+        if (w != NULL) {
             w->once = true;
+            w->due_ns = s->mono;
+        }
     }
 }
