@@ -112,6 +112,26 @@ ensure_venv() {
     printf '  Those tests are skipped. Details: build/log/venv.log\n' >&2
 }
 
+# The npm package that tests/interop talks to, in build/peers, pinned by its package-lock.json; likewise made once.
+ensure_peers() {
+    local peers=$root/build/peers want
+    want=$(cksum <"$root/tests/interop/package-lock.json") || return 0
+    [ "$(cat "$peers/made-from" 2>/dev/null)" != "$want" ] || return 0
+    mkdir -p "$logs" "$peers"
+    rm -f "$peers/made-from"
+    cp "$root/tests/interop/package.json" "$root/tests/interop/package-lock.json" "$peers/"
+    if (cd "$peers" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier) >"$logs/peers.log" 2>&1 </dev/null; then
+        printf '%s\n' "$want" >"$peers/made-from"
+        return 0
+    fi
+    printf 'kdp: warning: no npm package for the tests of foreign WebSocket programs: %s\n' "$(tail -n 1 "$logs/peers.log")" >&2
+    printf '  Those tests are skipped. Details: build/log/peers.log\n' >&2
+}
+
+peers_needs() { # the packages for fetching it
+    [ -s "$root/build/peers/made-from" ] || printf '%s' "$duckdb_packages"
+}
+
 # Configures and builds one preset, or one target of it.
 build_preset() { # PRESET [TARGET]
     cd "$root" || exit 1
