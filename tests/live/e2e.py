@@ -9,7 +9,6 @@ The folder of a round that goes wrong is kept and named."""
 import argparse
 import asyncio
 import json
-import logging
 import os
 import random
 import shutil
@@ -222,7 +221,6 @@ async def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # a handshake cut short is not its fault
     if args.list:
         print("\n".join(ALONE))
         return 0

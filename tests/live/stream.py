@@ -4,6 +4,7 @@ What a session is told is decided at the moment the market changes (its numbers 
 Faults take away, delay or spoil what stands between the two."""
 import asyncio
 import json
+import logging
 import random
 import socket
 import struct
@@ -12,6 +13,10 @@ import websockets
 from websockets.asyncio.server import serve
 
 from market import count, dollars, rfc3339
+
+# a handshake or a frame cut short is what is ordered here, not something to tell of
+for name in ("websockets", "asyncio"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 SEQUENCED = {"orderbook_delta", "trade", "market_lifecycle_v2", "multivariate_market_lifecycle"}
 CHANNELS = SEQUENCED | {"ticker"}
