@@ -465,16 +465,16 @@ KDP_TEST(an_append_that_found_no_space_can_be_repeated)
 /* ---- runs ---- */
 
 static void
-append_start(struct kdp_raw_writer *writer, uint64_t index, uint64_t applied, uint64_t next_seq,
-             uint64_t unused_from)
+append_start(struct kdp_raw_writer *writer, size_t bytes, uint64_t index, uint64_t applied,
+             uint64_t next_seq, uint64_t unused_from)
 {
     struct {
         struct kdp_input_head head;
         struct kdp_input_start start;
-    } input = {.head = {.length = sizeof input.start, .kind = KDP_INPUT_START, .index = index},
+    } input = {.head = {.length = (uint32_t)bytes, .kind = KDP_INPUT_START, .index = index},
                .start = {.next_seq = next_seq, .unused_from = unused_from, .applied = applied}};
 
-    CHECK_INT(kdp_raw_append(writer, &input, sizeof input), 0);
+    CHECK_INT(kdp_raw_append(writer, &input, sizeof input.head + bytes), 0);
 }
 
 KDP_TEST(a_start_says_which_inputs_before_it_count)
@@ -484,15 +484,15 @@ KDP_TEST(a_start_says_which_inputs_before_it_count)
     struct kdp_raw_reader *reader;
     uint64_t seq_end;
 
-    append_start(writer, 1, 0, 1, 0);
+    append_start(writer, sizeof(struct kdp_input_start), 1, 0, 1, 0);
     CHECK_INT(append(writer, 2, 100), 0);
     CHECK_INT(kdp_raw_writer_close(writer), 0);
     writer = writer_new(101, 0);
-    append_start(writer, 101, 97, 5001, 0); /* killed after 97 */
+    append_start(writer, KDP_START_V1_BYTES, 101, 97, 5001, 0); /* killed after 97; of an earlier version */
     CHECK_INT(append(writer, 102, 200), 0);
     CHECK_INT(kdp_raw_writer_close(writer), 0);
     writer = writer_new(201, 0);
-    append_start(writer, 201, 200, 900000, 7001); /* its ring was lost */
+    append_start(writer, sizeof(struct kdp_input_start), 201, 200, 900000, 7001); /* its ring was lost */
     CHECK_INT(append(writer, 202, 210), 0);
     CHECK_INT(kdp_raw_writer_close(writer), 0);
     CHECK_INT(kdp_raw_reader_open(&reader, kdp_test_dir()), 0);

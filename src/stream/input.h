@@ -98,7 +98,8 @@ enum kdp_timer_kind {
     KDP_TIMER_RECOVERING = 11, /* arg32 instrument: a snapshot was asked for (state recovering) */
     KDP_TIMER_RETENTION = 12   /* a store lost its place: arg32 store, arg first sequence it has not had */
 };
-/* RELOAD: text, a line each.  "rules WORDS" says what the rules are; "all" that every ordinary market is planned (trades of
- * all count); "+TICKER" and "-TICKER" that a book is planned or no longer planned. */
+/* RELOAD: text, a line each.  "rules WORDS" says what the rules are; "all", in the same text, that trades of all markets are
+ * wanted (rules without it end that); "+TICKER" and "-TICKER" that a book is planned or no longer planned: only these make
+ * planned books, with "all" too. */
 
 #endif
