@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "exchange.h"
+#include "exchange_made.h"
 #include "kdp_test.h"
 #include "source.h"
 
@@ -260,7 +260,7 @@ KDP_TEST(the_rate_is_met_in_the_mean)
 KDP_TEST(days_are_bounded_and_trading_goes_on)
 {
     struct model m;
-    struct kdp_exchange *ex = open_made(&m, 40, 20, 1);
+    struct kdp_exchange *ex = open_made(&m, 200, 30, 1);
     size_t memory = 0;
     uint32_t markets = 0;
     uint64_t trades = 0;
@@ -283,7 +283,7 @@ KDP_TEST(days_are_bounded_and_trading_goes_on)
             CHECK(m.life[kind] > 0); /* those two the exchange never says */
     /* more were created than there are places: those of settled ones were used again */
     CHECK(m.life[KDP_LIFECYCLE_KIND_CREATED] > 2 * kdp_exchange_market_count(ex));
-    CHECK(m.created_ordinary > 500);
+    CHECK(m.created_ordinary > 1000);
     CHECK(m.count[KDP_EXCHANGE_SNAPSHOT] > 0);
     CHECK(m.count[KDP_EXCHANGE_EVENT] > 0);
     CHECK(m.blocks > 0);
@@ -296,6 +296,27 @@ KDP_TEST(days_are_bounded_and_trading_goes_on)
         CHECK(next == NULL || next->time_ns >= trade->time_ns);
     }
     CHECK(kdp_exchange_trade_at(ex, trades) == NULL);
+    close_model(&m);
+}
+
+/* Events that close before their time leave timers behind that are due in months. */
+KDP_TEST(timers_of_what_closed_early_do_not_pile_up)
+{
+    struct model m;
+    struct kdp_exchange *ex = open_made(&m, 8, 1000, 0);
+    struct exchange_made *made = ex->made;
+    size_t room = made->heap_room;
+    uint32_t birth = made->places[0].birth;
+
+    for (unsigned i = 0; i < 10000; i++) {
+        made->places[0].birth = birth + 1 + i;
+        made_later(made, NOW + KDP_NS_PER_DAY * (1 + i % 90), MADE_CLOSE, 0);
+    }
+    made->places[0].birth = birth;
+    CHECK_INT(made->heap_room, room);
+    kdp_exchange_run(ex, NOW + 1800 * KDP_NS_PER_S, 0);
+    CHECK(m.life[KDP_LIFECYCLE_KIND_CREATED] > 0); /* the quarter closed and has its successor */
+    check_all(&m);
     close_model(&m);
 }
 
@@ -556,7 +577,12 @@ KDP_TEST(both_sources_at_once)
         size_t len;
         const char *ticker = kdp_exchange_ticker(m.ex, i, &len);
 
+        struct kdp_exchange_market market;
+
         CHECK_INT(kdp_exchange_find(m.ex, ticker, len), i); /* no name twice */
+        kdp_exchange_market_at(m.ex, i, &market);
+        CHECK(strncmp(market.ticker, market.event_ticker, strlen(market.event_ticker)) == 0);
+        CHECK(strncmp(market.event_ticker, market.series_ticker, strlen(market.series_ticker)) == 0);
     }
     close_model(&m);
 }

@@ -439,12 +439,12 @@ step_life(struct exchange_made *made)
         if (!gen_event_is_timed(&gen->events[event]))
             move_close(made, event, made->places[event].close_s + 3600);
         break;
-    case 7: { /* an early end, said some seconds before */
+    case 7: { /* an early end, said some seconds before; among few events a rare thing */
         int64_t close_s = gen->now_ns / KDP_NS_PER_S + 2 + gen_below(gen, 4);
 
-        event = gen_below(gen, gen->event_count);
-        if (gen->events[event].closing || gen_event_is_timed(&gen->events[event]) ||
-            made->places[event].close_s <= close_s ||
+        event = gen->markets[gen->slots[gen_below(gen, gen->slot_count)]].event;
+        if (gen_below(gen, 500) >= gen->slot_count || gen->events[event].closing ||
+            gen_event_is_timed(&gen->events[event]) || made->places[event].close_s <= close_s ||
             (gen->markets[gen->events[event].first].flags & GEN_ACTIVE) == 0)
             break;
         move_close(made, event, close_s);
@@ -475,7 +475,7 @@ made_due(struct exchange_made *made, const struct made_due *due)
 {
     struct kdp_gen *gen = made->gen;
 
-    if (due->what <= MADE_OPEN && made->places[due->which].birth != due->birth)
+    if (made_is_void(made, due))
         return;
     switch ((enum made_timer)due->what) {
     case MADE_CLOSE:

@@ -43,24 +43,52 @@ before(const struct made_due *a, const struct made_due *b)
     return a->due_ns < b->due_ns;
 }
 
+static void
+put_due(struct exchange_made *made, struct made_due due)
+{
+    size_t at = made->heap_count++;
+
+    for (; at > 0 && before(&due, &made->heap[(at - 1) / 2]); at = (at - 1) / 2)
+        made->heap[at] = made->heap[(at - 1) / 2];
+    made->heap[at] = due;
+}
+
+bool
+made_is_void(const struct exchange_made *made, const struct made_due *due)
+{
+    return due->what <= MADE_OPEN && made->places[due->which].birth != due->birth;
+}
+
+/* An event that closed early leaves its timer behind, due in months perhaps: those go when room is needed. */
+static void
+drop_void(struct exchange_made *made)
+{
+    size_t all = made->heap_count;
+
+    made->heap_count = 0;
+    for (size_t i = 0; i < all; i++) /* what is put lies before what is looked at */
+        if (!made_is_void(made, &made->heap[i]))
+            put_due(made, made->heap[i]);
+}
+
 void
 made_later(struct exchange_made *made, int64_t due_ns, enum made_timer what, uint32_t which)
 {
     struct made_due due = {due_ns, (uint32_t)what, which, 0};
-    size_t at = made->heap_count;
 
     if (what <= MADE_OPEN)
         due.birth = made->places[which].birth;
     if (made->heap_count == made->heap_room) {
-        void *grown = kdpi_grow(made->heap, &made->heap_room, sizeof *made->heap, made->heap_count + 1);
+        drop_void(made);
+        if (made->heap_count > made->heap_room / 2) {
+            void *grown = kdpi_grow(made->heap, &made->heap_room, sizeof *made->heap, made->heap_count + 1);
 
-        KDP_ASSERT(grown != NULL); /* a few per event: reserved at open, grown only by a bug */
-        made->heap = grown;
+            KDP_ASSERT(grown !=
+                       NULL); /* a few per event at most: only a bug comes to this without memory for them */
+            made->heap = grown;
+        }
     }
-    made->heap_count++;
-    for (; at > 0 && before(&due, &made->heap[(at - 1) / 2]); at = (at - 1) / 2)
-        made->heap[at] = made->heap[(at - 1) / 2];
-    made->heap[at] = due;
+    put_due(made, due);
 }
 
 static struct made_due
@@ -223,7 +251,7 @@ exchange_made_open(struct kdp_exchange *ex)
     made->combo = calloc(combos + 1u, sizeof *made->combo);
     made->place = malloc(gen->market_max * sizeof *made->place);
     made->places = calloc(gen->event_max, sizeof *made->places);
-    made->heap = kdpi_grow(NULL, &made->heap_room, sizeof *made->heap, 2u * gen->event_max);
+    made->heap = kdpi_grow(NULL, &made->heap_room, sizeof *made->heap, gen->event_max);
     if (made->combo == NULL || made->place == NULL || made->places == NULL || made->heap == NULL)
         goto err;
     memset(made->place, 0xff, gen->market_max * sizeof *made->place);

@@ -54,6 +54,7 @@ struct exchange_made {
 
 /* exchange_made.c */
 void made_later(struct exchange_made *made, int64_t due_ns, enum made_timer what, uint32_t which);
+bool made_is_void(const struct exchange_made *made, const struct made_due *due);
 char *made_rename(const struct exchange_made *made, char *begin, char *end); /* returns end */
 
 /* exchange_life.c */
