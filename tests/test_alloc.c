@@ -6,6 +6,7 @@
 
 #include "kdp_test.h"
 #include "plant.h"
+#include "ws.h"
 
 /* volatile: the compiler knows that malloc reads no variable of ours */
 static volatile unsigned long calls;
@@ -143,6 +144,48 @@ KDP_TEST(feed_path_allocates_nothing)
         if (i == 30000)
             now += INT64_C(86400000000000); /* a new day */
         frame(text);
+    }
+    CHECK_INT(calls, 0);
+}
+
+KDP_TEST(websocket_messages_allocate_nothing)
+{
+    for (unsigned packed = 0; packed < 2; packed++) {
+        struct kdp_ws_config config = {.server = true, .deflate.on = packed != 0};
+        struct kdp_ws *server, *client;
+        struct kdp_ws_message message;
+        static char text[3000];
+        unsigned heard = 0;
+
+        memset(text, 'k', sizeof text);
+        CHECK_INT(kdp_ws_open(&server, &config), 0);
+        config.server = false;
+        CHECK_INT(kdp_ws_open(&client, &config), 0);
+        for (unsigned i = 0; i < 3000; i++) {
+            size_t len, room;
+            const void *out;
+            void *to;
+
+            counting = i >= 100; /* buffers and streams are made with the first messages */
+            CHECK_INT(kdp_ws_put(server, KDP_WS_TEXT, text, 100 + i * 29 % 2900), 0);
+            CHECK_INT(kdp_ws_put_part(server, KDP_WS_TEXT, text, 1000, false), 0);
+            CHECK_INT(kdp_ws_put_part(server, KDP_WS_CONTINUATION, text, 1000, true), 0);
+            CHECK_INT(kdp_ws_put(server, KDP_WS_PING, "heartbeat", 9), 0);
+            out = kdp_ws_output(server, &len);
+            to = kdp_ws_room(client, &room);
+            CHECK(len <= room);
+            memcpy(to, out, len);
+            kdp_ws_received(client, len);
+            kdp_ws_sent(server, len);
+            while (kdp_ws_next(client, &message) > 0)
+                heard++;
+            kdp_ws_output(client, &len);
+            kdp_ws_sent(client, len); /* the pong */
+            counting = 0;
+        }
+        CHECK_INT(heard, 9000);
+        kdp_ws_close(server);
+        kdp_ws_close(client);
     }
     CHECK_INT(calls, 0);
 }
