@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "error.h"
+#include "http.h"
 #include "kdp_test.h"
 #include "sim_fixture.h"
 
@@ -98,4 +99,356 @@ KDP_TEST(books_follow_with_60_frames_in_a_record)
 {
     fixture.config.per_record = 60;
     stream(true, false, true);
+}
+
+/* ---- commands ---- */
+static struct sim_client client;
+static char list[4096]; /* ten tickers */
+
+static void
+begin_quiet(void)
+{
+    fixture.config.no_rsa = true;
+    begin(20, 0);
+    sim_tickers(&fixture, 10, list, sizeof list);
+    CHECK_INT(sim_connect(&client, &fixture, true, false), 0);
+}
+
+static void
+finish(void)
+{
+    sim_disconnect(&client);
+    sim_stop(&fixture);
+}
+
+static void
+send_list(const char *before, const char *after)
+{
+    char command[5000];
+
+    snprintf(command, sizeof command, "%s[%s]%s", before, list, after);
+    sim_send(&client, command);
+}
+
+static void
+gives_error(const char *command, int code)
+{
+    uint64_t want = client.kinds[KDP_MESSAGE_ERROR] + 1;
+
+    client.error_code = 0;
+    sim_send(&client, command);
+    if (!sim_until(&client, &client.kinds[KDP_MESSAGE_ERROR], want) || client.error_code != code)
+        kdp_test_fail(__FILE__, __LINE__, "%s: error %d, want %d: %s", command, (int)client.error_code, code,
+                      client.last_text);
+}
+
+KDP_TEST(wrong_commands_get_their_codes)
+{
+    begin_quiet();
+    gives_error("nothing", 1);
+    gives_error("[]", 1);
+    gives_error("{\"id\":\"a\",\"cmd\":\"subscribe\"}", 1);
+    gives_error("{\"id\":1,\"cmd\":\"fly\"}", 5);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\"}", 2);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{}}", 3);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[]}}", 3);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"multivariate\"]}}", 8);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\"]}}", 14);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\"],\"market_"
+                "tickers\":[]}}",
+                14);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"trade\"],\"market_ticker\":"
+                "\"A\",\"market_tickers\":[\"B\"]}}",
+                11);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\"],\"market_"
+                "tickers\":[\"KXNONE-1\"]}}",
+                11);
+    CHECK(strstr(client.last_text, "\"market_tickers\":[\"KXNONE-1\"]") != NULL);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"cfbenchmarks_value\"]}}", 24);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"pyth_value\"]}}", 28);
+    gives_error(
+        "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"communications\"],\"shard_factor\":0}}",
+        19);
+    gives_error(
+        "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"communications\"],\"shard_key\":0}}",
+        20);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"communications\"],\"shard_"
+                "factor\":4,\"shard_key\":4}}",
+                21);
+    gives_error("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"communications\"],\"shard_"
+                "factor\":101}}",
+                22);
+    gives_error("{\"id\":1,\"cmd\":\"update_subscription\",\"params\":{\"action\":\"get_snapshot\"}}", 12);
+    gives_error("{\"id\":1,\"cmd\":\"update_subscription\",\"params\":{\"sid\":1,\"sids\":[1],\"action\":"
+                "\"get_snapshot\"}}",
+                12);
+    gives_error(
+        "{\"id\":1,\"cmd\":\"update_subscription\",\"params\":{\"sid\":1,\"action\":\"get_snapshot\"}}", 7);
+    gives_error("{\"id\":1,\"cmd\":\"unsubscribe\",\"params\":{\"sids\":[]}}", 4);
+    gives_error("{\"id\":1,\"cmd\":\"unsubscribe\",\"params\":{\"sids\":[3]}}", 7);
+    CHECK_INT(client.kinds[KDP_MESSAGE_SUBSCRIBED], 0);
+    /* of a subscription: with its sid, and a number where the channel has them */
+    send_list(
+        "{\"id\":2,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\"],\"market_tickers\":",
+        "}}");
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_SNAPSHOT], 10));
+    gives_error("{\"id\":3,\"cmd\":\"update_subscription\",\"params\":{\"sid\":1}}", 15);
+    gives_error("{\"id\":3,\"cmd\":\"update_subscription\",\"params\":{\"sid\":1,\"action\":\"dance\"}}", 13);
+    CHECK_INT(client.last_sid, 1);
+    CHECK_INT(client.seq[1], 12);
+    CHECK_INT(client.gaps, 0);
+    finish();
+}
+
+KDP_TEST(subscriptions_are_merged_changed_and_ended)
+{
+    char one[300];
+
+    begin_quiet();
+    snprintf(one, sizeof one,
+             "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\"],\"market_"
+             "ticker\":%.*s}}",
+             (int)strcspn(list, ","), list);
+    sim_send(&client, one);
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_SNAPSHOT], 1));
+    send_list("{\"id\":2,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"orderbook_delta\",\"trade\"],"
+              "\"market_tickers\":",
+              "}}");
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_SNAPSHOT], 10));
+    CHECK_INT(client.kinds[KDP_MESSAGE_SUBSCRIBED], 3);
+    CHECK_STR(client.last_text,
+              "{\"id\":2,\"type\":\"subscribed\",\"msg\":{\"channel\":\"trade\",\"sid\":2}}");
+    sim_send(&client, "{\"id\":7,\"cmd\":\"list_subscriptions\"}");
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_OK_LIST], 1));
+    CHECK_STR(client.last_text, "{\"id\":7,\"type\":\"ok\",\"msg\":[{\"channel\":\"orderbook_delta\",\"sid\":"
+                                "1},{\"channel\":\"trade\",\"sid\":2}]}");
+    send_list("{\"id\":3,\"cmd\":\"update_subscription\",\"params\":{\"sids\":[1],\"action\":\"add_markets\","
+              "\"market_tickers\":",
+              "}}");
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_OK], 1));
+    CHECK(strstr(client.last_text,
+                 "{\"id\":3,\"sid\":1,\"seq\":11,\"type\":\"ok\",\"msg\":{\"market_tickers\":[\"") ==
+          client.last_text);
+    snprintf(one, sizeof one,
+             "{\"id\":4,\"cmd\":\"update_subscription\",\"params\":{\"sid\":1,\"action\":\"delete_markets\","
+             "\"market_tickers\":[%.*s]}}",
+             (int)strcspn(list, ","), list);
+    sim_send(&client, one);
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_OK], 2));
+    snprintf(one, sizeof one, "%.*s", (int)strcspn(list, ","), list);
+    CHECK(strstr(client.last_text, one) == NULL);
+    sim_send(&client, "{\"id\":6,\"cmd\":\"unsubscribe\",\"params\":{\"sids\":[1,2]}}");
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_UNSUBSCRIBED], 2));
+    CHECK_STR(client.last_text, "{\"id\":6,\"sid\":2,\"seq\":1,\"type\":\"unsubscribed\"}");
+    CHECK_INT(client.gaps, 0);
+    CHECK_INT(client.kinds[KDP_MESSAGE_SNAPSHOT], 10);
+    finish();
+}
+
+KDP_TEST(no_list_of_markets_means_all_of_them)
+{
+    begin_quiet();
+    sim_send(&client,
+             "{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"trade\"],\"market_tickers\":[]}}");
+    sim_send(&client, "{\"id\":2,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"market_lifecycle_v2\","
+                      "\"multivariate_market_lifecycle\"]}}");
+    send_list("{\"id\":3,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"ticker\"],\"send_initial_"
+              "snapshot\":true,\"market_tickers\":",
+              "}}");
+    CHECK(sim_until(&client, &client.tickers, 10));
+    for (unsigned i = 0; i < 5; i++)
+        free(sim_tell(&fixture, "tail 1")); /* numbered, not sent: of whatever market */
+    free(sim_tell(&fixture, "ticks"));
+    CHECK(sim_until(&client, &client.lives, 1));
+    CHECK_INT(client.last_sid, 2);
+    sim_send(&client, "{\"id\":6,\"cmd\":\"unsubscribe\",\"params\":{\"sids\":[1]}}");
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_UNSUBSCRIBED], 1));
+    CHECK_INT(client.seq[1], 6);
+    finish();
+}
+
+KDP_TEST(acknowledgements_can_do_without_the_list)
+{
+    begin_quiet();
+    send_list("{\"id\":1,\"cmd\":\"subscribe\",\"params\":{\"channels\":[\"trade\"],\"skip_ticker_ack\":true,"
+              "\"market_tickers\":",
+              "}}");
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_SUBSCRIBED], 1));
+    send_list("{\"id\":2,\"cmd\":\"update_subscription\",\"params\":{\"sid\":1,\"action\":\"add_markets\","
+              "\"market_tickers\":",
+              "}}");
+    CHECK(sim_until(&client, &client.kinds[KDP_MESSAGE_OK], 1));
+    CHECK_STR(client.last_text, "{\"id\":2,\"sid\":1,\"seq\":1,\"type\":\"ok\",\"msg\":{}}");
+    finish();
+}
+
+KDP_TEST(a_client_that_does_not_pong_is_dropped)
+{
+    int64_t end = kdpi_mono_ns() + 10 * KDP_NS_PER_S;
+    bool gone = false;
+
+    fixture.config.ping_ms = 50;
+    fixture.config.pong_wait_ms = 300;
+    begin_quiet();
+    for (unsigned i = 0; i < 10; i++) /* it reads, so it answers, and stays */
+        sim_read(&client, 60);
+    CHECK(!client.closed);
+    while (!gone && kdpi_mono_ns() < end) {
+        char *stats = sim_tell(&fixture, "stats");
+
+        gone = strstr(stats, "\"clients\":0,") != NULL;
+        free(stats);
+    }
+    CHECK(gone);
+    finish();
+}
+
+/* ---- REST ---- */
+static int
+ask(const char *path, struct kdp_signer *signer, char *body, size_t size)
+{
+    char ca[600];
+    struct kdp_http_config config = {
+        .base_url = fixture.base, .ca_file = ca, .signer = signer, .timeout_ns = 5 * KDP_NS_PER_S};
+    struct kdp_http_answer *answer;
+    int status;
+
+    snprintf(ca, sizeof ca, "%s/ca.pem", fixture.dir);
+    CHECK_INT(kdp_http_fetch(&config, path, &answer), 0);
+    status = answer->status;
+    snprintf(body, size, "%.*s", (int)answer->len, answer->body != NULL ? answer->body : "");
+    kdp_http_answer_free(answer);
+    return status;
+}
+
+/* Follows the cursors to the end: how often word was seen. */
+static unsigned
+walk(const char *path, const char *word)
+{
+    static char body[1 << 20];
+    char next[512];
+    unsigned count = 0;
+
+    snprintf(next, sizeof next, "%s", path);
+    for (unsigned pages = 0; pages < 1000; pages++) {
+        char *cursor;
+
+        CHECK_INT(ask(next, NULL, body, sizeof body), 200);
+        for (const char *at = body; (at = strstr(at, word)) != NULL; at++)
+            count++;
+        cursor = strstr(body, "\"cursor\":\"") + 10;
+        if (*cursor == '"')
+            return count;
+        cursor[strcspn(cursor, "\"")] = 0;
+        snprintf(next, sizeof next, "%s&cursor=%s", path, cursor);
+    }
+    kdp_test_fail(__FILE__, __LINE__, "%s: the cursors never end", path);
+}
+
+KDP_TEST(listings_are_whole_over_their_pages)
+{
+    char path[300], body[4096], *trades;
+    unsigned all = 0, of_first = 0, some;
+    size_t len;
+
+    fixture.config.exchange.history_ns = 3 * 3600 * KDP_NS_PER_S;
+    begin_quiet();
+    CHECK_INT(walk("/markets?limit=7", "\"event_ticker\""), 20);
+    CHECK_INT(walk("/markets?limit=7&mve_filter=exclude&status=open", "\"event_ticker\""), 20);
+    CHECK_INT(walk("/events?limit=3&with_nested_markets=true", "\"market_type\""), 20);
+    trades = sim_tell(&fixture, "trades 0");
+    snprintf(path, sizeof path, "\"ticker\":%.*s", (int)strcspn(list, ","), list);
+    for (const char *at = trades; (at = strstr(at, "\"trade_id\"")) != NULL; at++)
+        all++;
+    for (const char *at = trades; (at = strstr(at, path)) != NULL; at++)
+        of_first++;
+    free(trades);
+    CHECK(all > 1000);
+    /* each trade is in one of the two tiers, the newest first */
+    CHECK_INT(walk("/markets/trades?limit=700", "\"trade_id\"") +
+                  walk("/historical/trades?limit=1000", "\"trade_id\""),
+              all);
+    CHECK(walk("/historical/trades?limit=1000", "\"trade_id\"") > 0);
+    len = strcspn(list + 1, "\"");
+    snprintf(path, sizeof path, "/markets/trades?limit=500&ticker=%.*s", (int)len, list + 1);
+    some = walk(path, "\"trade_id\"");
+    snprintf(path, sizeof path, "/historical/trades?limit=1000&ticker=%.*s", (int)len, list + 1);
+    CHECK_INT(some + walk(path, "\"trade_id\""), of_first);
+    CHECK_INT(ask("/markets?status=open,closed", NULL, body, sizeof body), 400);
+    CHECK_INT(ask("/markets?min_updated_ts=1&mve_filter=exclude", NULL, body, sizeof body), 200);
+    CHECK_INT(ask("/markets?min_updated_ts=1&status=open", NULL, body, sizeof body), 400);
+    CHECK_INT(ask("/markets?limit=1001", NULL, body, sizeof body), 400);
+    CHECK_INT(ask("/markets?cursor=zzz", NULL, body, sizeof body), 400);
+    CHECK_INT(ask("/markets/trades?limit=%zz", NULL, body, sizeof body), 400);
+    finish();
+}
+
+/* The volume of an hour is that of its minutes and of its trades. */
+KDP_TEST(candles_agree_with_each_other)
+{
+    static char body[1 << 20];
+    char path[400];
+    long long start = kdpi_now_ns() / KDP_NS_PER_S / 3600 * 3600 - 3600, sums[2] = {0, 0};
+
+    fixture.config.exchange.history_ns = 6 * 3600 * KDP_NS_PER_S;
+    begin_quiet();
+    for (unsigned i = 0; i < 2; i++) {
+        /* period_interval=60 gives the hour, 1 its minutes: start is not in it, the end is */
+        snprintf(path, sizeof path,
+                 "/series/KX/markets/%.*s/candlesticks?start_ts=%lld&end_ts=%lld&period_interval=%u",
+                 (int)strcspn(list + 1, "\""), list + 1, i == 0 ? start + 3600 : start + 60, start + 3600,
+                 i == 0 ? 60 : 1);
+        CHECK_INT(ask(path, NULL, body, sizeof body), 200);
+        for (const char *at = body; (at = strstr(at, "\"volume_fp\":\"")) != NULL; at++)
+            sums[i] += (long long)(strtod(at + 13, NULL) * 100 + 0.5);
+    }
+    CHECK(sums[0] > 0);
+    CHECK_INT(sums[1], sums[0]);
+    CHECK(strstr(body, "\"mean_dollars\":\"0.") != NULL);
+    CHECK_INT(ask("/series/KX/markets/NONE/candlesticks?start_ts=1&end_ts=2&period_interval=1", NULL, body,
+                  sizeof body),
+              404);
+    snprintf(path, sizeof path,
+             "/markets/candlesticks?market_tickers=%.*s&start_ts=1&end_ts=2&period_interval=7",
+             (int)strcspn(list + 1, "\""), list + 1);
+    CHECK_INT(ask(path, NULL, body, sizeof body), 400);
+    finish();
+}
+
+KDP_TEST(signed_requests_take_tokens)
+{
+    char body[4096], line[300], key[64] = "", path[600];
+    struct kdp_signer *signer;
+    unsigned limited = 0;
+    FILE *file;
+
+    fixture.config.read_refill = 20;
+    fixture.config.read_capacity = 40;
+    begin_quiet();
+    snprintf(path, sizeof path, "%s/sim.env", fixture.dir);
+    file = fopen(path, "r");
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL)
+        sscanf(line, "KALSHI_API_KEY=%63s", key);
+    fclose(file);
+    snprintf(path, sizeof path, "%s/ed25519.pem", fixture.dir);
+    CHECK_INT(kdp_signer_open(&signer, key, path), 0);
+    CHECK_INT(ask("/account/limits", signer, body, sizeof body), 200);
+    CHECK(strstr(body, "\"refill_rate\":20,\"bucket_capacity\":40") != NULL);
+    for (unsigned i = 0; i < 6; i++) {
+        int status = ask("/exchange/status?x=1", signer, body, sizeof body);
+
+        CHECK(status == 200 || status == 429);
+        limited += status == 429;
+        if (status == 429)
+            CHECK_STR(body, "{\"error\":\"too many requests\"}");
+    }
+    CHECK(limited > 0);
+    CHECK_INT(ask("/exchange/status", NULL, body, sizeof body), 200); /* who does not sign takes none */
+    kdp_signer_close(signer);
+    snprintf(path, sizeof path, "%s/ed25519.pem", fixture.dir);
+    CHECK_INT(kdp_signer_open(&signer, "00000000-0000-4000-8000-000000000000", path), 0);
+    CHECK_INT(ask("/exchange/status", signer, body, sizeof body), 401);
+    kdp_signer_close(signer);
+    finish();
 }

@@ -262,6 +262,8 @@ dispatch(struct sim_conn *conn, const struct sim_query *query, bool is_signed)
         sim_rest_trades(conn, query, path[1] == 'h');
     } else if (strcmp(path, "/markets/orderbooks") == 0) {
         sim_rest_orderbooks(conn, query);
+    } else if (sim_rest_candles(conn, query)) {
+        return;
     } else if (strcmp(path, "/markets") == 0 || strcmp(path, "/historical/markets") == 0) {
         sim_rest_markets(conn, query, path[1] == 'h');
     } else if ((rest = below(path, "/historical/markets/")) != NULL && strchr(rest, '/') == NULL) {

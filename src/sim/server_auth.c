@@ -34,8 +34,8 @@ verify(EVP_PKEY *key, bool rsa, const unsigned char *sig, size_t sig_len, const 
     EVP_PKEY_CTX *options = NULL;
     bool good;
 
-    good =
-        context != NULL && EVP_DigestVerifyInit(context, &options, rsa ? EVP_sha256() : NULL, NULL, key) == 1;
+    good = context != NULL && key != NULL &&
+           EVP_DigestVerifyInit(context, &options, rsa ? EVP_sha256() : NULL, NULL, key) == 1;
     if (good && rsa)
         good = EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
                EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1 &&

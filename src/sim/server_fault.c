@@ -199,6 +199,7 @@ raw(struct sim_session *session, const char *bytes, size_t len)
 static void
 strike(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_session *session)
 {
+    static const char bad_utf8[] = "{\"type\":\"ticker\",\"msg\":\"\xc3\x28\"}";
     struct sim_conn *conn = sim_conn_find(sim, session->number);
     struct sim_sub *sub;
 
@@ -215,7 +216,7 @@ strike(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_sessio
         sim_session_drop(session, sub->channel);
         break;
     case KDP_SIM_FAULT_BAD_UTF8:
-        sim_session_frame(session, KDP_WS_TEXT, "{\"type\":\"ticker\",\"msg\":\"\xc3\x28\"}", 32);
+        sim_session_frame(session, KDP_WS_TEXT, bad_utf8, sizeof bad_utf8 - 1);
         break;
     case KDP_SIM_FAULT_OVERSIZED:
         raw(session, "\x81\x7f\x00\x00\x00\x01\x00\x00\x00\x00{\"type\":", 18);
