@@ -28,6 +28,7 @@
     (30 * KDP_NS_PER_S) /* --seconds begins to count at the latest after so long without a connection */
 #define SAMPLES 1024u
 #define LAKE_LOOK 5u /* seconds between looks at what the lake has */
+#define STOPPING_NS (500 * KDP_NS_PER_MS)
 #define WAITED_MIN_NS (100 * KDP_NS_PER_MS)
 
 enum gauge { /* names below */
@@ -66,7 +67,7 @@ struct run {
     int signo;             /* what asked for the end; 0: --seconds or nothing */
     bool terminal;
     int64_t started_mono, up_mono, seconds_ns, gauges_mono;
-    int64_t last_frame_ns, waited_told_ns;
+    int64_t last_frame_ns, waited_told_ns, stopping_mono;
     struct sample samples[SAMPLES]; /* one a second, the newest at sample_count - 1, modulo */
     uint64_t sample_count;
 };
@@ -253,6 +254,9 @@ idle(void *arg)
     update_gauges(run, mono_ns);
     kdp_live_stats(run->live, &stats);
     if (stats.draining) {
+        if (mono_ns - run->stopping_mono < STOPPING_NS)
+            return 1;
+        run->stopping_mono = mono_ns;
         kdp_session_drained(kdp_live_session(run->live), mono_ns, &left_ns);
         kdp_run_screen_stopping(run->screen, run->signo, "last look for late trades", left_ns);
         return 1;
