@@ -65,7 +65,8 @@ struct run {
     const char *dir;
     bool simulated, ended; /* ended: no more inputs can be fed */
     int signo;             /* what asked for the end; 0: --seconds or nothing */
-    bool terminal;
+    bool terminal, listed, ever_up;
+    char warned[256]; /* the last warning */
     int64_t started_mono, up_mono, seconds_ns, gauges_mono;
     int64_t last_frame_ns, waited_told_ns, stopping_mono;
     struct sample samples[SAMPLES]; /* one a second, the newest at sample_count - 1, modulo */
@@ -112,7 +113,12 @@ tell(void *arg, enum kdp_action_kind kind, const char *text, const char *hint)
 {
     struct run *run = arg;
 
-    kdpi_log(kind == KDP_ACTION_WARN ? KDP_LOG_WARNING : KDP_LOG_INFO,
+    if (kind == KDP_ACTION_WARN && strncmp(text, run->warned, sizeof run->warned - 1) == 0)
+        return; /* of another connection, the same */
+    if (kind == KDP_ACTION_WARN)
+        snprintf(run->warned, sizeof run->warned, "%s", text);
+    /* off a terminal the log goes where the words go */
+    kdpi_log(kind == KDP_ACTION_WARN && run->terminal ? KDP_LOG_WARNING : KDP_LOG_INFO,
              kind == KDP_ACTION_WARN ? "warning" : "notice", "words=\"%s\"", text);
     if (run->screen == NULL)
         return; /* the end is told already */
@@ -172,6 +178,23 @@ lake_behind(const struct run *run, int64_t mono_ns)
     return mono_ns - run->samples[first % SAMPLES].mono_ns;
 }
 
+/* Rules that fit nothing are a slip, more often than not; what opens later is taken all the same. */
+static void
+warn_of_nothing(struct run *run, const struct kdp_session_stats *session)
+{
+    char words[512], rules[400];
+
+    if (run->listed || !session->listed)
+        return;
+    run->listed = true;
+    if (session->markets_planned > 0)
+        return;
+    kdp_rules_words(&run->rules.rules, rules, sizeof rules);
+    snprintf(words, sizeof words, "no open market fits the rules: %s", rules);
+    tell(run, KDP_ACTION_WARN, words,
+         "Those that open later are captured. Is it spelled as the exchange does?");
+}
+
 static void
 update_gauges(struct run *run, int64_t mono_ns)
 {
@@ -185,6 +208,8 @@ update_gauges(struct run *run, int64_t mono_ns)
     kdp_plant_totals(run->topology.plant, &totals);
     kdp_session_stats(kdp_live_session(run->live), &session);
     kdp_live_stats(run->live, &live);
+    warn_of_nothing(run, &session);
+    run->ever_up = run->ever_up || session.lines_up > 0;
     run->view.lost = kdp_run_lost(&totals, 0);
     run->samples[run->sample_count++ % SAMPLES] =
         (struct sample){.seq = kdp_ring_next_seq(run->topology.ring) - 1, .mono_ns = mono_ns};
@@ -393,6 +418,20 @@ close_all(struct run *run)
     return rc;
 }
 
+/* --seconds is over and there was no connection to count from. */
+static int
+never_up(const struct run *run)
+{
+    struct kdp_session_line line = {0};
+    int rc;
+
+    kdp_session_line_at(kdp_live_session(run->live), 1, &line);
+    rc = kdpi_fail(KDP_ENET, "no connection in %lld s: %s", (long long)(UP_WAIT_NS / KDP_NS_PER_S),
+                   line.last_words[0] != '\0' ? line.last_words : "the exchange does not answer");
+    kdpi_hint("Is it up? kdp status asks it");
+    return rc;
+}
+
 static void
 catch_hangup(void)
 {
@@ -421,9 +460,11 @@ kdp_cmd_run(struct kdp_cli *cli)
     if (exit_code != 0)
         return exit_code;
     rc = kdp_run_rules_read(&run.rules, cli);
-    if (rc != 0) {
+    exit_code = rc != 0 ? kdp_cli_error(cli, rc) : kdp_run_names(cli);
+    if (exit_code != 0) {
+        kdp_run_rules_release(&run.rules);
         kdp_signer_close(signer);
-        return kdp_cli_error(cli, rc);
+        return exit_code;
     }
     catch_hangup();
     kdp_run_rings(cli);
@@ -444,6 +485,8 @@ kdp_cmd_run(struct kdp_cli *cli)
     if (rc == 0)
         rc = kdp_live_run(run.live);
     exit_code = KDP_EXIT_DONE;
+    if (rc == 0 && !run.ever_up && run.signo == 0)
+        rc = never_up(&run);
     if (rc != 0) {
         kdp_run_screen_close(run.screen);
         run.screen = NULL;

@@ -1,8 +1,10 @@
 /* run_setup.c - see run_setup.h. */
 #include "run_setup.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
 
 #include "cli_private.h"
@@ -77,6 +79,33 @@ kdp_run_addresses(const struct kdp_cli *cli)
     int code = address(cli, "base-url", false);
 
     return code != 0 ? code : address(cli, "ws-url", true);
+}
+
+static int
+name_of(const struct kdp_cli *cli, const char *name)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    char origin[256];
+    struct kdp_url url;
+    int rc = kdpi_url_parse(&url, kdp_cli_text(cli, name));
+
+    if (rc != 0 || getaddrinfo(url.host, NULL, &hints, &found) == 0) {
+        if (found != NULL)
+            freeaddrinfo(found);
+        return 0;
+    }
+    kdp_cli_origin(cli, name, origin, sizeof origin);
+    rc = kdpi_fail(KDP_ENET, "no such host: %s (%s, %s)", url.host, name, origin);
+    kdpi_hint("Mend the name; if it is right, the network is down");
+    return kdp_cli_error(cli, rc);
+}
+
+int
+kdp_run_names(const struct kdp_cli *cli)
+{
+    int code = name_of(cli, "base-url");
+
+    return code != 0 ? code : name_of(cli, "ws-url");
 }
 
 void

@@ -10,6 +10,9 @@
 int kdp_run_credentials(const struct kdp_cli *cli, struct kdp_signer **signerp);
 /* kdp_run_addresses looks at base-url and ws-url: 0 or 2. */
 int kdp_run_addresses(const struct kdp_cli *cli);
+/* kdp_run_names looks up the hosts of both: 0, or 1 when one has no address, which is a slip in a setting far more often than
+ * a network that will come.  Later in the run a name that is gone is asked for again. */
+int kdp_run_names(const struct kdp_cli *cli);
 /* kdp_run_rings makes the default sizes of the rings fit what /dev/shm has (64 MB in most containers), with a notice; sizes that
  * were given are left alone. */
 void kdp_run_rings(struct kdp_cli *cli);

@@ -158,8 +158,8 @@ kdp_session_refused(struct kdp_session *s, uint16_t at, int status, int code, co
         return;
     if (!session_quiet(s) && !expired && !line->refusal_said) {
         line->refusal_said = true; /* once for each time it was lost */
-        session_say(s, status == 401 || status == 403 ? KDP_ACTION_WARN : KDP_ACTION_NOTICE, hint, "%s",
-                    words);
+        session_say(s, status == 401 || status == 403 || !s->ever_up ? KDP_ACTION_WARN : KDP_ACTION_NOTICE,
+                    hint[0] != '\0' ? hint : "It is tried again, each 30 s at the latest", "%s", words);
     }
     status_want(s);
     later(s, line, expired && line->tries == 0); /* the signer has learnt the clock from the refusal */
