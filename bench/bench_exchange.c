@@ -50,7 +50,7 @@ main(int argc, char **argv)
         fprintf(stderr, "bench_exchange: cannot open\n");
         return 1;
     }
-    printf("exchange.open markets=%u seconds=%.3f bytes_per_market=%.0f\n", config.markets,
+    printf("name=exchange.open markets=%u seconds=%.3f bytes_per_market=%.0f\n", config.markets,
            (double)(bench_cpu_ns() - from) / 1e9,
            (double)(resident() - before) / (double)kdp_exchange_market_count(ex));
     for (unsigned listening = 0; listening < 2; listening++) {
@@ -68,8 +68,8 @@ main(int argc, char **argv)
         kdp_exchange_stats(ex, &stats);
         for (unsigned i = 0; i <= KDP_EXCHANGE_RAW; i++)
             all += stats.events[i];
-        printf("exchange.run markets=%u listener=%u events=%llu per_s=%.0f ns=%.1f deltas=%llu trades=%llu\n",
-               config.markets, listening, (unsigned long long)(all - was),
+        printf("name=exchange.run%s markets=%u events=%llu per_s=%.0f ns=%.1f deltas=%llu trades=%llu\n",
+               listening != 0 ? "_heard" : "", config.markets, (unsigned long long)(all - was),
                (double)(all - was) * 1e9 / (double)from, (double)from / (double)(all - was),
                (unsigned long long)stats.events[KDP_EXCHANGE_DELTA],
                (unsigned long long)stats.events[KDP_EXCHANGE_TRADE]);
