@@ -163,8 +163,6 @@ send_frames(void *arg)
     size_t frame = sender->stream->len / (2 * BATCH), at = 0;
     struct kdp_tls *tls;
     uint64_t done = 0;
-    int64_t recv_ns;
-    char none;
 
     if (kdp_tls_accept(&tls, fd, sender->context) != 0)
         exit(1);
@@ -175,8 +173,7 @@ send_frames(void *arg)
 
         if (n < 0)
             exit(1);
-        if (n == 0) {
-            kdp_tls_read(tls, &none, 0, &recv_ns); /* the handshake */
+        if (n == 0) { /* the socket is full, or the handshake waits for the other end */
             wait.events = (short)(kdp_tls_wants_write(tls) ? POLLOUT : POLLIN);
             poll(&wait, 1, 10);
         }

@@ -156,13 +156,8 @@ write_all(struct kdp_tls *tls, const void *bytes, size_t len)
         sent += (size_t)n;
         if (kdp_tls_wants_write(tls))
             ready(tls, POLLOUT);
-        else if (n == 0 && sent < len) { /* the handshake is not over: it goes on with what is read */
-            char none;
-            int64_t ns;
-
+        else if (n == 0 && sent < len) /* the handshake is not over */
             ready(tls, POLLIN);
-            CHECK_INT(kdp_tls_read(tls, &none, 0, &ns), 0);
-        }
     }
 }
 
@@ -822,6 +817,56 @@ KDP_TEST(every_address_of_a_name_is_tried)
     start(serve_echo);
     if (dial(&tls, "::1", fixture.client, 10000) != 0)
         kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
+    kdp_tls_close(tls, false);
+    tear_down();
+}
+
+KDP_TEST(a_socket_connected_to_itself_is_known)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0);
+    uint16_t port = 0;
+
+    CHECK_INT(bind(fd, (struct sockaddr *)&at, len), 0);
+    CHECK_INT(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    CHECK_INT(connect(fd, (struct sockaddr *)&at, len), 0); /* what the kernel may do by itself */
+    CHECK(kdp_tls_is_itself(fd));
+    close(fd);
+    fd = listen_on("127.0.0.1", &port);
+    at.sin_port = htons(port);
+    CHECK_INT(connect(other, (struct sockaddr *)&at, len), 0);
+    CHECK(!kdp_tls_is_itself(other));
+    close(other);
+    close(fd);
+}
+
+/* ---- a server that speaks first ---- */
+
+static void
+serve_first(struct fixture *f, int fd)
+{
+    struct kdp_tls *tls;
+    int64_t n;
+
+    CHECK_INT(kdp_tls_accept(&tls, fd, f->server), 0);
+    while ((n = kdp_tls_write(tls, "welcome", 7)) == 0)
+        ready(tls, POLLIN);
+    CHECK_INT(n, 7);
+    ends(tls, -KDP_ECLOSED, "closed by the client");
+    kdp_tls_close(tls, false);
+}
+
+KDP_TEST(a_handshake_goes_on_with_writes_too)
+{
+    struct kdp_tls *tls;
+    char seven[7];
+
+    set_up("DNS:localhost", -3600, 3600);
+    start(serve_first);
+    CHECK_INT(dial(&tls, "localhost", fixture.client, 10000), 0);
+    read_all(tls, seven, 7);
+    CHECK_MEM(seven, "welcome", 7);
     kdp_tls_close(tls, false);
     tear_down();
 }

@@ -321,7 +321,8 @@ kdp_tls_close(struct kdp_tls *tls, bool reset)
     } else if (tls->errnum == 0) {
         char rest[16384];
 
-        if (tls->ssl != NULL && tls->failed == 0 && SSL_is_init_finished(tls->ssl)) {
+        if (tls->ssl != NULL && SSL_is_init_finished(tls->ssl) &&
+            (tls->failed == 0 || (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)) {
             ERR_clear_error();
             SSL_shutdown(tls->ssl);
         }
@@ -447,6 +448,7 @@ kdp_tls_write(struct kdp_tls *tls, const void *bytes, size_t len)
 
     if (tls->failed != 0)
         return kdpi_fail((enum kdp_error) - tls->failed, "%s", tls->words);
+    tls->drained = false; /* a handshake under way reads, too */
     while (kdp_tls_flush(tls) && taken < len) {
         size_t piece = len - taken, n = 0;
 

@@ -31,8 +31,8 @@ struct kdp_tls_options {
  * Errors: -KDP_ENET (no such host, refused, reset), -KDP_ETIMEOUT, -KDP_EREFUSED (certificate not trusted: the words name the
  * issuer and --ca-file). */
 int kdp_tls_connect(struct kdp_tls **tlsp, const struct kdp_tls_options *options);
-/* kdp_tls_accept takes a connected socket of a server, non-blocking; the handshake goes on with the first reads.  After an error the
- * socket is still the caller's. */
+/* kdp_tls_accept takes a connected socket of a server, non-blocking; the handshake goes on with reads and
+ * writes.  After an error the socket is still the caller's. */
 int kdp_tls_accept(struct kdp_tls **tlsp, int fd, struct kdp_tls_context *context);
 /* kdp_tls_close sends close_notify when it can be sent at once, and closes the socket.  reset: no goodbye, a TCP RST. */
 void kdp_tls_close(struct kdp_tls *tls, bool reset);

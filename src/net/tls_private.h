@@ -47,6 +47,10 @@ struct kdp_tls {
 /* ---- tls_socket.c: names, addresses, bytes ---- */
 /* kdp_tls_dial resolves and connects; a non-blocking socket, or an error with words. */
 int kdp_tls_dial(const struct kdp_tls_options *options);
+/* kdp_tls_is_itself says whether a socket is connected to itself: asked for a port of the range that the kernel takes its own
+ * ports from, where nobody listens, it may choose the same one, and TCP allows that.  Whoever should listen there could not
+ * any more. */
+bool kdp_tls_is_itself(int fd);
 void kdp_tls_socket_options(int fd, uint32_t busy_poll_us);
 /* kdp_tls_fill receives into in, when that is empty: bytes there (> 0), 0 none now, -1 end or error (eof, errnum). */
 int64_t kdp_tls_fill(struct kdp_tls *tls);

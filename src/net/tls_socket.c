@@ -246,13 +246,26 @@ start_connect(const struct addrinfo *address, int *fdp)
     return 0;
 }
 
+bool
+kdp_tls_is_itself(int fd)
+{
+    struct sockaddr_storage own = {0}, peer = {0};
+    socklen_t own_len = sizeof own, peer_len = sizeof peer;
+
+    return getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+           getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 && own_len == peer_len &&
+           memcmp(&own, &peer, own_len) == 0;
+}
+
 static int
 connect_result(int fd)
 {
     int errnum = 0;
     socklen_t len = sizeof errnum;
 
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &len) == 0 ? errnum : errno;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &len) != 0)
+        return errno;
+    return errnum == 0 && kdp_tls_is_itself(fd) ? ECONNREFUSED : errnum;
 }
 
 static int
