@@ -15,6 +15,7 @@ int kdp_cmd_query(struct kdp_cli *cli);
 int kdp_cmd_run(struct kdp_cli *cli);
 int kdp_cmd_schema(struct kdp_cli *cli);
 int kdp_cmd_seal(struct kdp_cli *cli);
+int kdp_cmd_status(struct kdp_cli *cli);
 int kdp_cmd_sim(struct kdp_cli *cli);
 int kdp_cmd_tap(struct kdp_cli *cli);
 int kdp_cmd_tape(struct kdp_cli *cli);

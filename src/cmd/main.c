@@ -10,6 +10,14 @@
 
 /* A row stands here from the day its command works (command.h says what belongs to it). */
 static const struct kdp_command commands[] = {
+    {"status", "look", "is all well?", "status [options]",
+     "Asks the exchange, tries the key, looks at plant and stores.",
+     "access: api-key private-key base-url ca-file ws-auth-token|stores: data tape-quota tape-keep "
+     "raw-keep questdb-rdb-host|output: format",
+     "0 well, 1 something that is set up is not, 2 usage, 3 the exchange pauses",
+     "kdp status\n"
+     "kdp status --format json",
+     0, 0, kdp_cmd_status},
     {"run", "capture", "the plant: stream, books, lake",
      "run [--series S|--event E|--ticker GLOB ...] [options]",
      "Captures the exchange: every book and trade, onto the tape and into the lake.\n"

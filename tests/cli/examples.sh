@@ -43,6 +43,7 @@ if has sim && has run; then
         [ ! -s sim/sim.env ] || break
         sleep 0.05
     done
+    cp sim/sim.env with/.env # for what only asks
     cp sim/sim.env without/.env || { cat sim.out; wrong 'the simulator does not start'; }
 fi
 for command in $("$KDP" __complete '' | grep -vx help); do
