@@ -442,20 +442,53 @@ KDP_TEST(rest_that_fails_is_asked_again_until_the_listing_is_whole)
     model_end(&m);
 }
 
-KDP_TEST(a_gap_of_the_lifecycle_lists_soon)
+KDP_TEST(a_gap_of_the_lifecycle_lists_at_once_and_when_rest_lags_no_more)
 {
     struct model m;
+    int64_t gap_ns;
 
     model_begin(&m, 50);
     CHECK(model_until(&m, 10 * S_NS, model_live));
     m.listings = 0;
     model_run(&m, 20 * S_NS);
     CHECK_INT(m.listings, 0);
+    gap_ns = m.wall;
     model_gap(&m, 1, 3);
-    model_run(&m, 10 * S_NS);
+    model_run(&m, S_NS);
     CHECK_INT(m.listings, 2);
+    CHECK_INT(m.listed_timers, 0);
+    model_run(&m, 25 * S_NS);
+    CHECK_INT(m.listings, 4);
+    CHECK_INT(m.listed_timers, 1);
+    CHECK(m.listed_before_ns > gap_ns && m.listed_before_ns < m.wall);
     model_run(&m, 620 * S_NS);
-    CHECK_INT(m.listings, 4); /* and every ten minutes */
+    CHECK_INT(m.listings, 6); /* and every ten minutes */
+    CHECK_INT(m.listed_timers, 1);
+    model_end(&m);
+}
+
+KDP_TEST(what_the_lifecycle_lost_is_found_by_the_listing)
+{
+    struct model m;
+
+    model_begin(&m, 50);
+    m.markets[7].unlisted = true;
+    CHECK(model_until(&m, 10 * S_NS, model_live));
+    CHECK_INT(model_planned(&m), 49);
+    m.markets[7].unlisted = false;                      /* made while the line was down */
+    m.markets[9].status = KDP_MARKET_STATUS_DETERMINED; /* and this one ended */
+    model_reset(&m, 1);
+    model_run(&m, 3 * S_NS);
+    CHECK(m.markets[7].planned);
+    CHECK(!m.markets[9].planned);
+    CHECK(model_live(&m));
+    /* the end waits until the listing is sure */
+    kdp_session_stop(m.session, m.mono, m.wall);
+    model_run(&m, 10 * S_NS);
+    CHECK(!kdp_session_drained(m.session, m.mono, NULL));
+    model_run(&m, 15 * S_NS);
+    CHECK(kdp_session_drained(m.session, m.mono, NULL));
+    CHECK_INT(m.listed_timers, 1);
     model_end(&m);
 }
 

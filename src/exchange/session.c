@@ -298,7 +298,7 @@ work(struct kdp_session *s, struct kdp_action *action)
         return true;
     if (s->tell.count > 0 && market_reload(s, action)) /* by a timer just now */
         return true;
-    if (trades_work(s, action) || audit_work(s, action) || rest_work(s, action))
+    if (trades_work(s, action) || listing_work(s, action) || audit_work(s, action) || rest_work(s, action))
         return true;
     place_balance(s);
     return say(s, action);
@@ -364,11 +364,8 @@ gap_notice(struct kdp_session *s, const struct kdp_notice *notice)
     else if (notice->gap.channel == KDP_CHANNEL_TRADE ||
              (notice->sid != 0 && notice->sid == line->subs[CHAN_TRADE].sid))
         trades_gap(s);
-    else if (notice->gap.channel == KDP_CHANNEL_LIFECYCLE) {
-        s->listing.soon = s->listing.running;
-        if (!s->listing.running && s->listing.next_ns > s->mono + 2 * SECOND)
-            s->listing.next_ns = s->mono + 2 * SECOND;
-    }
+    else if (notice->gap.channel == KDP_CHANNEL_LIFECYCLE)
+        listing_lifecycle(s, false);
 }
 
 void
@@ -445,13 +442,16 @@ kdp_session_stop(struct kdp_session *s, int64_t mono_ns, int64_t wall_ns)
         return;
     s->stopping = s->dirty = true;
     trades_stop(s);
+    if (s->listing.hole)
+        s->stop_until_ns = s->mono + s->config.trade_settle_ns + 5 * SECOND;
 }
 
 bool
 kdp_session_drained(const struct kdp_session *s, int64_t mono_ns, int64_t *left_nsp)
 {
     int64_t left = s->stopping ? s->stop_until_ns - mono_ns : INT64_MAX;
-    bool done = s->failed || (s->stopping && (left <= 0 || trades_open_windows(s) == 0));
+    bool waits = trades_open_windows(s) > 0 || s->listing.hole || s->listing.tell || s->healed_tell;
+    bool done = s->failed || (s->stopping && (left <= 0 || !waits));
 
     if (left_nsp != NULL)
         *left_nsp = done || left < 0 ? 0 : left;

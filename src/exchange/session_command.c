@@ -169,6 +169,8 @@ sub_on(struct kdp_session *s, uint16_t at, enum chan chan, uint32_t sid)
     s->dirty = true;
     if (chan == CHAN_TRADE)
         trades_on(s);
+    else if (chan == CHAN_LIFE)
+        listing_lifecycle(s, true);
 }
 
 /* The subscription is gone: anew after after_ns. */

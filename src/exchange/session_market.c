@@ -583,6 +583,7 @@ market_notice(struct kdp_session *s, const struct kdp_notice *notice)
         if (m == NULL)
             return;
     }
+    m->seen = s->listing.pass; /* just made, or just listed; what is told otherwise exists as well */
     if (notice->market.combo)
         m->flags |= MARKET_COMBO;
     if (m->event == 0 && rules->series_count + rules->event_count > 0 &&

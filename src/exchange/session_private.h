@@ -79,6 +79,7 @@ struct market {
     uint8_t list, book, status;
     uint8_t asks; /* get_snapshots unanswered */
     uint8_t rung; /* of the ladder for single markets */
+    uint8_t seen; /* the listing that had it last */
     int64_t asked_ns;
     int64_t open_ns, close_ns, due_ns; /* wall */
     int64_t volume_e2;
@@ -259,14 +260,17 @@ struct kdp_session {
     int64_t rate, capacity; /* tokens a second */
     int64_t tokens_e9, tokens_ns, rest_hold_ns;
     uint32_t rest_tries;
-    bool limits_asked, rest_warned, rest_ever;
+    bool limits_asked, clock_learnt;
 
     /* listing */
     struct {
-        bool running, asked, whole, soon;
-        uint8_t status; /* 0 open, 1 unopened */
-        uint32_t filter, pages, generation, asked_generation;
-        int64_t next_ns;
+        bool running, asked, heard, hole, tell;
+        uint8_t phase; /* 0 open, 1 unopened, 2 what was planned and in neither */
+        uint8_t pass;  /* counts the listings */
+        uint32_t filter, pages, generation, asked_generation, asked_next, absent;
+        int64_t next_ns, began_ns, began_wall_ns, took_ns;
+        int64_t first_hole_ns, last_hole_ns; /* of the lifecycle, not yet made good */
+        int64_t told_ns;
         char cursor[1024];
     } listing;
 
@@ -396,6 +400,9 @@ void rest_answer(struct kdp_session *s, uint64_t number, int status, int code, c
 /* ---- session_list.c: what to ask next (the path into the text being written), and what came of it ---- */
 bool listing_ask(struct kdp_session *s);
 void listing_answer(struct kdp_session *s, const struct request *request, int status, const char *words);
+void listing_lifecycle(struct kdp_session *s,
+                       bool on); /* the lifecycle is heard from now on, or had a hole */
+bool listing_work(struct kdp_session *s, struct kdp_action *action);
 const char *listing_series(const struct kdp_session *s); /* of the page under way, NULL: not by series */
 
 /* ---- session_status.c ---- */

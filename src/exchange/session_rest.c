@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "rest.h"
 #include "session_private.h"
 
 #define COST 10            /* tokens of a GET */
@@ -180,7 +181,8 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
             const char *words)
 {
     struct request *found = request_find(s, number), request;
-    bool again;
+    char word[64] = "", message[256] = "", said[256], text[300];
+    bool again, expired = false;
 
     if (found == NULL)
         return;
@@ -189,20 +191,36 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
     s->in_flight--;
     s->dirty = true;
     words = words != NULL ? words : "";
+    body = body != NULL ? body : "";
     (void)code;
     if (status == 429) {
         s->stats.requests_limited++;
         s->tokens_e9 = 0;
     }
-    again = status == 0 || status == 429 || status >= 500 || status == 408;
+    if (status >= 300) {
+        kdpi_rest_error(body, len, word, message);
+        kdpi_escape(said, sizeof said, message[0] != '\0' ? message : word,
+                    strlen(message[0] != '\0' ? message : word));
+        if (words[0] == '\0') {
+            if (said[0] != '\0')
+                snprintf(text, sizeof text, "%d \"%s\"", status, said);
+            else
+                snprintf(text, sizeof text, "HTTP status %d", status);
+            words = text;
+        }
+        /* signed with a clock that was off: the refusal's Date has told the signer better */
+        expired = status == 401 && strcmp(word, "header_timestamp_expired") == 0;
+    }
+    again = expired || status == 0 || status == 429 || status >= 500 || status == 408;
     /* a page that the plant could not read is no answer either */
     if (!again && status < 300 && request.what >= ASK_WINDOW && request.what != ASK_EVENT &&
         (!request.told || request.refused))
         again = true;
     if (again) {
         /* the status of an exchange in maintenance comes as 503 with its normal body */
-        if (!(request.what == ASK_STATUS && status >= 500))
+        if (!(request.what == ASK_STATUS && status >= 500) && !(expired && !s->clock_learnt))
             hold(s, words);
+        s->clock_learnt |= expired;
         dispatch(s, &request, request.what == ASK_STATUS && status >= 500 ? 200 : 0, body, len, words);
         return;
     }

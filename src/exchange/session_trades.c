@@ -163,7 +163,7 @@ trades_on(struct kdp_session *s)
 
     if (!s->trades_begun) {
         s->trades_begun = true;
-        s->audited_ns = s->trades_from_ns = ceil_s(now);
+        s->audited_ns = s->trades_from_ns = floor_s(now); /* a request can only name whole seconds */
         s->audit_due_ns = s->mono + s->config.trade_audit_ns;
         if (s->config.restarted && s->config.last_wall_ns != KDP_TIME_NULL && s->config.last_wall_ns > 0) {
             /* what the run before had not yet verified when it ended belongs to the hole */

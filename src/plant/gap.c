@@ -131,6 +131,7 @@ gap_sequence(struct kdp_plant *plant, struct kdp_sub *sub, uint64_t expected, ui
     struct plant_gap gap = {.kind = KDP_GAP_KIND_SEQUENCE,
                             .channel = sub->channel,
                             .trades = sub->channel == KDP_CHANNEL_TRADE,
+                            .listing = sub->channel == KDP_CHANNEL_LIFECYCLE && plant->planning,
                             .sid = sub->sid,
                             .epoch = sub->epoch,
                             .sub = kdp_sub_index(plant->lines, sub) + 1,
@@ -149,8 +150,9 @@ gap_sequence(struct kdp_plant *plant, struct kdp_sub *sub, uint64_t expected, ui
     plant_count(plant, COUNT_MISSED, seen - expected);
     gap.markets = market_all_stale(plant, sub, KDP_REASON_GAP, expected, seen - 1);
     emit_gap(plant, &gap, KDP_GAP_STATUS_OPEN, KDP_HEALED_BY_NONE, NULL);
-    if (gap.trades) { /* each for itself: what came before a moment may be filled, what came after not yet */
-        plant->totals.trades_unhealed += gap.missed;
+    if (gap.trades || gap.listing) {
+        /* each for itself: what came before a moment may be filled, what came after not yet */
+        plant->totals.trades_unhealed += gap.trades ? gap.missed : 0;
         gap.left = 1;
         gap.sub = 0;
         open_gap(plant, &gap);
@@ -314,4 +316,13 @@ gap_trades(struct kdp_plant *plant, int64_t until_ns, bool healed)
         close_gap(plant, number, healed ? KDP_GAP_STATUS_HEALED : KDP_GAP_STATUS_LOST,
                   healed ? KDP_HEALED_BY_REST : KDP_HEALED_BY_NONE);
     }
+}
+
+void
+gap_listed(struct kdp_plant *plant, int64_t until_ns)
+{
+    for (uint32_t number = 1; number <= plant->gaps_used; number++)
+        if (at(plant, number)->root != 0 && at(plant, number)->listing &&
+            at(plant, number)->learnt_ns < until_ns)
+            close_gap(plant, number, KDP_GAP_STATUS_HEALED, KDP_HEALED_BY_REST);
 }

@@ -60,6 +60,7 @@ struct plant_gap {   /* an open gap: see gap.c */
     uint8_t channel; /* enum kdp_channel */
     uint8_t ended;   /* enum kdp_healed_by: how its subscription ended, NONE: it goes on */
     bool trades;     /* REST heals it, and a timer says so */
+    bool listing;    /* so, by a listing of the markets */
     bool nobody;     /* it waits for the end of its subscription too */
     uint32_t sid, epoch;
     uint32_t sub;     /* subscription it belongs to while that goes on, + 1 */
@@ -161,6 +162,8 @@ void gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub);
 void gap_book_done(struct kdp_plant *plant, uint32_t id, enum kdp_healed_by by);
 /* gap_trades ends every trade gap that was learnt of before until_ns. */
 void gap_trades(struct kdp_plant *plant, int64_t until_ns, bool healed);
+/* gap_listed ends every gap of the lifecycle that was learnt of before until_ns: a listing has what it took. */
+void gap_listed(struct kdp_plant *plant, int64_t until_ns);
 
 /* ---- answer.c ---- */
 struct plant_page *answer_page_open(void); /* free() takes it back */

@@ -121,6 +121,9 @@ timer_input(struct kdp_plant *plant, const struct kdp_input_timer *timer)
         plant_state(plant, standing(plant), KDP_REASON_DISK_FULL, "capture waited %s for the tape",
                     kdpi_screen_span(span, timer->arg > INT64_MAX ? INT64_MAX : (int64_t)timer->arg));
         break;
+    case KDP_TIMER_LISTED:
+        gap_listed(plant, (int64_t)timer->arg);
+        break;
     case KDP_TIMER_TRADES_HEALED:
     case KDP_TIMER_TRADES_LOST:
         gap_trades(plant, timer->arg > INT64_MAX ? INT64_MAX : (int64_t)timer->arg,

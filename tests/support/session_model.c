@@ -570,14 +570,14 @@ answer_markets(struct model *m, uint64_t request, const char *path)
     char status[32] = "", cursor[64] = "", series[64], event[64], names_[4096], next[32] = "";
     bool by_series = param(path, "series_ticker=", series, sizeof series);
     bool by_event = param(path, "event_ticker=", event, sizeof event);
-    bool by_name = param(path, "tickers=", names_, sizeof names_),
+    bool by_name = param(path, "&tickers=", names_, sizeof names_),
          exclude = strstr(path, "mve_filter=exclude") != NULL;
     uint32_t at, items = 0, most = m->page > 0 ? m->page : 1000;
     struct kdp_notice notice = {0};
 
     m->listings++;
     CHECK(exclude == (!by_series && !by_event && !by_name));
-    CHECK(param(path, "status=", status, sizeof status));
+    CHECK(param(path, "status=", status, sizeof status) || by_name);
     CHECK(!param(path, "cursor=", cursor, sizeof cursor) || strncmp(cursor, "c+/", 3) == 0);
     for (at = cursor[0] != '\0' ? (uint32_t)strtoul(cursor + 3, NULL, 10) : 0;
          at < m->market_count && items < most; at++) {
@@ -589,8 +589,8 @@ answer_markets(struct model *m, uint64_t request, const char *path)
             (by_series && strcmp(series, its_series) != 0) || (by_event && strcmp(event, its_event) != 0) ||
             (by_name && !in_list(names_, market->ticker)))
             continue;
-        if (market->status !=
-            (strcmp(status, "open") == 0 ? KDP_MARKET_STATUS_ACTIVE : KDP_MARKET_STATUS_INITIALIZED))
+        if (status[0] != 0 && market->status != (strcmp(status, "open") == 0 ? KDP_MARKET_STATUS_ACTIVE
+                                                                             : KDP_MARKET_STATUS_INITIALIZED))
             continue;
         tell_market(m, at, true);
         items++;
@@ -753,6 +753,10 @@ timer(struct model *m, const struct kdp_input_timer *timer)
         break;
     case KDP_TIMER_RESUMED:
         m->resumed_timers++;
+        break;
+    case KDP_TIMER_LISTED:
+        m->listed_timers++;
+        m->listed_before_ns = (int64_t)timer->arg;
         break;
     case KDP_TIMER_TRADES_HEALED:
         m->healed++;

@@ -105,7 +105,8 @@ struct model {
     /* what was seen */
     uint64_t actions, commands, gets, listings, trade_pages, book_gets, audit_gets, status_gets, event_gets,
         unsubscribes, reloads, healed, snapshot_commands, deletes, adds, subscribes;
-    int64_t healed_before_ns;
+    int64_t healed_before_ns, listed_before_ns;
+    uint32_t listed_timers;
     uint32_t failures, warnings, paused_timers, resumed_timers;
     char last_warning[256], last_notice[256], failure[256], failure_hint[256], last_get[512],
         last_trades_get[512], last_command[512], rules_words[512];
