@@ -35,24 +35,14 @@ put_event(struct sim_text *text, const struct kdp_exchange_market *m)
     sim_putf(text, ",\"exchange_index\":%d", m->exchange_index >= 0 ? m->exchange_index : 0);
 }
 
-static void
-put_markets(struct kdp_sim *sim, struct sim_text *text, const char *event)
+/* Most tickers begin with that of their event and series.  Nothing promises it, so who finds nothing that way looks at all. */
+bool
+sim_begins(const struct kdp_sim *sim, uint32_t market, const char *word, size_t len)
 {
-    bool first = true;
+    size_t ticker_len;
+    const char *ticker = kdp_exchange_ticker(sim->exchange, market, &ticker_len);
 
-    sim_lit(text, ",\"markets\":[");
-    for (uint32_t i = 0; i < kdp_exchange_market_count(sim->exchange); i++) {
-        struct kdp_exchange_market m;
-
-        kdp_exchange_market_at(sim->exchange, i, &m);
-        if (strcmp(m.event_ticker, event) != 0)
-            continue;
-        if (!first)
-            sim_lit(text, ",");
-        sim_put_market(sim, text, i);
-        first = false;
-    }
-    sim_lit(text, "]");
+    return ticker_len >= len && memcmp(ticker, word, len) == 0 && (ticker_len == len || ticker[len] == '-');
 }
 
 static bool
@@ -63,31 +53,94 @@ is_on(const struct sim_query *query, const char *name)
     return value != NULL && strcmp(value, "true") == 0;
 }
 
+/* The markets of an event as text, and one of them; false: there are none. */
+static bool
+find_event(struct kdp_sim *sim, const char *event, size_t len, struct sim_text *markets, uint32_t *onep)
+{
+    bool found = false;
+
+    for (unsigned pass = 0; pass < 2 && !found; pass++) {
+        for (uint32_t i = 0; i < kdp_exchange_market_count(sim->exchange); i++) {
+            struct kdp_exchange_market m;
+
+            if (pass == 0 && !sim_begins(sim, i, event, len))
+                continue;
+            kdp_exchange_market_at(sim->exchange, i, &m);
+            if (strlen(m.event_ticker) != len || memcmp(m.event_ticker, event, len) != 0)
+                continue;
+            if (found)
+                sim_lit(markets, ",");
+            sim_put_market(sim, markets, i);
+            *onep = i;
+            found = true;
+        }
+    }
+    return found;
+}
+
 void
 sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const char *ticker, size_t len)
 {
     struct kdp_sim *sim = conn->sim;
-    struct sim_text text = {0};
-    char event[256];
+    struct sim_text text = {0}, markets = {0};
+    struct kdp_exchange_market m;
+    uint32_t one;
 
-    for (uint32_t i = 0; len < sizeof event && i < kdp_exchange_market_count(sim->exchange); i++) {
-        struct kdp_exchange_market m;
-
-        kdp_exchange_market_at(sim->exchange, i, &m);
-        if (strlen(m.event_ticker) != len || memcmp(m.event_ticker, ticker, len) != 0)
-            continue;
-        strcpy(event, m.event_ticker);
-        sim_lit(&text, "{\"event\":");
-        put_event(&text, &m);
-        if (is_on(query, "with_nested_markets"))
-            put_markets(sim, &text, event);
-        sim_lit(&text, "}");
-        put_markets(sim, &text, event);
-        sim_lit(&text, "}");
-        answer(conn, &text);
+    if (!find_event(sim, ticker, len, &markets, &one)) {
+        sim_http_error(conn, 404, "not_found", "event not found");
         return;
     }
-    sim_http_error(conn, 404, "not_found", "event not found");
+    kdp_exchange_market_at(sim->exchange, one, &m);
+    sim_lit(&text, "{\"event\":");
+    put_event(&text, &m);
+    if (is_on(query, "with_nested_markets")) {
+        sim_lit(&text, ",\"markets\":[");
+        sim_put(&text, markets.data, markets.len);
+        sim_lit(&text, "]");
+    }
+    sim_lit(&text, "},\"markets\":[");
+    sim_put(&text, markets.data, markets.len);
+    sim_lit(&text, "]}");
+    sim_text_free(&markets);
+    answer(conn, &text);
+}
+
+#define PAGE_MAX 200
+
+struct page { /* of events, by their first markets */
+    uint32_t count;
+    char events[PAGE_MAX][256];
+    uint32_t first[PAGE_MAX];
+    struct sim_text markets[PAGE_MAX];
+};
+
+static uint32_t
+in_page(const struct page *page, const char *event)
+{
+    for (uint32_t i = page->count; i-- > 0;) { /* the last first: events mostly come in one piece */
+        if (strcmp(page->events[i], event) == 0)
+            return i;
+    }
+    return UINT32_MAX;
+}
+
+static void
+nest(struct kdp_sim *sim, struct page *page)
+{
+    for (uint32_t i = 0; i < kdp_exchange_market_count(sim->exchange); i++) {
+        struct kdp_exchange_market m;
+        struct sim_text *text;
+        uint32_t at;
+
+        kdp_exchange_market_at(sim->exchange, i, &m);
+        at = in_page(page, m.event_ticker);
+        if (at == UINT32_MAX)
+            continue;
+        text = &page->markets[at];
+        if (text->len > 0)
+            sim_lit(text, ",");
+        sim_put_market(sim, text, i);
+    }
 }
 
 /* Events in the order of their first markets; the cursor is the market to look at next. */
@@ -95,18 +148,23 @@ void
 sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combos)
 {
     static const char *const words[] = {"unopened", "open", "closed", "settled"};
+    static const uint8_t least[] = {KDP_MARKET_STATUS_INITIALIZED, KDP_MARKET_STATUS_ACTIVE,
+                                    KDP_MARKET_STATUS_CLOSED, KDP_MARKET_STATUS_FINALIZED};
+    static const uint8_t most[] = {KDP_MARKET_STATUS_INITIALIZED, KDP_MARKET_STATUS_INACTIVE,
+                                   KDP_MARKET_STATUS_AMENDED, KDP_MARKET_STATUS_FINALIZED};
+    static struct page page; /* 50 KB: not on the stack; one thread */
     struct kdp_sim *sim = conn->sim;
     const char *series = sim_query_get(query, "series_ticker"), *status = sim_query_get(query, "status");
     const char *cursor = sim_query_get(query, "cursor"), *tickers = sim_query_get(query, "tickers");
     uint32_t total = kdp_exchange_market_count(sim->exchange);
     struct sim_text text = {0};
-    char last[256] = "", *end;
-    int64_t limit, count = 0;
+    char *end;
+    int64_t limit;
     uint64_t index = 0;
     unsigned which = 4;
     bool more = false;
 
-    if (!sim_query_int(query, "limit", combos ? 100 : 200, 1, 200, &limit)) {
+    if (!sim_query_int(query, "limit", combos ? 100 : 200, 1, PAGE_MAX, &limit)) {
         sim_http_error(conn, 400, "bad_request", "limit is 1 to 200");
         return;
     }
@@ -123,31 +181,40 @@ sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combo
             return;
         }
     }
-    sim_lit(&text, "{\"events\":[");
+    page.count = 0;
     for (; index < total; index++) {
         struct kdp_exchange_market m;
-        static const uint8_t least[] = {KDP_MARKET_STATUS_INITIALIZED, KDP_MARKET_STATUS_ACTIVE,
-                                        KDP_MARKET_STATUS_CLOSED, KDP_MARKET_STATUS_FINALIZED};
-        static const uint8_t most[] = {KDP_MARKET_STATUS_INITIALIZED, KDP_MARKET_STATUS_INACTIVE,
-                                       KDP_MARKET_STATUS_AMENDED, KDP_MARKET_STATUS_FINALIZED};
 
         kdp_exchange_market_at(sim->exchange, (uint32_t)index, &m);
-        if (m.combo != combos || strcmp(m.event_ticker, last) == 0 ||
-            (series != NULL && strcmp(series, m.series_ticker) != 0) ||
+        if (m.combo != combos || (series != NULL && strcmp(series, m.series_ticker) != 0) ||
             (tickers != NULL && strstr(tickers, m.event_ticker) == NULL) ||
-            (which < 4 && (m.status < least[which] || m.status > most[which])))
+            (which < 4 && (m.status < least[which] || m.status > most[which])) ||
+            in_page(&page, m.event_ticker) != UINT32_MAX)
             continue;
-        if (count == limit) {
+        if (page.count == limit) {
             more = true;
             break;
         }
-        if (count++ > 0)
+        KDP_ASSERT(strlen(m.event_ticker) < sizeof page.events[0]);
+        strcpy(page.events[page.count], m.event_ticker);
+        page.first[page.count++] = (uint32_t)index;
+    }
+    if (is_on(query, "with_nested_markets"))
+        nest(sim, &page);
+    sim_lit(&text, "{\"events\":[");
+    for (uint32_t i = 0; i < page.count; i++) {
+        struct kdp_exchange_market m;
+
+        kdp_exchange_market_at(sim->exchange, page.first[i], &m);
+        if (i > 0)
             sim_lit(&text, ",");
-        KDP_ASSERT(strlen(m.event_ticker) < sizeof last);
-        strcpy(last, m.event_ticker);
         put_event(&text, &m);
-        if (is_on(query, "with_nested_markets"))
-            put_markets(sim, &text, last);
+        if (is_on(query, "with_nested_markets")) {
+            sim_lit(&text, ",\"markets\":[");
+            sim_put(&text, page.markets[i].data, page.markets[i].len);
+            sim_lit(&text, "]");
+            sim_text_free(&page.markets[i]);
+        }
         sim_lit(&text, "}");
     }
     sim_lit(&text, "],");
@@ -175,11 +242,19 @@ sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len)
     struct sim_text text = {0};
     static char names[4096][64];
     uint32_t count = 0;
+    unsigned pass = 0;
 
     sim_puts(&text, ticker == NULL ? "{\"series\":[" : "{\"series\":");
-    for (uint32_t i = 0; count < 4096 && i < kdp_exchange_market_count(sim->exchange); i++) {
+    for (uint32_t i = 0, total = kdp_exchange_market_count(sim->exchange); count < 4096 && i < total; i++) {
         struct kdp_exchange_market m;
 
+        if (ticker != NULL && pass == 0 && !sim_begins(sim, i, ticker, len)) {
+            if (i + 1 == total) {
+                pass = 1;
+                i = UINT32_MAX; /* from the beginning */
+            }
+            continue;
+        }
         kdp_exchange_market_at(sim->exchange, i, &m);
         if (m.series_ticker == NULL || strlen(m.series_ticker) >= sizeof *names || m.series_ticker[0] == 0 ||
             (ticker != NULL &&

@@ -310,6 +310,7 @@ sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool hist
     struct sim_text text = {0};
     int64_t limit, count = 0;
     uint64_t index = 0;
+    const char *prefix = filter.event != NULL ? filter.event : filter.series;
     bool given, more = false;
 
     if (wrong != NULL) {
@@ -330,6 +331,13 @@ sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool hist
     for (; index < total; index++) {
         struct kdp_exchange_market m;
 
+        if (prefix != NULL && !sim_begins(sim, (uint32_t)index, prefix, strlen(prefix))) {
+            if (index + 1 == total && count == 0 && !given) { /* names that do not follow the custom */
+                prefix = NULL;
+                index = UINT64_MAX; /* from the beginning */
+            }
+            continue;
+        }
         kdp_exchange_market_at(sim->exchange, (uint32_t)index, &m);
         if (!matches(sim, &filter, &m))
             continue;

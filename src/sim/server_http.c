@@ -104,7 +104,7 @@ upgrade(struct sim_conn *conn, const struct kdp_http_request *request)
     struct kdp_sim *sim = conn->sim;
     const struct kdp_sim_fault *fault = NULL;
     struct sim_auth_words words = {"token_authentication_failure", "authentication required"};
-    struct kdp_ws_config config = {.server = true, .message_max = 1u << 20};
+    struct kdp_ws_config config = {.server = true, .message_max = 16u << 20};
     struct kdp_ws *ws = NULL;
     char reply[1024];
     int len;

@@ -246,6 +246,7 @@ void sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool 
 void sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const char *ticker, size_t len);
 void sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len); /* NULL: all */
 bool sim_rest_candles(struct sim_conn *conn, const struct sim_query *query); /* false: no such path */
+bool sim_begins(const struct kdp_sim *sim, uint32_t market, const char *word, size_t len);
 int64_t sim_cutoff_ns(const struct kdp_sim *sim);
 uint64_t sim_trade_key(const struct kdp_sim *sim); /* what cursors are made unreadable with */
 void sim_put_uuid(struct sim_text *text, const uint8_t bytes[16]);
