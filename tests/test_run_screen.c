@@ -104,7 +104,7 @@ begin(const char *setting, const char *value)
                                            .top = {8815, KDP_PRICE_NULL, 4830000, 0},
                                            .last_price_e4 = KDP_PRICE_NULL,
                                            .volume_e2 = none};
-    totals_now = (struct kdp_plant_totals){.planned = 600, .planned_live = 588, .gaps = 7};
+    totals_now = (struct kdp_plant_totals){.planned = 600, .planned_live = 588, .planned_stale = 12, .gaps = 7};
     for (int i = 0; i < 98; i++) {
         kdp_histogram_add(&age, 400000);
         kdp_histogram_add(&to_ring, 400);

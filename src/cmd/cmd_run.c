@@ -215,7 +215,7 @@ update_gauges(struct run *run, int64_t mono_ns)
         (struct sample){.seq = kdp_ring_next_seq(run->topology.ring) - 1, .mono_ns = mono_ns};
     if (run->sample_count % LAKE_LOOK == 1)
         run->view.lake_behind_ns = lake_behind(run, mono_ns);
-    kdp_counter_set(run->gauges[GAUGE_PLANNED], totals.planned);
+    kdp_counter_set(run->gauges[GAUGE_PLANNED], totals.planned_live + totals.planned_stale);
     kdp_counter_set(run->gauges[GAUGE_LIVE], totals.planned_live);
     kdp_counter_set(run->gauges[GAUGE_LINES_UP], session.lines_up);
     kdp_counter_set(run->gauges[GAUGE_LINES_WANTED], session.lines_wanted);

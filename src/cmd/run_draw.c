@@ -96,7 +96,7 @@ draw_head(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *l
 {
     struct prose prose = {.out = out, .width = look->columns, .indent = 9};
     const struct kdp_run_view *view = screen->view;
-    uint64_t stale = totals->planned > totals->planned_live ? totals->planned - totals->planned_live : 0;
+    uint64_t stale = totals->planned_stale;
     char text[128], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], stamp[KDPI_TIME_TEXT];
     const char *off = paint(screen, look, KDP_PAINT_OFF);
 
@@ -109,7 +109,7 @@ draw_head(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *l
     kdpi_screen_span(a, (screen->mono_ns - screen->start_mono_ns) / KDP_NS_PER_S * KDP_NS_PER_S);
     snprintf(text, sizeof text, "up %s", screen->mono_ns - screen->start_mono_ns < KDP_NS_PER_S ? "0 s" : a);
     put_piece(&prose, 2, "", "", text);
-    kdpi_screen_count(a, totals->planned);
+    kdpi_screen_count(a, totals->planned_live + stale); /* closed ones wait for nothing */
     kdpi_screen_count(b, totals->planned_live);
     kdpi_screen_count(c, stale);
     snprintf(text, sizeof text, "%s books: %s live,", a, b);
@@ -407,9 +407,9 @@ run_line(const struct kdp_run_screen *screen, FILE *out)
     fprintf(out,
             "%s frames %" PRIu64 " rate %.0f/s books %" PRIu64 " stale %" PRIu64 " gaps %" PRIu64
             " lost %" PRIu64 " lag %s%s%s\n",
-            stamp, totals.frames, run_rate(screen, totals.frames, screen->mono_ns), totals.planned,
-            totals.planned > totals.planned_live ? totals.planned - totals.planned_live : 0, totals.gaps,
-            view->lost, lag, view->what != NULL ? " " : "", view->what != NULL ? view->what : "");
+            stamp, totals.frames, run_rate(screen, totals.frames, screen->mono_ns),
+            totals.planned_live + totals.planned_stale, totals.planned_stale, totals.gaps, view->lost, lag,
+            view->what != NULL ? " " : "", view->what != NULL ? view->what : "");
 }
 
 void

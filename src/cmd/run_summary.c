@@ -30,7 +30,8 @@ static void
 tick(struct kdp_run_result *result, const struct kdp_plant_totals *totals, int64_t mono_ns)
 {
     if (mono_ns > result->tick_mono_ns)
-        result->book_ns += (int64_t)totals->planned * (mono_ns - result->tick_mono_ns);
+        result->book_ns +=
+            (int64_t)(totals->planned_live + totals->planned_stale) * (mono_ns - result->tick_mono_ns);
     result->tick_mono_ns = mono_ns;
 }
 
@@ -53,7 +54,7 @@ kdp_run_result_stop(struct kdp_run_result *result, const struct kdp_plant *plant
     kdp_plant_totals(plant, &totals);
     tick(result, &totals, mono_ns);
     result->live_at_stop = totals.planned_live;
-    result->planned_at_stop = totals.planned;
+    result->planned_at_stop = totals.planned_live + totals.planned_stale;
     result->stale_at_stop_ns = totals.stale_ns;
     kdp_replay_collect_markets(&result->plant, plant);
     result->stopped = true;

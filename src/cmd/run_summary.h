@@ -33,7 +33,7 @@ struct kdp_run_result {
     int64_t start_wall_ns, end_wall_ns;
     struct kdp_histogram latency; /* receipt to ring; copied, the live part is closed by then */
     /* kept by the functions below */
-    int64_t tick_mono_ns, book_ns; /* planned books times time */
+    int64_t tick_mono_ns, book_ns; /* books that are live or should be, times time */
     uint64_t seq_first;            /* number of the first record */
     uint64_t live_at_stop, planned_at_stop, stale_at_stop_ns;
     bool stopped;

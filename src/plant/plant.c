@@ -282,6 +282,7 @@ void
 kdp_plant_totals(const struct kdp_plant *plant, struct kdp_plant_totals *totals)
 {
     *totals = plant->totals;
+    totals->planned_stale = plant->waiting;
 }
 
 const char *

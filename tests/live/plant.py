@@ -42,7 +42,7 @@ class Stream:
     def __init__(self):
         self.books, self.states, self.trades = {}, {}, {}
         self.parts = {}
-        self.gaps, self.lines = [], []
+        self.gaps, self.lines, self.open_gaps = [], [], {}
         self.last_seq, self.breaks, self.twice = 0, [], []
         self.count = 0
 
@@ -77,6 +77,11 @@ class Stream:
             self.trades[record["trade_id"]] = record
         elif kind == "gap":
             self.gaps.append(record)
+            key = tuple(record[k] for k in ("kind", "sid", "epoch", "expected", "opened_ts"))
+            if record["status"] == "open":
+                self.open_gaps[key] = record
+            else:
+                self.open_gaps.pop(key, None)
 
     def book(self, ticker):
         book = self.books.get(ticker, {"yes": {}, "no": {}})
