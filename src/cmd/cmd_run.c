@@ -27,7 +27,8 @@
 #define UP_WAIT_NS \
     (30 * KDP_NS_PER_S) /* --seconds begins to count at the latest after so long without a connection */
 #define SAMPLES 1024u
-#define LAKE_LOOK 5u /* seconds between looks at what the lake has */
+#define LOAD_SCAN 4096u /* markets looked at in one turn */
+#define LAKE_LOOK 5u    /* seconds between looks at what the lake has */
 #define STOPPING_NS (500 * KDP_NS_PER_MS)
 #define WAITED_MIN_NS (100 * KDP_NS_PER_MS)
 
@@ -69,6 +70,8 @@ struct run {
     char warned[256]; /* the last warning */
     int64_t started_mono, up_mono, seconds_ns, gauges_mono;
     int64_t last_frame_ns, waited_told_ns, stopping_mono;
+    uint64_t *load; /* messages of each market when it was last looked at */
+    uint32_t load_count, load_next;
     struct sample samples[SAMPLES]; /* one a second, the newest at sample_count - 1, modulo */
     uint64_t sample_count;
 };
@@ -126,6 +129,21 @@ tell(void *arg, enum kdp_action_kind kind, const char *text, const char *hint)
         kdp_run_screen_warn(run->screen, kdpi_now_ns(), text, hint);
     else
         kdp_run_screen_event(run->screen, kdpi_now_ns(), text);
+}
+
+/* Of the topology; before there is a screen as any command says it. */
+static void
+warn(void *arg, const char *text, const char *hint)
+{
+    struct run *run = arg;
+
+    if (run->screen == NULL) {
+        kdp_cli_warning(run->cli, hint, "%s", text);
+        return;
+    }
+    tell(run, KDP_ACTION_WARN, text, hint);
+    /* drawn now: with a full disk nothing is drawn again before there is space */
+    kdp_run_screen_poll(run->screen, kdpi_mono_ns() + KDP_RUN_DRAW_NS, kdpi_now_ns());
 }
 
 static void
@@ -238,6 +256,34 @@ tell_waited(struct run *run)
     return feed(run, KDP_INPUT_TIMER, 0, 0, kdpi_now_ns(), &timer, sizeof timer, NULL, 0);
 }
 
+/* Tells the session how much each market brings, a part of them with each call, so that it can spread the load. */
+static void
+measure_load(struct run *run)
+{
+    uint64_t now;
+
+    for (unsigned i = 0; i < LOAD_SCAN; i++) {
+        if (!kdp_plant_messages_at(run->topology.plant, run->load_next, &now)) {
+            run->load_next = 0;
+            return;
+        }
+        if (run->load_next >= run->load_count) {
+            uint32_t count = run->load_count == 0 ? LOAD_SCAN : run->load_count * 2;
+            uint64_t *grown = realloc(run->load, count * sizeof *grown);
+
+            if (grown == NULL)
+                return; /* markets beyond are placed by their number alone */
+            memset(grown + run->load_count, 0, (count - run->load_count) * sizeof *grown);
+            run->load = grown;
+            run->load_count = count;
+        }
+        if (now != run->load[run->load_next])
+            kdp_session_load(kdp_live_session(run->live), run->load_next + 1,
+                             (uint32_t)(now - run->load[run->load_next]));
+        run->load[run->load_next++] = now;
+    }
+}
+
 /* Whether it is time to end: by a signal, by --seconds, or because the terminal it was started from is gone. */
 static bool
 is_over(struct run *run, int64_t mono_ns)
@@ -275,6 +321,7 @@ idle(void *arg)
     if (tell_waited(run) != 0)
         return 2;
     kdp_topology_tick(&run->topology, mono_ns);
+    measure_load(run);
     kdp_run_result_tick(&run->result, run->topology.plant, mono_ns);
     update_gauges(run, mono_ns);
     kdp_live_stats(run->live, &stats);
@@ -332,7 +379,9 @@ begin(struct run *run, struct kdp_signer *signer)
                                          .rejected_arg = run,
                                          .live = true,
                                          .notice = notice,
-                                         .notice_arg = run};
+                                         .notice_arg = run,
+                                         .warn = warn,
+                                         .warn_arg = run};
     struct kdp_input_start start;
     int64_t now_ns;
     int rc = kdp_topology_open(&run->topology, run->cli, &config);
@@ -507,6 +556,7 @@ kdp_cmd_run(struct kdp_cli *cli)
     if (exit_code == KDP_EXIT_DONE || run.result.plant.totals.frames > 0)
         kdp_run_result_print(&run.result, cli);
     kdp_run_result_release(&run.result);
+    free(run.load);
     kdp_run_rules_release(&run.rules);
     if (run.signo == SIGTERM && exit_code == KDP_EXIT_DONE)
         exit_code = 128 + SIGTERM;

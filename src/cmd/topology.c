@@ -2,6 +2,8 @@
 #include "topology.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,6 +22,21 @@ pause_ns(int64_t ns)
     nanosleep(&ts, NULL);
 }
 
+__attribute__((format(printf, 3, 4))) static void
+warn(struct kdp_topology *topology, const char *hint, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (topology->warn != NULL)
+        topology->warn(topology->warn_arg, text, hint);
+    else
+        kdp_cli_warning(topology->cli, hint, "%s", text);
+}
+
 /* The tape is behind: the source and the plant wait here, and say so once when the reason is the disk. */
 static int
 wait_for_tape(void *arg)
@@ -35,12 +52,15 @@ wait_for_tape(void *arg)
         topology->told_blocked = true;
         kdpi_log(KDP_LOG_WARNING, "tape_blocked", "why=\"%s\" durable_seq=%llu", blocked,
                  (unsigned long long)kdp_ring_durable_seq(topology->ring));
-        kdp_cli_warning(topology->cli, "Free space: it goes on by itself",
-                        "%s: capture waits; the tape ends whole at sequence %llu", blocked,
-                        (unsigned long long)kdp_ring_durable_seq(topology->ring));
+        warn(topology, "Free space: it goes on by itself and fetches the missed trades",
+             "%s/tape: %s: capture waits; the tape ends whole at sequence %llu", topology->dir, blocked,
+             (unsigned long long)kdp_ring_durable_seq(topology->ring));
     }
-    if (kdp_cli_interrupted() != 0 && blocked != NULL)
-        return kdpi_fail(KDP_ESTOPPED, "stopped while the tape could not be written: %s", blocked);
+    if (kdp_cli_interrupted() != 0 && blocked != NULL) {
+        kdpi_fail(KDP_ESTOPPED, "stopped while the tape could not be written: %s", blocked);
+        kdpi_hint("What it lacks is kept in shared memory: free space, and the next start writes it");
+        return -KDP_ESTOPPED;
+    }
     pause_ns(50000);
     topology->waited_ns += kdpi_mono_ns() - before_ns;
     if (blocked == NULL)
@@ -171,7 +191,8 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
     struct kdp_stream_config stream = stream_config(cli, config);
     int rc;
 
-    *topology = (struct kdp_topology){.cli = cli, .dir = config->dir};
+    *topology = (struct kdp_topology){
+        .cli = cli, .dir = config->dir, .warn = config->warn, .warn_arg = config->warn_arg};
     rc = begin_run(topology, config, &stream);
     if (rc == 0 && config->lake && writes(cli, config, "tape")) {
         topology->lake = true;
@@ -253,9 +274,8 @@ look_at_backlog(struct kdp_topology *topology)
     kdp_counter_add(topology->backlog_alarms, 1);
     kdpi_log(KDP_LOG_WARNING, "tape_behind", "backlog=%.2f durable_seq=%llu", backlog,
              (unsigned long long)kdp_ring_durable_seq(topology->ring));
-    kdp_cli_warning(
-        topology->cli, "A slow disk, or one that is busy; --ring-size and --raw-ring-size give it more time",
-        "the tape is behind: %.0f%% of the ring waits for the disk; at 100%% capture waits", backlog * 100);
+    warn(topology, "A slow disk, or one that is busy; --ring-size and --raw-ring-size give it more time",
+         "the tape is behind: %.0f%% of the ring waits for the disk; at 100%% capture waits", backlog * 100);
 }
 
 static void
@@ -264,9 +284,8 @@ look_at_sealer(struct kdp_topology *topology, int64_t mono_ns)
     switch (kdp_sealer_check(&topology->sealer, mono_ns)) {
     case 1:
         kdpi_log(KDP_LOG_WARNING, "sealer_died", "how=\"%s\"", topology->sealer.words);
-        kdp_cli_warning(
-            topology->cli, NULL, "the sealer ended with %s; capture goes on, it is started again in %lld s",
-            topology->sealer.words, (long long)((topology->sealer.again_mono - mono_ns) / KDP_NS_PER_S));
+        warn(topology, NULL, "the sealer ended with %s; capture goes on, it is started again in %lld s",
+             topology->sealer.words, (long long)((topology->sealer.again_mono - mono_ns) / KDP_NS_PER_S));
         break;
     case 2:
         kdp_counter_add(topology->sealer_restarts, 1);

@@ -36,6 +36,8 @@ struct kdp_topology {
     int64_t waited_ns; /* for the tape, since the start */
     int64_t look_mono, floor_mono;
     struct kdp_counter *backlog_alarms, *sealer_restarts;
+    void (*warn)(void *arg, const char *text, const char *hint);
+    void *warn_arg;
     size_t input_max; /* bytes of the largest input the raw ring takes */
 };
 
@@ -49,6 +51,9 @@ struct kdp_topology_config {
     bool live; /* retention, quota and the clock for pub_delay are on */
     kdp_notice_fn notice;
     void *notice_arg;
+    /* says a warning where a screen is drawn; NULL: as any command does */
+    void (*warn)(void *arg, const char *text, const char *hint);
+    void *warn_arg;
 };
 
 /* kdp_topology_open opens the data directory, starts the tape agent and the sealer, and makes the plant ready

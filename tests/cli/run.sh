@@ -46,7 +46,7 @@ trap '[ $sim = 0 ] || kill $sim; rm -rf "$work"' EXIT
 member() { printf '%s' "$out" | grep -o "\"$1\":[^,}]*" | head -n 1 | cut -d: -f2-; }
 
 start_sim --markets 40 --rate 400 --seed 3
-kdp run --env-file sim/sim.env --seconds 3 --summary json --data d
+kdp run --env-file sim/sim.env --test-pace 10 --seconds 2 --summary json --data d
 exits 0
 [ "$(member frames)" -gt 500 ] || wrong 'too few frames'
 [ "$(member lost)" = 0 ] || wrong 'something was lost'
@@ -61,7 +61,7 @@ kdp replay --input d/raw --data again --summary json --no-lake; exits 0
 
 # Ctrl-C: in order, 0, and a second run goes on behind the first
 for signal in INT TERM; do
-    "$KDP" run --env-file sim/sim.env --data d >.out 2>.err </dev/null &
+    "$KDP" run --env-file sim/sim.env --test-pace 10 --data d >.out 2>.err </dev/null &
     plant=$!
     for _ in $(seq 400); do
         [ "$("$KDP" tap --data d --from oldest --to end --types book_snapshot --limit 1 2>/dev/null | wc -l)" = 0 ] || break
@@ -76,7 +76,7 @@ done
 kdp tape verify d; exits 0
 
 # one plant at a time
-"$KDP" run --env-file sim/sim.env --data d >.out2 2>.err2 </dev/null &
+"$KDP" run --env-file sim/sim.env --test-pace 10 --data d >.out2 2>.err2 </dev/null &
 plant=$!
 for _ in $(seq 400); do
     grep -q "pid=$plant" d/plant 2>/dev/null && break
