@@ -231,7 +231,7 @@ exchange_tell_trade(struct kdp_exchange *ex, struct kdp_exchange_trade *trade, b
     market->trades++;
     market->trades_end = ++ex->log_count;
     turn_parts(market, trade->time_ns);
-    market->part_e2[market->part % DAY_PARTS] += trade->count_e2;
+    exchange_add(&market->part_e2[market->part % DAY_PARTS], trade->count_e2);
     if (!silent)
         exchange_tell(ex, &event);
 }
@@ -374,7 +374,7 @@ kdp_exchange_market_at(const struct kdp_exchange *ex, uint32_t index, struct kdp
     out->trades = market->trades;
     for (int32_t p = part; p > part - DAY_PARTS; p--) {
         if (p <= market->part && p > market->part - DAY_PARTS && p >= 0)
-            out->volume_24h_e2 += market->part_e2[p % DAY_PARTS];
+            exchange_add(&out->volume_24h_e2, market->part_e2[p % DAY_PARTS]);
     }
     if (market->made != NOWHERE)
         exchange_made_look(ex, index, out);

@@ -57,6 +57,14 @@ struct kdp_exchange {
     struct kdp_exchange_stats stats;
 };
 
+/* exchange_add adds up to what fits: recordings may say anything. */
+static inline void
+exchange_add(int64_t *sump, int64_t more)
+{
+    if (__builtin_add_overflow(*sump, more, sump))
+        *sump = INT64_MAX;
+}
+
 /* exchange.c */
 /* exchange_market_add makes the next market, named later by exchange_name: its index, NOWHERE when there is no memory. */
 uint32_t exchange_market_add(struct kdp_exchange *ex);

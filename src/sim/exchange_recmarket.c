@@ -272,9 +272,11 @@ recorded_book_change(struct exchange_recorded *rec, struct recorded_market *mark
     struct kdp_exchange_level *levels = market->levels[side];
 
     if (i < *count && levels[i].price_e4 == price_e4) {
-        if (levels[i].size_e2 + delta_e2 < 0)
+        int64_t size_e2;
+
+        if (__builtin_add_overflow(levels[i].size_e2, delta_e2, &size_e2) || size_e2 < 0)
             return false;
-        levels[i].size_e2 += delta_e2;
+        levels[i].size_e2 = size_e2;
         if (levels[i].size_e2 == 0) {
             memmove(&levels[i], &levels[i + 1], (*count - i - 1) * sizeof *levels);
             (*count)--;
@@ -526,7 +528,7 @@ exchange_recorded_trade(struct kdp_exchange *ex, uint32_t index)
     trade.trade_id[8] = 0x90;
     market->last_e4 = trade.yes_price_e4;
     market->last_size_e2 = trade.count_e2;
-    market->volume_e2 += trade.count_e2;
+    exchange_add(&market->volume_e2, trade.count_e2);
     exchange_tell_trade(ex, &trade, false);
     if (book)
         recorded_book_change(ex->recorded, market, side, best.price_e4, -trade.count_e2, trade.time_ns);

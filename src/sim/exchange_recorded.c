@@ -13,16 +13,26 @@
 #include "error.h"
 
 #define SCAN_FRAMES_MAX 1000000u
+#define LAST_NS (INT64_MAX / 2)           /* the year 2116: what lies beyond is as good as then */
 #define FILE_GAP_NS (3600 * KDP_NS_PER_S) /* files further apart than this follow each other at once */
 
 int64_t
 recorded_time(const struct exchange_recorded *rec, int64_t recorded_ns)
 {
+    int64_t after, at;
+
     if (recorded_ns == KDP_TIME_NULL)
         return KDP_TIME_NULL;
-    if (rec->speed == 1)
-        return rec->base_ns + (recorded_ns - rec->from_ns);
-    return rec->base_ns + (int64_t)((double)(recorded_ns - rec->from_ns) / rec->speed);
+    if (__builtin_sub_overflow(recorded_ns, rec->from_ns, &after))
+        after = recorded_ns < 0 ? -LAST_NS : LAST_NS;
+    if (rec->speed != 1) {
+        double fast = (double)after / rec->speed;
+
+        after = fast > (double)LAST_NS ? LAST_NS : fast < -(double)LAST_NS ? -LAST_NS : (int64_t)fast;
+    }
+    if (__builtin_add_overflow(rec->base_ns, after, &at) || at > LAST_NS)
+        return LAST_NS;
+    return at < 0 ? 0 : at;
 }
 
 /* ---- subscriptions, as plant/frame.c and line.c have them ---- */
@@ -211,7 +221,7 @@ recorded_trade(struct exchange_recorded *rec, struct recorded_market *market, co
     market->last_e4 = msg->trade.price_e4;
     market->last_size_e2 = msg->trade.count_e2;
     if (!market->has_ticker)
-        market->volume_e2 += msg->trade.count_e2;
+        exchange_add(&market->volume_e2, msg->trade.count_e2);
     recorded_grid_see(rec, market, msg->trade.price_e4, rec->now_ns);
     exchange_tell_trade(rec->ex, &trade, false);
 }
@@ -454,12 +464,14 @@ input(struct exchange_recorded *rec)
 
 /* ---- reading ---- */
 
-static int
-new_lines(struct exchange_recorded *rec)
+/* Every line as if it had never been. */
+static void
+forget_lines(struct exchange_recorded *rec)
 {
-    kdp_lines_close(rec->lines);
-    rec->lines = kdp_lines_open();
-    return rec->lines != NULL ? 0 : kdpi_fail(KDP_ENOMEM, "no memory for the lines of a recording");
+    for (uint32_t i = 0; i < kdp_lines_end(rec->lines); i++) {
+        line_down(rec, (uint16_t)i);
+        kdp_lines_at(rec->lines, (uint16_t)i)->marked = false;
+    }
 }
 
 /* Reads ahead by one input: 1, 0 at the end of the last file, or an error. */
@@ -497,13 +509,14 @@ next_input(struct exchange_recorded *rec)
 static void
 set_due(struct exchange_recorded *rec)
 {
-    int64_t recv_ns = rec->in.recv_ns, due;
+    int64_t recv_ns = rec->in.recv_ns, step, due;
 
     if (!rec->started) {
         rec->from_ns = rec->last_recv_ns = recv_ns;
         rec->started = true;
     }
-    if (recv_ns - rec->last_recv_ns > FILE_GAP_NS || rec->last_recv_ns - recv_ns > KDP_NS_PER_S) {
+    if (__builtin_sub_overflow(recv_ns, rec->last_recv_ns, &step) || step > FILE_GAP_NS ||
+        step < -KDP_NS_PER_S) {
         rec->base_ns = (rec->due_ns != INT64_MAX ? rec->due_ns : rec->base_ns) + KDP_NS_PER_MS;
         rec->from_ns = recv_ns;
     }
@@ -539,7 +552,8 @@ again(struct exchange_recorded *rec)
         place->determined_ns = place->settled_ns = KDP_TIME_NULL;
         place->settlement_value_e6 = KDP_INT64_NULL;
     }
-    return new_lines(rec) == 0 ? next_input(rec) : -KDP_ENOMEM;
+    forget_lines(rec);
+    return next_input(rec);
 }
 
 static int
@@ -582,7 +596,8 @@ scan(struct exchange_recorded *rec)
         rec->markets[i]->has_book = rec->markets[i]->had_orders = false;
         rec->markets[i]->owner = (struct recorded_owner){0, 0, 0};
     }
-    return rc < 0 ? rc : new_lines(rec);
+    forget_lines(rec);
+    return rc < 0 ? rc : 0;
 }
 
 int
@@ -607,12 +622,13 @@ exchange_recorded_open(struct kdp_exchange *ex)
     ex->config.inputs = NULL; /* the caller's may go */
     rec->decoder = kdpi_decoder_open();
     rec->rest = kdpi_rest_open();
+    rec->lines = kdp_lines_open();
     rec->trades = kdp_trade_set_open(1u << 20);
     rec->event_heads = malloc(RECORDED_EVENT_HEADS * sizeof *rec->event_heads);
     for (unsigned side = 0; side < 2; side++)
         rec->fresh[side] = malloc(KDPI_LEVELS_MAX * sizeof *rec->fresh[side]);
     if (rec->inputs == NULL || rec->decoder == NULL || rec->rest == NULL || rec->trades == NULL ||
-        rec->event_heads == NULL || rec->fresh[0] == NULL || rec->fresh[1] == NULL || new_lines(rec) != 0)
+        rec->event_heads == NULL || rec->fresh[0] == NULL || rec->fresh[1] == NULL || rec->lines == NULL)
         return kdpi_fail(KDP_ENOMEM, "no memory for recordings");
     memset(rec->event_heads, 0xff, RECORDED_EVENT_HEADS * sizeof *rec->event_heads);
     rec->held = ex->config.hold;
