@@ -383,6 +383,39 @@ KDP_TEST(gap_of_a_subscription_without_books_is_healed_by_a_new_one)
     CHECK_INT(totals().gaps_healed, 1);
 }
 
+KDP_TEST(gap_of_a_subscription_without_books_is_healed_by_what_is_asked_for)
+{
+    begin();
+    up(1);
+    snapshot(1, 1, 3, "B", "[['0.4200','10.00']]", ""); /* the first two are lost */
+    OPEN(SEQUENCE);
+    delta(1, 1, 5, "B", "yes", "0.4300", "1.00"); /* and one more, of a book that is known: told together */
+    OPEN(SEQUENCE);
+    snapshot(1, 1, 6, "B", "[['0.4200','10.00']]", "");
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL); /* A is not there yet */
+    frame(1,
+          "{'type':'orderbook_snapshot','id':9,'sid':1,'seq':7,'msg':{'market_ticker':'A','yes_dollars_fp':"
+          "[['0.4200','10.00']]}}");
+    CHECK_INT(HEALED(SEQUENCE, SNAPSHOT)->seen, 5);
+    CHECK_INT(totals().gaps_healed, 2);
+}
+
+KDP_TEST(gap_of_a_subscription_without_books_ends_when_every_planned_book_is_live)
+{
+    begin();
+    up(1);
+    reload("+A\n+B");
+    snapshot(1, 1, 3, "B", "[['0.4200','10.00']]", "");
+    OPEN(SEQUENCE);
+    timer(KDP_TIMER_TICK, 0, 0);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    up(2);
+    snapshot(2, 1, 1, "A", "[['0.4200','10.00']]", "");
+    timer(KDP_TIMER_TICK, 0, 0);
+    HEALED(SEQUENCE, SNAPSHOT);
+    again_is_the_same();
+}
+
 KDP_TEST(lost_line_is_a_gap_until_it_is_back_with_its_books)
 {
     const struct kdp_gap *gap;

@@ -163,10 +163,10 @@ gap_sequence(struct kdp_plant *plant, struct kdp_sub *sub, uint64_t expected, ui
             joined->markets += gap.markets;
             number = sub->gap;
         } else {
-            gap.nobody =
-                sub->books == 0; /* whose changes they were cannot be told: a new subscription mends it */
+            gap.nobody = sub->books == 0; /* whose they were cannot be told: first snapshots, mostly */
             gap.left = gap.nobody;
             number = sub->gap = open_gap(plant, &gap);
+            plant->gaps_nobody += number != 0 && gap.nobody;
         }
         if (number != 0) {
             add_books(plant, number, sub);
@@ -177,6 +177,19 @@ gap_sequence(struct kdp_plant *plant, struct kdp_sub *sub, uint64_t expected, ui
         }
     }
     tell_gap(plant, KDP_NOTICE_GAP, sub, expected, seen);
+}
+
+/* A gap of a subscription that had no book yet does not wait for the unknown any more. */
+static void
+mended(struct kdp_plant *plant, uint32_t number, enum kdp_healed_by how)
+{
+    struct plant_gap *gap = at(plant, number);
+
+    if (!gap->nobody)
+        return;
+    gap->nobody = false;
+    plant->gaps_nobody--;
+    done(plant, number, how);
 }
 
 void
@@ -191,8 +204,23 @@ gap_sub_ends(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_healed_by ho
     gap = at(plant, number);
     gap->sub = 0;
     gap->ended = (uint8_t)how;
-    if (gap->nobody)
-        done(plant, number, how);
+    mended(plant, number, how);
+}
+
+void
+gap_asked(struct kdp_plant *plant, const struct kdp_sub *sub)
+{
+    if (sub->gap != 0)
+        mended(plant, sub->gap, KDP_HEALED_BY_SNAPSHOT);
+}
+
+void
+gap_tick(struct kdp_plant *plant)
+{
+    if (plant->gaps_nobody == 0 || plant->waiting != 0 || !plant->planning)
+        return;
+    for (uint32_t number = 1; number <= plant->gaps_used; number++)
+        mended(plant, number, KDP_HEALED_BY_SNAPSHOT);
 }
 
 /* ---- lines ---- */

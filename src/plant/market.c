@@ -328,6 +328,8 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
     settle(plant, id, again && item->state == KDP_BOOK_STATE_LIVE, msg);
     audit_note(plant, item);
     gap_book_done(plant, id, moved ? KDP_HEALED_BY_RESUBSCRIBE : KDP_HEALED_BY_SNAPSHOT);
+    if (msg->has_id)
+        gap_asked(plant, sub);
     tell_book(plant, id, (enum kdp_book_state)was, reason, true);
     item->day = plant->day;
     touch(item, msg);

@@ -61,7 +61,7 @@ struct plant_gap {   /* an open gap: see gap.c */
     uint8_t ended;   /* enum kdp_healed_by: how its subscription ended, NONE: it goes on */
     bool trades;     /* REST heals it, and a timer says so */
     bool listing;    /* so, by a listing of the markets */
-    bool nobody;     /* it waits for the end of its subscription too */
+    bool nobody;     /* whose numbers were missing cannot be told: see gap_asked */
     uint32_t sid, epoch;
     uint32_t sub;     /* subscription it belongs to while that goes on, + 1 */
     uint32_t count;   /* gaps told as one */
@@ -94,7 +94,7 @@ struct kdp_plant {
     } types[TYPES_MAX];
     unsigned type_count;
     struct plant_gap *gaps; /* GAPS_MAX */
-    uint32_t gaps_used, gaps_free;
+    uint32_t gaps_used, gaps_free, gaps_nobody; /* the last: gaps that do not know their books */
     uint64_t waiting;        /* planned books that are neither live nor closed */
     bool paused;             /* the exchange is */
     bool plan_all, planning; /* all ordinary markets are wanted; there was a RELOAD at all */
@@ -152,6 +152,10 @@ void sub_ends(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reas
 void gap_sequence(struct kdp_plant *plant, struct kdp_sub *sub, uint64_t expected, uint64_t seen);
 /* gap_sub_ends carries a subscription's open gap over: it ends when its books are live again, wherever. */
 void gap_sub_ends(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_healed_by how);
+/* gap_asked: a snapshot that was asked for came, which makes good what a subscription without books had missed;
+ * so does gap_tick, when every planned book is live, and so does a new subscription. */
+void gap_asked(struct kdp_plant *plant, const struct kdp_sub *sub);
+void gap_tick(struct kdp_plant *plant);
 /* gap_line_down tells that a line with subscriptions was lost, after its books were told as stale and before it lets
  * go of them; gap_line_up that it is back. */
 void gap_line_down(struct kdp_plant *plant, struct kdp_line *line, uint32_t hit);

@@ -92,6 +92,7 @@ timer_input(struct kdp_plant *plant, const struct kdp_input_timer *timer)
     switch ((enum kdp_timer_kind)timer->kind) {
     case KDP_TIMER_TICK: /* the time itself was taken with the input */
         restart_tick(plant);
+        gap_tick(plant);
         break;
     case KDP_TIMER_OPEN:
     case KDP_TIMER_CLOSE:
