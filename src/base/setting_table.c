@@ -183,6 +183,8 @@ static const struct kdp_setting table[] = {
      "made-up trades before the start", KDP_SECTION_COMMAND},
     {"loop", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "recordings begin again at their end",
      KDP_SECTION_COMMAND},
+    {"hold", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "recordings wait for: kdp sim ctl go",
+     KDP_SECTION_COMMAND},
     {"per-record", NULL, KDP_SETTING_CHOICE, "N", NULL, 0, 0, "1|8|60",
      "frames in a TLS record; as they come", KDP_SECTION_COMMAND},
     {"sending-ts", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "sending_ts_ms in every message",

@@ -86,6 +86,7 @@ read_config(struct kdp_cli *cli, struct kdp_sim_config *config, char *lines, con
     config->exchange.rate = kdp_cli_given(cli, "rate") ? (uint32_t)kdp_cli_count(cli, "rate") : 1000;
     config->exchange.combo_rate = (uint32_t)kdp_cli_count(cli, "combo-rate");
     config->exchange.loop = kdp_cli_switch(cli, "loop");
+    config->exchange.hold = kdp_cli_switch(cli, "hold");
     config->exchange.history_ns = kdp_cli_count(cli, "history");
     config->exchange.speed = strtod(speed, &end);
     if (*end != 0 || !(config->exchange.speed > 0) || config->exchange.speed > 10000)

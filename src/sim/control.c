@@ -212,6 +212,9 @@ sim_control_line(struct kdp_sim *sim, const char *line, struct sim_text *reply)
     } else if (is(line, "go", &rest) && *rest == 0) {
         sim->catching = sim->catching || sim->quiet;
         sim->quiet = false;
+        if (sim->config.exchange.hold)
+            kdp_exchange_release(sim->exchange, sim->now_ns);
+        sim->config.exchange.hold = false;
     } else if (is(line, "clear", &rest) && *rest == 0) {
         sim->armed_count = 0;
         sim->armed_mask = 0;
