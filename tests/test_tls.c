@@ -8,6 +8,7 @@
 #include "tls_private.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -314,6 +315,11 @@ KDP_TEST(a_wrong_host_name_is_refused)
     dial_fails("127.0.0.1", fixture.client, -KDP_EREFUSED,
                "certificate not trusted: 127.0.0.1: it is for \"localhost\"", "");
     tear_down();
+    set_up("DNS:a.example,IP:10.0.0.1,DNS:b.example,DNS:c.example,DNS:d.example,DNS:e.example", -3600, 3600);
+    start(serve_failing_handshake);
+    dial_fails("localhost", fixture.client, -KDP_EREFUSED,
+               "\"a.example\", \"b.example\", \"c.example\" and 2 more", "");
+    tear_down();
 }
 
 KDP_TEST(an_expired_certificate_is_refused)
@@ -390,6 +396,38 @@ KDP_TEST(a_reset_is_told)
 {
     end_is(2, false, -KDP_ENET, "connection lost: localhost:");
     end_is(2, true, -KDP_ENET, "connection reset by peer");
+}
+
+static void
+serve_garbage(struct fixture *f, int fd)
+{
+    struct kdp_tls *tls;
+    char byte;
+    int64_t ns;
+
+    CHECK_INT(kdp_tls_accept(&tls, fd, f->server), 0);
+    read_all(tls, &byte, 1);
+    write_all(tls, "good", 4);
+    CHECK_INT(write(fd, "\x17\x03\x03\x00\x20 these bytes were never encrypted", 38), 38);
+    while (kdp_tls_read(tls, &byte, 1, &ns) == 0) /* until the client has gone */
+        ready(tls, POLLIN);
+    kdp_tls_close(tls, false);
+}
+
+KDP_TEST(a_record_that_was_changed_on_the_way_ends_the_connection)
+{
+    struct kdp_tls *tls;
+    char good[4];
+
+    set_up("DNS:localhost", -3600, 3600);
+    start(serve_garbage);
+    CHECK_INT(dial(&tls, "localhost", fixture.client, 10000), 0);
+    write_all(tls, "x", 1);
+    read_all(tls, good, 4);
+    CHECK_MEM(good, "good", 4);
+    ends(tls, -KDP_ENET, "connection broken: localhost:");
+    kdp_tls_close(tls, false);
+    tear_down();
 }
 
 static void
@@ -652,6 +690,44 @@ KDP_TEST(a_writer_faster_than_the_reader_loses_nothing_and_is_told_to_wait)
     }
 }
 
+KDP_TEST(what_waits_to_be_sent_stays_in_order_and_has_a_bound)
+{
+    static char sent[8 << 20], got[8 << 20];
+    struct kdp_tls tls = {0};
+    int fds[2];
+    size_t put = 0, taken = 0, piece = 0;
+    ssize_t n;
+    bool good = true;
+
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    tls.fd = fds[0];
+    for (size_t i = 0; i < sizeof sent; i++)
+        sent[i] = (char)(i * 2654435761u >> 11);
+    for (unsigned round = 0; put + 30000 < sizeof sent && round < 2000; round++) {
+        piece = 1 + round * 7919 % 20000;
+        if ((good = kdp_tls_send(&tls, sent + put, piece)))
+            put += piece;
+        else
+            break;
+        /* now and then a little is read, so that what waits is sent in part */
+        if (round % 4 == 0 && (n = recv(fds[1], got + taken, 30000, MSG_DONTWAIT)) > 0)
+            taken += (size_t)n;
+    }
+    CHECK(!good && tls.errnum == ENOBUFS); /* more came than was read, until the bound */
+    CHECK(tls.out_to - tls.out_from > 400000 && tls.out_to - tls.out_from <= 512u << 10);
+    tls.errnum = 0;
+    while (taken < put) {
+        kdp_tls_flush(&tls);
+        CHECK((n = recv(fds[1], got + taken, sizeof got - taken, MSG_DONTWAIT)) > 0);
+        taken += (size_t)n;
+    }
+    CHECK_INT(taken, put);
+    CHECK_MEM(got, sent, put);
+    free(tls.out);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 /* ---- keys that change under way: a server of OpenSSL's own ---- */
 
 static void
@@ -743,6 +819,50 @@ stop_soon(void *arg)
     poll(NULL, 0, 20);
     __atomic_store_n(&fixture.stop, 1, __ATOMIC_RELAXED);
     return NULL;
+}
+
+/* A listener whose queue is full: the kernel drops what asks for a connection, as a firewall would. */
+static unsigned
+fill_queue(int *fds, unsigned max)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    CHECK_INT(listen(fixture.listener, 0), 0);
+    at.sin_port = htons(fixture.port);
+    for (unsigned i = 0; i < max; i++) {
+        struct pollfd fd = {socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), POLLOUT, 0};
+
+        fds[i] = fd.fd;
+        CHECK(connect(fd.fd, (struct sockaddr *)&at, sizeof at) == 0 || errno == EINPROGRESS);
+        if (poll(&fd, 1, 200) == 0)
+            return i + 1;
+    }
+    kdp_test_skip("this kernel's queue of connections has no end");
+}
+
+static void *stop_soon(void *arg);
+
+KDP_TEST(an_address_that_does_not_answer_is_given_up)
+{
+    struct kdp_tls *tls;
+    pthread_t thread;
+    int fds[32];
+    unsigned count;
+    int64_t start_ns;
+
+    set_up("DNS:localhost", -3600, 3600);
+    count = fill_queue(fds, 32);
+    start_ns = kdpi_mono_ns();
+    CHECK_INT(dial(&tls, "127.0.0.1", fixture.client, 300), -KDP_ETIMEOUT);
+    CHECK(strstr(kdp_error_text(), "no answer in time: connecting to 127.0.0.1:") != NULL);
+    CHECK(kdpi_mono_ns() - start_ns < 3 * KDP_NS_PER_S);
+    CHECK_INT(pthread_create(&thread, NULL, stop_soon, NULL), 0);
+    start_ns = kdpi_mono_ns();
+    CHECK_INT(dial(&tls, "127.0.0.1", fixture.client, 60000), -KDP_ESTOPPED);
+    CHECK(kdpi_mono_ns() - start_ns < 5 * KDP_NS_PER_S);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    while (count > 0)
+        close(fds[--count]);
 }
 
 KDP_TEST(a_stop_ends_the_waiting)

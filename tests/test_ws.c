@@ -356,7 +356,7 @@ KDP_TEST(what_the_protocol_forbids_is_refused_with_its_close_code)
     refused(false, packed, BYTES("\xe1\x00"), 1002, "reserved bits 0x60");
     refused(false, packed, BYTES("\xc1\x02\xff\xff"), 1007, "cannot be decompressed");
     refused(false, packed, BYTES("\xc1\x03\xf2\x48\xcd"), 1007,
-            "cannot be decompressed"); /* cut inside a block */
+            "cannot be decompressed");                                             /* cut inside a block */
     refused(false, packed, BYTES("\xc1\x05\xf2\x00\x11\x00\x00"), 1007, "cannot"); /* no such distance */
 }
 
@@ -540,6 +540,51 @@ KDP_TEST(big_messages_grow_the_room_and_give_it_back)
     free(big);
     kdp_ws_close(client);
     kdp_ws_close(server);
+}
+
+KDP_TEST(reads_as_big_as_the_room_lose_nothing)
+{
+    /* what is left of a frame at the end of the buffer moves to its front; text that was checked is not checked again */
+    for (unsigned server = 0; server < 2; server++) {
+        struct kdp_ws *ws = open_ws(server != 0, plain, 0), *peer = open_ws(server == 0, plain, 0);
+        struct kdp_ws_message message;
+        static char text[90000];
+        uint64_t state = kdp_test_seed();
+        size_t len, at = 0;
+        unsigned sent = 0, had = 0;
+        const char *out;
+        int rc;
+
+        for (size_t i = 0; i + 3 <= sizeof text; i += 3)
+            memcpy(text + i, "\xe2\x82\xac", 3);
+        for (; sent < 1500; sent++) {
+            size_t size = kdp_test_random(&state) % (sent % 40 == 0 ? 30000 : 1500) * 3;
+
+            CHECK_INT(kdp_ws_put(peer, KDP_WS_TEXT, text, size), 0);
+        }
+        state = kdp_test_seed();
+        out = kdp_ws_output(peer, &len);
+        CHECK(len > 4u << 20);
+        while (at < len) {
+            size_t room;
+            char *to = kdp_ws_room(ws, &room);
+            size_t piece = room < len - at ? room : len - at;
+
+            memcpy(to, out + at, piece);
+            kdp_ws_received(ws, piece);
+            at += piece;
+            while ((rc = kdp_ws_next(ws, &message)) > 0) {
+                CHECK_INT(message.len, kdp_test_random(&state) % (had % 40 == 0 ? 30000 : 1500) * 3);
+                CHECK_MEM(message.data, text, message.len);
+                had++;
+            }
+            CHECK_INT(rc, 0);
+            CHECK(room <= 1u << 20); /* and the room does not grow without need */
+        }
+        CHECK_INT(had, sent);
+        kdp_ws_close(ws);
+        kdp_ws_close(peer);
+    }
 }
 
 KDP_TEST(input_that_nobody_takes_is_bounded)
