@@ -104,7 +104,8 @@ begin(const char *setting, const char *value)
                                            .top = {8815, KDP_PRICE_NULL, 4830000, 0},
                                            .last_price_e4 = KDP_PRICE_NULL,
                                            .volume_e2 = none};
-    totals_now = (struct kdp_plant_totals){.planned = 600, .planned_live = 588, .planned_stale = 12, .gaps = 7};
+    totals_now =
+        (struct kdp_plant_totals){.planned = 600, .planned_live = 588, .planned_stale = 12, .gaps = 7};
     for (int i = 0; i < 98; i++) {
         kdp_histogram_add(&age, 400000);
         kdp_histogram_add(&to_ring, 400);
@@ -116,7 +117,8 @@ begin(const char *setting, const char *value)
     view = (struct kdp_run_view){.what = "SIMULATED",
                                  .age = &age,
                                  .to_ring = &to_ring,
-                                 .lake_behind_ns = S / 10,
+                                 .lake = true,
+                                 .sql_behind_ns = S / 10,
                                  .market_at = market_at,
                                  .messages_at = messages_at,
                                  .totals = totals};
@@ -295,6 +297,34 @@ KDP_TEST(no_width_has_a_line_that_is_wider)
     watched(NULL, NULL, 100);
     for (int columns = 60; columns <= 120; columns++)
         no_line_is_wider(look(columns, 30, true, false), (size_t)(columns < 100 ? columns : 100));
+}
+
+KDP_TEST(large_numbers_keep_to_two_lines_at_full_width)
+{
+    char line[256];
+    const char *text;
+
+    watched(NULL, NULL, 100);
+    totals_now.frames = 1234567890;
+    totals_now.planned_live = 120988;
+    text = look(100, 30, true, false);
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
+    CHECK_STR(
+        line,
+        "kdp run  SIMULATED  15:05:10 UTC  up 1 min 10 s   121,000 books: 120,988 live, 12 STALE   lost 0");
+    text += strcspn(text, "\n") + 1;
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
+    CHECK(strncmp(line, "frames 1,234,567,890 (", 22) == 0);
+    CHECK(strstr(line, "/s)  age p50 0.4 p99 2.1 ms  ring p50 0.4 p99 0.9 us  lake 0.1 s") != NULL);
+}
+
+KDP_TEST(a_lake_that_waits_or_is_none_is_said)
+{
+    watched(NULL, NULL, 100);
+    view.lake_waits = true;
+    CHECK(strstr(look(100, 30, true, false), "  lake waits\n") != NULL);
+    view.lake = false;
+    CHECK(strstr(look(100, 30, true, false), "  no lake\n") != NULL);
 }
 
 KDP_TEST(without_utf8_bars_are_digits)

@@ -13,7 +13,6 @@
 #include "command.h"
 #include "commands.h"
 #include "error.h"
-#include "lake.h"
 #include "live.h"
 #include "log.h"
 #include "rejects.h"
@@ -26,9 +25,7 @@
 #define GAUGES_NS KDP_NS_PER_S
 #define UP_WAIT_NS \
     (30 * KDP_NS_PER_S) /* --seconds begins to count at the latest after so long without a connection */
-#define SAMPLES 1024u
 #define LOAD_SCAN 4096u /* markets looked at in one turn */
-#define LAKE_LOOK 5u    /* seconds between looks at what the lake has */
 #define STOPPING_NS (500 * KDP_NS_PER_MS)
 #define WAITED_MIN_NS (100 * KDP_NS_PER_MS)
 
@@ -47,11 +44,6 @@ enum gauge { /* names below */
 static const char *const gauge_names[GAUGES] = {
     "kdp_books_planned",   "kdp_books_live",     "kdp_lines_up", "kdp_lines_wanted", "kdp_last_frame_ns",
     "kdp_feed_age_p99_ns", "kdp_to_ring_p99_ns", "kdp_lost",     "kdp_simulated"};
-
-struct sample { /* the stream's head at a time */
-    uint64_t seq;
-    int64_t mono_ns;
-};
 
 struct run {
     struct kdp_cli *cli;
@@ -72,8 +64,8 @@ struct run {
     int64_t last_frame_ns, waited_told_ns, stopping_mono;
     uint64_t *load; /* messages of each market when it was last looked at */
     uint32_t load_count, load_next;
-    struct sample samples[SAMPLES]; /* one a second, the newest at sample_count - 1, modulo */
-    uint64_t sample_count;
+    uint64_t mark_seq; /* what is waited for to become durable, 0: nothing */
+    int64_t mark_mono, behind_ns;
 };
 
 static volatile sig_atomic_t hung_up;
@@ -180,20 +172,25 @@ reload(struct run *run)
     tell(run, KDP_ACTION_NOTICE, words, NULL);
 }
 
-/* How far the lake is behind: since when there are records that it lacks.  SQL reads those from the tape. */
-static int64_t
-lake_behind(const struct run *run, int64_t mono_ns)
+/* How far SQL is behind the stream: it reads files, tape and ring, so what it waits for is the sync of the tape.  A mark is
+ * set at the head; how long it took to become durable is what is told, or how long it has been waited for. */
+static void
+watch_durable(struct run *run, int64_t mono_ns)
 {
-    uint64_t sealed, first = run->sample_count > SAMPLES ? run->sample_count - SAMPLES : 0;
+    uint64_t durable = kdp_ring_durable_seq(run->topology.ring);
 
-    if (!run->topology.lake || kdp_lake_sealed(run->dir, &sealed) != 0)
-        return KDP_TIME_NULL;
-    if (sealed + 1 >= kdp_ring_next_seq(run->topology.ring))
-        return 0;
-    for (uint64_t i = run->sample_count; i > first; i--)
-        if (run->samples[(i - 1) % SAMPLES].seq <= sealed)
-            return mono_ns - run->samples[(i - 1) % SAMPLES].mono_ns;
-    return mono_ns - run->samples[first % SAMPLES].mono_ns;
+    if (durable < run->mark_seq) {
+        if (mono_ns - run->mark_mono > run->behind_ns)
+            run->behind_ns = mono_ns - run->mark_mono;
+        return;
+    }
+    run->behind_ns = run->mark_seq != 0 ? mono_ns - run->mark_mono : 0;
+    run->mark_seq = kdp_ring_head_seq(run->topology.ring);
+    run->mark_mono = mono_ns;
+    if (durable >= run->mark_seq) {
+        run->behind_ns = 0;
+        run->mark_seq = 0;
+    }
 }
 
 /* Rules that fit nothing are a slip, more often than not; what opens later is taken all the same. */
@@ -229,10 +226,9 @@ update_gauges(struct run *run, int64_t mono_ns)
     warn_of_nothing(run, &session);
     run->ever_up = run->ever_up || session.lines_up > 0;
     run->view.lost = kdp_run_lost(&totals, 0);
-    run->samples[run->sample_count++ % SAMPLES] =
-        (struct sample){.seq = kdp_ring_next_seq(run->topology.ring) - 1, .mono_ns = mono_ns};
-    if (run->sample_count % LAKE_LOOK == 1)
-        run->view.lake_behind_ns = lake_behind(run, mono_ns);
+    run->view.lake = run->topology.lake;
+    run->view.lake_waits = run->topology.lake && run->topology.sealer.pid == 0;
+    run->view.sql_behind_ns = run->behind_ns;
     kdp_counter_set(run->gauges[GAUGE_PLANNED], totals.planned_live + totals.planned_stale);
     kdp_counter_set(run->gauges[GAUGE_LIVE], totals.planned_live);
     kdp_counter_set(run->gauges[GAUGE_LINES_UP], session.lines_up);
@@ -323,6 +319,7 @@ idle(void *arg)
     kdp_topology_tick(&run->topology, mono_ns);
     measure_load(run);
     kdp_run_result_tick(&run->result, run->topology.plant, mono_ns);
+    watch_durable(run, mono_ns);
     update_gauges(run, mono_ns);
     kdp_live_stats(run->live, &stats);
     if (stats.draining) {
@@ -517,8 +514,7 @@ kdp_cmd_run(struct kdp_cli *cli)
     }
     catch_hangup();
     kdp_run_rings(cli);
-    run.view =
-        (struct kdp_run_view){.what = run.simulated ? "SIMULATED" : NULL, .lake_behind_ns = KDP_TIME_NULL};
+    run.view = (struct kdp_run_view){.what = run.simulated ? "SIMULATED" : NULL};
     rc = begin(&run, signer);
     if (rc == 0) {
         struct kdp_live_stats stats;

@@ -90,60 +90,91 @@ paint(const struct kdp_run_screen *screen, const struct kdp_run_look *look, enum
     return look->color ? kdp_cli_paint(screen->cli, stderr, color) : "";
 }
 
+/* The first line of numbers; where it does not fit, the date goes first, then how long it is up. */
 static void
-draw_head(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *look,
-          const struct kdp_plant_totals *totals)
+draw_first(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *look,
+           const struct kdp_plant_totals *totals)
 {
     struct prose prose = {.out = out, .width = look->columns, .indent = 9};
     const struct kdp_run_view *view = screen->view;
-    uint64_t stale = totals->planned_stale;
-    char text[128], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], stamp[KDPI_TIME_TEXT];
-    const char *off = paint(screen, look, KDP_PAINT_OFF);
+    uint64_t stale = totals->planned_stale; /* closed books wait for nothing */
+    char what[48] = "", stamp[KDPI_TIME_TEXT], day[32] = "", at[32], up[48], books[96], stales[48], lost[48];
+    char a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT];
+    const char *off = paint(screen, look, KDP_PAINT_OFF), *alert = paint(screen, look, KDP_PAINT_ALERT);
+    int64_t up_ns = screen->mono_ns - screen->start_mono_ns;
+    int columns;
+
+    if (view->what != NULL)
+        snprintf(what, sizeof what, "%s", view->what);
+    kdpi_time_format(stamp, screen->wall_ns, 0);
+    snprintf(day, sizeof day, "%.10s ", stamp);
+    snprintf(at, sizeof at, "%.8s UTC", stamp + 11);
+    snprintf(up, sizeof up, "up %s",
+             up_ns < KDP_NS_PER_S ? "0 s" : kdpi_screen_span(a, up_ns / KDP_NS_PER_S * KDP_NS_PER_S));
+    snprintf(books, sizeof books, "%s books: %s live,", kdpi_screen_count(a, totals->planned_live + stale),
+             kdpi_screen_count(b, totals->planned_live));
+    snprintf(stales, sizeof stales, "%s STALE", kdpi_screen_count(a, stale));
+    snprintf(lost, sizeof lost, "lost %s", kdpi_screen_count(a, view->lost));
+    columns = (int)(7 + (what[0] != '\0' ? 2 + strlen(what) : 0) + 2 + strlen(day) + strlen(at) + 2 +
+                    strlen(up) + 3 + strlen(books) + 1 + strlen(stales) + 3 + strlen(lost));
+    if (columns > look->columns && look->columns >= RUN_COLUMNS_MOST) {
+        columns -= (int)strlen(day);
+        day[0] = '\0';
+        if (columns > look->columns)
+            up[0] = '\0';
+    }
+    strncat(day, at, sizeof day - strlen(day) - 1);
 
     put_piece(&prose, 2, paint(screen, look, KDP_PAINT_HEAD), off, "kdp run");
-    if (view->what != NULL)
-        put_piece(&prose, 2, paint(screen, look, KDP_PAINT_ALERT), off, view->what);
-    kdpi_time_format(stamp, screen->wall_ns, 0);
-    snprintf(text, sizeof text, "%.10s %.8s UTC", stamp, stamp + 11);
-    put_piece(&prose, 2, "", "", text);
-    kdpi_screen_span(a, (screen->mono_ns - screen->start_mono_ns) / KDP_NS_PER_S * KDP_NS_PER_S);
-    snprintf(text, sizeof text, "up %s", screen->mono_ns - screen->start_mono_ns < KDP_NS_PER_S ? "0 s" : a);
-    put_piece(&prose, 2, "", "", text);
-    kdpi_screen_count(a, totals->planned_live + stale); /* closed ones wait for nothing */
-    kdpi_screen_count(b, totals->planned_live);
-    kdpi_screen_count(c, stale);
-    snprintf(text, sizeof text, "%s books: %s live,", a, b);
-    put_piece(&prose, 3, "", "", text);
-    snprintf(text, sizeof text, "%s STALE", c);
-    put_piece(&prose, 1, stale > 0 ? paint(screen, look, KDP_PAINT_ALERT) : "", stale > 0 ? off : "", text);
-    kdpi_screen_count(a, view->lost);
-    snprintf(text, sizeof text, "lost %s", a);
-    put_piece(&prose, 3, view->lost > 0 ? paint(screen, look, KDP_PAINT_ALERT) : "",
-              view->lost > 0 ? off : "", text);
+    if (what[0] != '\0')
+        put_piece(&prose, 2, alert, off, what);
+    put_piece(&prose, 2, "", "", day);
+    if (up[0] != '\0')
+        put_piece(&prose, 2, "", "", up);
+    put_piece(&prose, 3, "", "", books);
+    put_piece(&prose, 1, stale > 0 ? alert : "", stale > 0 ? off : "", stales);
+    put_piece(&prose, 3, view->lost > 0 ? alert : "", view->lost > 0 ? off : "", lost);
     fputc('\n', out);
+}
 
-    prose.column = 0;
-    prose.indent = 7;
-    kdpi_screen_count(a, totals->frames);
-    kdpi_screen_count(b, (uint64_t)(run_rate(screen, totals->frames, screen->mono_ns) + 0.5));
-    snprintf(text, sizeof text, "frames %s (%s/s)", a, b);
-    put_piece(&prose, 2, "", "", text);
-    if (view->age != NULL) {
-        put_spans(text, sizeof text, "feed age", run_percentile(view->age, &screen->age_then[0], 0.5),
-                  run_percentile(view->age, &screen->age_then[0], 0.99));
-        put_piece(&prose, 2, "", "", text);
+/* The second; in a window of full width it keeps to one line by leaving out what can be guessed. */
+static void
+draw_second(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *look,
+            const struct kdp_plant_totals *totals)
+{
+    struct prose prose = {.out = out, .width = look->columns, .indent = 7};
+    const struct kdp_run_view *view = screen->view;
+    char frames[80], age[80] = "", ring[80] = "", lake[48], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT];
+
+    snprintf(frames, sizeof frames, "frames %s (%s/s)", kdpi_screen_count(a, totals->frames),
+             kdpi_screen_count(b, (uint64_t)(run_rate(screen, totals->frames, screen->mono_ns) + 0.5)));
+    for (int shorter = 0; shorter < 3; shorter++) {
+        if (view->age != NULL)
+            put_spans(age, sizeof age, shorter < 2 ? "feed age" : "age",
+                      run_percentile(view->age, &screen->age_then[0], 0.5),
+                      run_percentile(view->age, &screen->age_then[0], 0.99));
+        if (view->to_ring != NULL)
+            put_spans(ring, sizeof ring, shorter < 2 ? "to ring" : "ring",
+                      run_percentile(view->to_ring, &screen->to_ring_then[0], 0.5),
+                      run_percentile(view->to_ring, &screen->to_ring_then[0], 0.99));
+        if (!view->lake)
+            strcpy(lake, "no lake");
+        else if (view->lake_waits)
+            strcpy(lake, "lake waits");
+        else
+            snprintf(lake, sizeof lake, "lake %.1f s%s", (double)view->sql_behind_ns / 1e9,
+                     shorter < 1 ? " behind" : "");
+        if (strlen(frames) + 2 + strlen(age) + 2 + strlen(ring) + 2 + strlen(lake) <= (size_t)look->columns ||
+            look->columns < RUN_COLUMNS_MOST)
+            break;
     }
-    if (view->to_ring != NULL) {
-        put_spans(text, sizeof text, "to ring", run_percentile(view->to_ring, &screen->to_ring_then[0], 0.5),
-                  run_percentile(view->to_ring, &screen->to_ring_then[0], 0.99));
-        put_piece(&prose, 2, "", "", text);
-    }
-    if (view->lake_behind_ns == KDP_TIME_NULL)
-        snprintf(text, sizeof text, "no lake");
-    else
-        snprintf(text, sizeof text, "lake %.1f s behind",
-                 view->lake_behind_ns > 0 ? (double)view->lake_behind_ns / 1e9 : 0.0);
-    put_piece(&prose, 2, "", "", text);
+    put_piece(&prose, 2, "", "", frames);
+    if (age[0] != '\0')
+        put_piece(&prose, 2, "", "", age);
+    if (ring[0] != '\0')
+        put_piece(&prose, 2, "", "", ring);
+    put_piece(&prose, 2, view->lake_waits ? paint(screen, look, KDP_PAINT_ALERT) : "",
+              view->lake_waits ? paint(screen, look, KDP_PAINT_OFF) : "", lake);
     fputc('\n', out);
 }
 
@@ -376,7 +407,8 @@ run_draw(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *as
     look.columns = look.columns > RUN_COLUMNS_MOST ? RUN_COLUMNS_MOST : look.columns;
     most = most < 1 ? 1 : most > (int)KDP_RUN_ROWS_MAX ? (int)KDP_RUN_ROWS_MAX : most;
     run_totals(screen, &totals);
-    draw_head(screen, out, &look, &totals);
+    draw_first(screen, out, &look, &totals);
+    draw_second(screen, out, &look, &totals);
     count = kdp_busy_list(screen->busy, screen->mono_ns, busy, (unsigned)most);
     for (unsigned i = 0; i < count; i++) {
         struct kdp_plant_market market;

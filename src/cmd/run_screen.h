@@ -26,7 +26,8 @@ struct kdp_run_view {
     const char *what;                          /* "SIMULATED" or NULL: the word that says what this is not */
     const struct kdp_plant *plant;             /* totals, and the markets */
     const struct kdp_histogram *age, *to_ring; /* ns, of the whole run; NULL: not known */
-    int64_t lake_behind_ns;                    /* KDP_TIME_NULL: no lake */
+    bool lake, lake_waits;                     /* there is a lake; its writer is dead at the moment */
+    int64_t sql_behind_ns;                     /* how long a record waits until SQL sees it */
     uint64_t lost;                             /* as the summary will say it: kdp_run_lost */
     /* NULL: the plant's own; a test hands in markets and counts */
     bool (*market_at)(const void *plant, uint32_t index, struct kdp_plant_market *market);
