@@ -370,13 +370,17 @@ finish(struct request *request, CURLcode code)
 {
     struct kdp_http *http = request->http;
     struct kdp_http_answer *answer = &request->answer;
-    curl_off_t before_us = 0, first_us = 0;
+    curl_off_t before_us = 0, tcp_us = 0, first_us = 0;
     long status = 0;
 
     answer->got_ns = kdpi_now_ns();
     answer->took_ns = kdpi_mono_ns() - request->sent_mono_ns;
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &before_us);
+    /* not PRETRANSFER: it is noted behind the sending, and a thread that was put to sleep in between notes it late */
+    curl_easy_getinfo(request->easy, CURLINFO_CONNECT_TIME_T, &tcp_us);
+    curl_easy_getinfo(request->easy, CURLINFO_APPCONNECT_TIME_T, &before_us);
+    if (before_us < tcp_us)
+        before_us = tcp_us;
     curl_easy_getinfo(request->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_us);
     answer->wait_ns = first_us > before_us ? (first_us - before_us) * 1000 : 0;
     if (answer->date_ns != KDP_TIME_NULL) {

@@ -38,7 +38,7 @@ struct kdp_http_answer {
     int error_code; /* enum kdp_error when status is 0: ENET, ETIMEOUT, EREFUSED (certificate), EFORMAT (too long) */
     int64_t sent_ns, got_ns; /* wall clock */
     int64_t took_ns;
-    int64_t wait_ns; /* of it, from the request being sent to the first byte of the answer */
+    int64_t wait_ns; /* of it, from the connection being there to the first byte of the answer */
     int64_t date_ns; /* of its Date header (and Age, where a cache answered), KDP_TIME_NULL */
 };
 /* kdp_http_take gives the next answer, NULL: none yet.  kdp_http_fd polls readable while there is one. */
