@@ -155,19 +155,11 @@ keep_listed(void *arg, struct kdp_text ticker)
     struct still_in *in = arg;
     uint32_t id = kdp_instruments_find(in->plant->instruments, ticker);
 
-    if (id != 0 && kdp_instruments_at(in->plant->instruments, id)->sub == in->sub)
+    struct kdp_instrument *item = id != 0 ? kdp_instruments_at(in->plant->instruments, id) : NULL;
+
+    if (item != NULL && item->sub == in->sub && item->listed != in->plant->lists) {
+        item->listed = in->plant->lists;
         in->kept++;
-    return true;
-}
-
-static bool
-is_listed(void *arg, struct kdp_text ticker)
-{
-    struct kdp_text *wanted = arg;
-
-    if (wanted->len == ticker.len && memcmp(wanted->data, ticker.data, ticker.len) == 0) {
-        wanted->len = 0;
-        return false;
     }
     return true;
 }
@@ -181,16 +173,15 @@ on_ok(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_message *ms
     if (sub == NULL || sub->channel != KDP_CHANNEL_BOOK || msg->ok.count == 0 || sub->books == 0)
         return;
     in.sub = kdp_sub_index(plant->lines, sub) + 1;
+    plant->lists++;
     kdpi_message_tickers(frame, len, keep_listed, &in);
     if (in.kept == sub->books)
         return; /* the common case: something was added */
     for (uint32_t id = sub->first_instrument, next; id != 0; id = next) {
         const struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
-        struct kdp_text wanted = {item->ticker, item->ticker_len};
 
         next = item->next;
-        kdpi_message_tickers(frame, len, is_listed, &wanted);
-        if (wanted.len != 0)
+        if (item->listed != plant->lists)
             market_leave(plant, id, sub, msg->seq);
     }
 }

@@ -34,6 +34,7 @@ struct kdp_instrument {
     uint32_t gap;               /* open gap that it must be live for, in the plant's table, + 1 */
     uint32_t sub;               /* owner: subscription index + 1, 0: none */
     uint32_t prev, next;        /* books of one subscription */
+    uint32_t listed;            /* the last list of a subscription it stood in, by the plant's count */
     int64_t settled_ns;         /* input time at which its end was told */
     uint32_t settled_next;      /* in the plant's queue of settled markets that still have a book */
     int64_t not_live_ns;        /* input time since which it is not live, 0: it is */

@@ -110,6 +110,7 @@ struct kdp_plant {
     uint8_t flags;    /* of the records it makes */
     uint8_t origin;   /* so */
     int wait_error;   /* why the ring's writer gave up */
+    uint32_t lists;   /* ok replies with a list so far */
     uint64_t seq_end; /* see kdp_plant_end */
     /* markets whose end was told, oldest first: their books are given back after a day */
     uint32_t settled_first, settled_last;
