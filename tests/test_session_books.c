@@ -263,6 +263,44 @@ KDP_TEST(more_markets_than_all_connections_take_are_told)
     model_end(&m);
 }
 
+KDP_TEST(a_refused_ticker_does_not_take_its_batch_with_it)
+{
+    struct model m;
+
+    model_begin(&m, 1000);
+    m.config.connections = 1;
+    m.markets[3].refused = m.markets[700].refused = true;
+    model_run(&m, 40 * S_NS);
+    for (uint32_t i = 0; i < 1000; i++)
+        CHECK(m.markets[i].refused || m.markets[i].snapshots > 0);
+    CHECK(m.markets[3].rest_books > 0 && m.markets[700].rest_books > 0);
+    CHECK_INT(m.unsubscribes, 0);
+    CHECK_INT(m.warnings, 1);
+    CHECK(m.commands < 120);
+    m.markets[3].refused = m.markets[700].refused = false;
+    model_run(&m, 60 * S_NS);
+    CHECK(m.markets[3].line == 1 && m.markets[700].line == 1);
+    model_end(&m);
+}
+
+KDP_TEST(books_of_a_line_that_cannot_be_had_go_to_the_others)
+{
+    struct model m;
+
+    model_begin(&m, 300);
+    m.config.connections = 3;
+    m.connections_max = 2;
+    CHECK(model_until(&m, 200 * S_NS, model_live));
+    CHECK_INT(m.failures, 0);
+    CHECK(m.warnings >= 1);
+    CHECK_INT(model_sub(&m, 1, 0)->members + model_sub(&m, 2, 0)->members, 300);
+    m.connections_max = 0;
+    model_run(&m, 60 * S_NS);
+    CHECK_INT(stats(&m).lines_up, 3);
+    CHECK(model_live(&m));
+    model_end(&m);
+}
+
 KDP_TEST(too_many_commands_are_slowed_down_and_repeated)
 {
     struct model m;

@@ -12,7 +12,7 @@ fault(struct model *m)
     uint32_t market = (uint32_t)model_random(m, m->market_count);
     struct model_market *one = &m->markets[market];
 
-    switch (model_random(m, 24)) {
+    switch (model_random(m, 26)) {
     case 0:
     case 1:
         model_gap(m, line, 0);
@@ -82,6 +82,12 @@ fault(struct model *m)
         for (uint32_t i = 0; i < m->market_count; i++)
             kdp_session_load(m->session, i + 1, (uint32_t)model_random(m, i % 7 == 0 ? 500 : 5));
         break;
+    case 24:
+        one->refused = !one->refused;
+        break;
+    case 25:
+        m->connections_max = (uint32_t)model_random(m, 3);
+        break;
     case 22:
         m->paused = !m->paused;
         break;
@@ -97,10 +103,11 @@ calm(struct model *m)
     m->connect_status = m->rest_status = 0;
     m->lose_snapshot = m->lose_reply = m->lose_trade = m->rest_fails = m->rest_429 = m->get_snapshot_deaf = 0;
     m->paused = false;
+    m->connections_max = 0;
     m->latency_ns = 5 * MS_NS;
     m->rest_lag_ns = 0;
     for (uint32_t i = 0; i < m->market_count; i++)
-        m->markets[i].mute = false;
+        m->markets[i].mute = m->markets[i].refused = false;
     for (uint16_t i = 1; i < MODEL_LINES; i++)
         m->lines[i].deaf = m->lines[i].stalled = m->lines[i].silent = false;
 }

@@ -6,6 +6,7 @@
 
 #define SUBSCRIBE_WAIT (5 * SECOND) /* for the reply of a subscribe, or any data of it */
 #define SUBSCRIBE_TRIES 3u
+#define REFUSED_WAIT (60 * SECOND)
 #define UNSUBSCRIBE_WAIT (2 * SECOND)
 #define ADDS_OUT 4u
 #define SNAP_TRIES 3u           /* one get_snapshot and two repeats */
@@ -17,7 +18,11 @@ static uint32_t
 batch_of(const struct kdp_session *s, const struct line *line)
 {
     uint32_t batch = line->batch != 0 ? line->batch : s->config.subscribe_batch;
-    uint32_t room = line->cap > line->subs[CHAN_BOOK].members ? line->cap - line->subs[CHAN_BOOK].members : 0;
+    uint32_t room;
+
+    if (line->split != 0 && line->split < batch)
+        batch = line->split;
+    room = line->cap > line->subs[CHAN_BOOK].members ? line->cap - line->subs[CHAN_BOOK].members : 0;
 
     return line->cap != 0 && room < batch ? room : batch;
 }
@@ -32,9 +37,8 @@ room_to_ask(const struct kdp_session *s, const struct line *line)
 }
 
 static void
-asked(struct kdp_session *s, struct market *m, uint32_t id)
+asked(struct kdp_session *s, struct market *m)
 {
-    m->cmd = id;
     m->asked_ns = s->mono;
     list_put(s, m, LIST_WAIT);
 }
@@ -60,7 +64,8 @@ subscribe(struct kdp_session *s, uint16_t at, struct kdp_action *action)
         if (!command_ticker(s, m, &count))
             break;
         m->flags |= MARKET_MEMBER;
-        asked(s, m, id);
+        m->add_cmd = id;
+        asked(s, m);
     }
     sub->members += count;
     if (first) {
@@ -94,7 +99,8 @@ snapshots(struct kdp_session *s, uint16_t at, struct kdp_action *action)
             m->flags |= MARKET_RECOVERING;
             fifo_put(s, &s->recovering, market_slot(s, m));
         }
-        asked(s, m, id);
+        m->snap_cmd = id;
+        asked(s, m);
     }
     return command_end(s, at, count, action);
 }
@@ -212,7 +218,7 @@ look_at_waiting(struct kdp_session *s, uint16_t at)
             break;
         }
         m->asks = SNAP_TRIES - 1;
-        list_put(s, m, LIST_SNAP);
+        list_put(s, m, (m->flags & MARKET_MEMBER) != 0 ? LIST_SNAP : LIST_ADD);
     }
 }
 
@@ -358,6 +364,7 @@ answered(struct kdp_session *s, struct market *m, struct line *line)
     if (m->list != LIST_ADD)
         list_out(s, m);
     m->asks = m->rung = 0;
+    m->add_cmd = m->snap_cmd = 0;
     if ((m->flags & MARKET_REST) != 0) {
         m->flags &= (uint16_t)~MARKET_REST;
         s->rest_books--;
@@ -409,7 +416,8 @@ books_notice(struct kdp_session *s, const struct kdp_notice *notice)
         if (m->list != LIST_ADD)
             list_out(s, m); /* a closed market is not waited for */
         m->asks = m->rung = 0;
-    } else if (m->book == KDP_BOOK_STATE_STALE && was != KDP_BOOK_STATE_STALE && m->list == LIST_NONE) {
+    } else if (m->book == KDP_BOOK_STATE_STALE && was != KDP_BOOK_STATE_STALE &&
+               (m->list == LIST_NONE || m->list == LIST_SLOW)) {
         m->asks = m->rung = 0;
         /* a book that goes stale again at once is asked for at the pace of an unanswered one */
         list_put(s, m, m->asked_ns != 0 && s->mono - m->asked_ns < SECOND ? LIST_WAIT : LIST_SNAP);
@@ -461,6 +469,47 @@ books_lost(struct kdp_session *s, uint16_t at)
     }
 }
 
+/* The markets of a refused add, wherever they wait by now, are to be added again, in their order. */
+static uint32_t
+add_back(struct kdp_session *s, struct line *line, uint32_t id)
+{
+    static const enum list_name lists[] = {LIST_SNAP, LIST_STUCK, LIST_WAIT};
+    uint32_t back = 0;
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (uint32_t slot = line->lists[lists[i]].tail, prev; slot != 0; slot = prev) {
+            struct market *m = market_at(s, slot);
+
+            prev = m->prev;
+            if (m->add_cmd != id)
+                continue;
+            m->flags &= (uint16_t)~MARKET_MEMBER;
+            m->asks = 0;
+            list_front(s, m, LIST_ADD);
+            back++;
+        }
+    return back;
+}
+
+static uint32_t
+snap_back(struct kdp_session *s, struct line *line, uint32_t id)
+{
+    uint32_t back = 0;
+
+    for (uint32_t slot = line->lists[LIST_WAIT].tail, prev; slot != 0; slot = prev) {
+        struct market *m = market_at(s, slot);
+
+        prev = m->prev;
+        if (m->snap_cmd != id)
+            continue;
+        if (m->asks > 0)
+            m->asks--;
+        list_front(s, m, LIST_SNAP);
+        back++;
+    }
+    return back;
+}
+
 /* A command was refused: its markets go back to where they were, or to another line. */
 void
 books_refused(struct kdp_session *s, uint16_t at, const struct sent *sent, int64_t code)
@@ -468,34 +517,19 @@ books_refused(struct kdp_session *s, uint16_t at, const struct sent *sent, int64
     struct line *line = &s->lines[at];
     struct sub *sub = &line->subs[CHAN_BOOK];
     bool adding = sent->kind == COMMAND_SUBSCRIBE || sent->kind == COMMAND_ADD;
-    uint32_t back = 0;
+    uint32_t back;
 
     if (sent->kind == COMMAND_ADD && line->adds_out > 0)
         line->adds_out--;
     if (sent->kind == COMMAND_UNSUBSCRIBE && sub->state == SUB_ENDING && code == 27)
         sub->state = SUB_ON; /* the ladder comes to it again */
-    if (code != 26 && code != 27) {
+    if (code != 26 && code != 27 && (!adding || code == 9)) {
         /* not understood, and it will not be the next time: the ladder goes on when the wait is over */
-        if (sent->kind == COMMAND_SUBSCRIBE && sub->state == SUB_ASKED && sub->cmd == sent->id)
-            sub_ended(s, at, CHAN_BOOK, session_jitter(s, 2 * SECOND));
+        if (adding && sub->state == SUB_ASKED && sub->cmd == sent->id)
+            sub_ended(s, at, CHAN_BOOK, session_jitter(s, REFUSED_WAIT));
         return;
     }
-    for (uint32_t slot = line->lists[LIST_WAIT].tail, prev; slot != 0; slot = prev) {
-        struct market *m = market_at(s, slot);
-
-        prev = m->prev;
-        if (m->cmd != sent->id)
-            continue;
-        back++;
-        if (adding) {
-            m->flags &= (uint16_t)~MARKET_MEMBER;
-            list_front(s, m, LIST_ADD);
-        } else {
-            if (m->asks > 0)
-                m->asks--;
-            list_front(s, m, LIST_SNAP);
-        }
-    }
+    back = adding ? add_back(s, line, sent->id) : snap_back(s, line, sent->id);
     if (!adding)
         return;
     sub->members -= back < sub->members ? back : sub->members;
@@ -504,8 +538,19 @@ books_refused(struct kdp_session *s, uint16_t at, const struct sent *sent, int64
         sub->members = 0;
         sub->tries = 0;
     }
-    if (code != 26)
+    if (code == 27)
         return;
+    if (code != 26) { /* one of them is not taken: looked for by halves, the others must not go without */
+        if (back > 1) {
+            line->split = (back + 1) / 2;
+        } else if (back == 1) {
+            struct market *m = market_at(s, line->lists[LIST_ADD].head);
+
+            m->rung = 1;
+            want_rest(s, m);
+        }
+        return;
+    }
     if (sent->count > BATCH_MIN && sent->count > sub->members / 8)
         line->batch = sent->count / 2; /* narrowing down how many it takes */
     else if (sub->members > 0)

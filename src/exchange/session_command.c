@@ -303,8 +303,10 @@ command_notice(struct kdp_session *s, const struct kdp_notice *notice)
             sub_on(s, notice->line, chan, notice->sid);
         break;
     case KDP_NOTICE_OK:
-        if (sent != NULL && sent->kind == COMMAND_ADD && sent->chan == CHAN_BOOK && line->adds_out > 0)
-            line->adds_out--;
+        if (sent != NULL && sent->kind == COMMAND_ADD && sent->chan == CHAN_BOOK) {
+            line->adds_out -= line->adds_out > 0;
+            line->split = line->split * 2 < s->config.subscribe_batch ? line->split * 2 : 0;
+        }
         if (sent != NULL && sent->kind == COMMAND_SUBSCRIBE && notice->sid != 0) /* a repeated one */
             sub_on(s, notice->line, (enum chan)sent->chan, notice->sid);
         if (sent != NULL)

@@ -10,6 +10,7 @@
 #define STEADY (60 * SECOND) /* up for so long: the back-off begins anew */
 #define PROBE_WAIT (2 * SECOND)
 #define PROBES 2u
+#define BAR_AFTER 8u             /* tries in vain */
 #define QUIET_MAX (300 * SECOND) /* no line is so quiet that it is not looked at after this */
 #define PAUSED_MIN (5 * SECOND)
 #define PAUSED_MAX (60 * SECOND)
@@ -35,6 +36,15 @@ line_reconnect(struct kdp_session *s, uint16_t at, const char *fmt, ...)
     s->dirty = true;
 }
 
+static bool
+any_up(const struct kdp_session *s)
+{
+    for (uint32_t i = 1; i <= s->line_count; i++)
+        if (s->lines[i].state == LINE_UP)
+            return true;
+    return false;
+}
+
 static void
 later(struct kdp_session *s, struct line *line, bool at_once)
 {
@@ -48,7 +58,8 @@ later(struct kdp_session *s, struct line *line, bool at_once)
         wait = left > PAUSED_MAX ? PAUSED_MAX : left > PAUSED_MIN ? left : PAUSED_MIN;
         at_once = false;
     }
-    line->tries++;
+    if (++line->tries == BAR_AFTER && !line->barred && !session_quiet(s) && any_up(s))
+        place_bar(s, (uint16_t)(line - s->lines));
     line->state = LINE_WAITING;
     line->at_ns = s->mono + (at_once ? 0 : session_jitter(s, wait));
     s->dirty = true;
@@ -72,7 +83,7 @@ kdp_session_up(struct kdp_session *s, uint16_t at, int64_t mono_ns)
     line->mean_gap_ns = 0;
     line->probes = 0;
     line->probe_ns = 0;
-    line->pinged = line->close_now = line->refusal_said = false;
+    line->pinged = line->close_now = line->refusal_said = line->barred = false;
     line->hold_ns = 0;
     line->adds_out = 0;
     for (unsigned chan = 0; chan < CHANS; chan++) {
@@ -190,8 +201,6 @@ connect_line(struct kdp_session *s, uint16_t at, struct kdp_action *action)
 {
     struct line *line = &s->lines[at];
 
-    if (s->stopping)
-        return false;
     if (s->mono < line->at_ns) {
         session_wake(s, line->at_ns);
         return false;
@@ -326,8 +335,6 @@ lines_work(struct kdp_session *s, struct kdp_action *action)
             continue;
         if (line->close_now)
             return disconnect(s, at, action);
-        if (s->stopping)
-            continue;
         if (watch(s, at, action) || channel_work(s, at, action) || books_work(s, at, action))
             return true;
         if (line->close_now)

@@ -119,7 +119,7 @@ line_choose(struct kdp_session *s, uint16_t except)
     uint16_t best = 0;
 
     for (uint16_t i = 1; i <= s->line_count; i++)
-        if (i != except && has_room(&s->lines[i]) &&
+        if (i != except && !s->lines[i].barred && has_room(&s->lines[i]) &&
             (best == 0 || s->lines[i].planned < s->lines[best].planned))
             best = i;
     return best != 0 ? best : line_more(s);
@@ -134,7 +134,15 @@ place_on(struct kdp_session *s, struct market *m, uint16_t line)
     count(s, m, true);
     m->flags &= (uint16_t)~MARKET_MEMBER;
     m->asks = m->rung = 0;
-    list_put(s, m, LIST_ADD);
+    if (m->from_line != line) {
+        list_put(s, m, LIST_ADD);
+        return;
+    }
+    /* back to where it still is: nothing is to be deleted there */
+    m->from_line = 0;
+    m->flags = (uint16_t)((m->flags & ~(unsigned)MARKET_FROM_DROP) | MARKET_MEMBER);
+    if (m->book != KDP_BOOK_STATE_LIVE && m->book != KDP_BOOK_STATE_CLOSED)
+        list_put(s, m, LIST_SNAP);
 }
 
 /* A planned market finds its line; one that was about to be deleted there simply stays. */
@@ -268,6 +276,27 @@ place_halve(struct kdp_session *s, uint16_t from)
                 place_move(s, m, to);
         }
     }
+}
+
+/* A line that cannot be had while others can (a limit of connections, say) gives its books to them. */
+void
+place_bar(struct kdp_session *s, uint16_t at)
+{
+    s->lines[at].barred = true;
+    for (uint32_t slot = 1; slot < s->slots; slot++) {
+        struct market *m = market_at(s, slot);
+        uint16_t to;
+
+        if (m->instrument == 0 || m->line != at ||
+            (m->flags & (MARKET_PLANNED | MARKET_MEMBER)) != MARKET_PLANNED)
+            continue;
+        to = line_choose(s, at);
+        if (to == 0)
+            break;
+        place_on(s, m, to);
+    }
+    session_say(s, KDP_ACTION_WARN, "It is tried again; the books are on the other connections meanwhile",
+                "connection %u cannot be had: %s", at, s->lines[at].last_words);
 }
 
 void

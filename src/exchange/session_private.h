@@ -66,15 +66,15 @@ enum market_flag {
 };
 
 struct market {
-    uint32_t instrument; /* 0: the slot is free */
-    uint32_t ticker;     /* offset of its name */
-    uint32_t event;      /* name of its event, 0: not known or not needed */
-    uint32_t next, prev; /* on the list of its line; slot, 0: none */
-    uint32_t heap;       /* place in the heap of timers + 1 */
-    uint32_t cmd;        /* the last command that named it */
-    uint32_t load;       /* messages since the last placement */
-    uint16_t line;       /* that carries its book, 0: none yet */
-    uint16_t from_line;  /* that carried it before and still sends it */
+    uint32_t instrument;        /* 0: the slot is free */
+    uint32_t ticker;            /* offset of its name */
+    uint32_t event;             /* name of its event, 0: not known or not needed */
+    uint32_t next, prev;        /* on the list of its line; slot, 0: none */
+    uint32_t heap;              /* place in the heap of timers + 1 */
+    uint32_t add_cmd, snap_cmd; /* the last commands that added it, and asked for its snapshot */
+    uint32_t load;              /* messages since the last placement */
+    uint16_t line;              /* that carries its book, 0: none yet */
+    uint16_t from_line;         /* that carried it before and still sends it */
     uint16_t flags;
     uint8_t list, book, status;
     uint8_t asks; /* get_snapshots unanswered */
@@ -137,10 +137,12 @@ struct line {
     uint8_t rung;   /* of the ladder for the whole subscription */
     uint8_t probes; /* unanswered */
     bool pinged, ever_up, close_now, quiet_said, refusal_said;
+    bool barred; /* it cannot be had while others can: its books are elsewhere until it is up */
     uint32_t tries;
     uint32_t next_id;
     uint32_t planned, live; /* books placed here; of them live */
     uint32_t batch, cap;    /* tickers in one subscribe or add; of the subscription (0: not known) */
+    uint32_t split;         /* so, while a ticker that is refused is looked for; 0: none is */
     uint32_t adds_out;
     uint32_t overflows; /* error 25, one after the other */
     uint64_t reconnects;
@@ -352,6 +354,7 @@ void place_move(struct kdp_session *s, struct market *m, uint16_t line);
 void place_book(struct kdp_session *s, struct market *m, uint8_t state);
 void place_cap(struct kdp_session *s, uint16_t line, uint32_t cap);
 void place_halve(struct kdp_session *s, uint16_t line);
+void place_bar(struct kdp_session *s, uint16_t line);
 void place_homeless(struct kdp_session *s);
 void place_balance(struct kdp_session *s);
 void list_put(struct kdp_session *s, struct market *m, enum list_name list);
@@ -418,7 +421,7 @@ void trades_notice(struct kdp_session *s, const struct kdp_notice *notice);
 void trades_gap(struct kdp_session *s);
 void trades_lost(struct kdp_session *s); /* the subscription of trades ended */
 void trades_on(struct kdp_session *s);   /* and began */
-bool trades_ask(struct kdp_session *s, struct request *request);
+bool trades_ask(struct kdp_session *s, struct request *request, bool backlog);
 void trades_answer(struct kdp_session *s, const struct request *request, int status, const char *words);
 bool trades_work(struct kdp_session *s, struct kdp_action *action);
 void trades_stop(struct kdp_session *s);

@@ -50,7 +50,7 @@ request_free(struct kdp_session *s)
     return NULL;
 }
 
-/* Small and urgent ones first, pages of the listing last. */
+/* Small and urgent ones first, then the listing, and a long backlog last. */
 static bool
 choose(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp)
 {
@@ -58,7 +58,7 @@ choose(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp
     if (status_ask(s, request))
         return true;
     *kindp = KDP_REST_TRADES;
-    if (trades_ask(s, request))
+    if (trades_ask(s, request, false))
         return true;
     *kindp = KDP_REST_BOOK;
     if (book_ask(s, request))
@@ -68,7 +68,10 @@ choose(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp
         return true;
     *kindp = KDP_REST_MARKETS;
     request->what = ASK_LISTING;
-    return listing_ask(s);
+    if (listing_ask(s))
+        return true;
+    *kindp = KDP_REST_TRADES; /* what a long pause cost: thousands of pages, behind all else */
+    return trades_ask(s, request, true);
 }
 
 bool

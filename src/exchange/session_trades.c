@@ -143,7 +143,8 @@ void
 trades_gap(struct kdp_session *s)
 {
     if (s->trades_begun && !s->hole_open)
-        window_open(s, known_to(s), session_exchange_now(s) + s->config.window_pad_ns, s->wall - BEFORE);
+        window_open(s, known_to(s), session_exchange_now(s) + (s->stopping ? 0 : s->config.window_pad_ns),
+                    s->wall - BEFORE);
 }
 
 void
@@ -232,7 +233,7 @@ page(struct kdp_session *s, struct window *w, struct request *request, bool quic
 }
 
 bool
-trades_ask(struct kdp_session *s, struct request *request)
+trades_ask(struct kdp_session *s, struct request *request, bool backlog)
 {
     struct window *best = NULL;
     bool quick = false;
@@ -243,7 +244,7 @@ trades_ask(struct kdp_session *s, struct request *request)
         bool early;
         int64_t due;
 
-        if (!w->used || w->asked)
+        if (!w->used || w->asked || (w->to_ns - w->begin_ns > EARLY_MAX) != backlog)
             continue;
         early = w->early && !w->reading && w->quick_ns + AGAIN < w->due_ns;
         due = w->reading ? s->mono : early ? w->quick_ns + AGAIN : w->due_ns;

@@ -149,6 +149,9 @@ tell_reply(struct model *m, const struct model_event *event)
     struct kdp_notice notice = {
         .kind = (enum kdp_notice_kind)event->reply, .line = event->line, .sid = event->sid};
 
+    if (m->log)
+        fprintf(stderr, "          line %u sid %u says %u to %lld, code %d\n", event->line, event->sid, event->reply,
+                (long long)event->id, event->code);
     notice.reply.has_id = event->id > 0;
     notice.reply.id = event->id;
     notice.reply.channel = channel_kinds[event->channel];
@@ -338,6 +341,33 @@ tickers_of(const char *json)
     return at;
 }
 
+static bool
+refused(const struct model *m, const char *at)
+{
+    uint32_t market;
+
+    while (at != NULL && (market = next_ticker(m, &at)) != UINT32_MAX)
+        if (m->markets[market].refused)
+            return true;
+    return false;
+}
+
+/* A refusal is known when its reply has come: until then, or if that is lost, a command may name what is not in. */
+static void
+refusing(struct model *m, uint16_t line)
+{
+    m->lines[line].refused_ns = m->mono;
+    m->lines[line].was_deaf |= m->lose_reply > 0;
+}
+
+static bool
+excused(const struct model *m, uint16_t line)
+{
+    const struct model_line *l = &m->lines[line];
+
+    return l->was_deaf || (l->refused_ns != 0 && m->mono <= l->refused_ns + m->latency_ns);
+}
+
 static void
 do_subscribe(struct model *m, uint16_t line, int64_t id, const char *json)
 {
@@ -368,6 +398,12 @@ do_subscribe(struct model *m, uint16_t line, int64_t id, const char *json)
         return;
     for (const char *p = at; p != NULL && next_ticker(m, &p) != UINT32_MAX;)
         count++;
+    if (channel == 0 && refused(m, at)) {
+        l->outstanding[channel] = 0;
+        refusing(m, line);
+        reply(m, line, KDP_NOTICE_ERROR, id, 0, channel, 11);
+        return;
+    }
     if (m->subscription_max > 0 && count > m->subscription_max) {
         l->outstanding[channel] = 0;
         reply(m, line, KDP_NOTICE_ERROR, id, 0, channel, 26);
@@ -418,6 +454,11 @@ do_update(struct model *m, uint16_t line, int64_t id, const char *json)
     }
     for (const char *p = at; next_ticker(m, &p) != UINT32_MAX;)
         count++;
+    if (add && sub->channel == 0 && refused(m, at)) {
+        refusing(m, line);
+        reply(m, line, KDP_NOTICE_ERROR, id, sid, 0, 11);
+        return;
+    }
     if (add && m->subscription_max > 0 && sub->members + count > m->subscription_max) {
         reply(m, line, KDP_NOTICE_ERROR, id, sid, sub->channel, 26);
         return;
@@ -431,7 +472,7 @@ do_update(struct model *m, uint16_t line, int64_t id, const char *json)
         } else if (del) {
             struct model_market *mk = &m->markets[market];
 
-            CHECK(sub->in[market] || m->lines[line].was_deaf);
+            CHECK(sub->in[market] || excused(m, line));
             sub->members -= sub->in[market];
             sub->in[market] = 0;
             if (sub->channel == 0 && mk->line == line && mk->sid == sid) {
@@ -442,8 +483,7 @@ do_update(struct model *m, uint16_t line, int64_t id, const char *json)
             }
         } else {
             CHECK(sub->channel == 0);
-            CHECK(sub->in[market] ||
-                  m->lines[line].was_deaf); /* asked of the sid it is in, and of no other */
+            CHECK(sub->in[market] || excused(m, line)); /* asked of the sid it is in, and of no other */
             if (sub->in[market] && (m->get_snapshot_deaf >> line & 1) == 0)
                 snapshot(m, line, sid, market);
         }
@@ -804,7 +844,7 @@ act(struct model *m, const struct kdp_action *action)
 
     m->actions++;
     if (m->log > 0)
-        fprintf(stderr, "%9.3f %u line %u req %llx timer %u/%u %.220s\n", (double)m->mono / 1e9, action->kind,
+        fprintf(stderr, "%9.3f %u line %u req %llx timer %u/%u %.900s\n", (double)m->mono / 1e9, action->kind,
                 action->line, (unsigned long long)action->request, action->timer.kind, action->timer.arg32,
                 action->text != NULL ? action->text : "");
     switch (action->kind) {
@@ -812,7 +852,10 @@ act(struct model *m, const struct kdp_action *action)
         CHECK(!line->up && !line->connecting);
         line->connecting = true;
         line->connect_ns[line->connects++ % 64] = m->mono;
-        event.kind = m->connect_status != 0 || m->connect_code != 0 ? EVENT_REFUSED : EVENT_UP;
+        event.kind = (m->connections_max > 0 && action->line > m->connections_max) ||
+                             m->connect_status != 0 || m->connect_code != 0
+                         ? EVENT_REFUSED
+                         : EVENT_UP;
         event_put(m, event);
         break;
     case KDP_ACTION_DISCONNECT:
@@ -878,9 +921,9 @@ happen(struct model *m, struct model_event *event)
     case EVENT_REFUSED:
         line->connecting = false;
         line->refusals++;
-        kdp_session_refused(m->session, event->line, m->connect_status, m->connect_code,
-                            m->connect_body != NULL ? m->connect_body : "", "words of the client",
-                            "hint of the client", m->mono);
+        kdp_session_refused(m->session, event->line, m->connections_max > 0 ? 429 : m->connect_status,
+                            m->connect_code, m->connect_body != NULL ? m->connect_body : "",
+                            "words of the client", "hint of the client", m->mono);
         break;
     case EVENT_REPLY:
         if (event->epoch != line->epoch || !speaks(line))
@@ -1075,6 +1118,7 @@ void
 model_begin(struct model *m, uint32_t markets)
 {
     memset(m, 0, sizeof *m);
+    m->log = getenv("KDP_MODEL_LOG") != NULL; /* for a person */
     m->mono = 1000 * S_NS;
     m->wall = MODEL_BEGIN_NS;
     m->random = kdp_test_seed();

@@ -28,7 +28,8 @@ struct model_market {
     bool planned, rest_book;
     uint32_t snapshots, recoverings, opened, closed, rest_books, audits;
     /* faults */
-    bool mute; /* the exchange never sends a snapshot of it over the stream */
+    bool refused; /* a command that adds it gets error 11, whatever else is in it */
+    bool mute;    /* the exchange never sends a snapshot of it over the stream */
 };
 
 struct model_sub {
@@ -50,6 +51,7 @@ struct model_line {
     uint32_t in_second, connects, commands, pings, refusals;
     int64_t outstanding[5]; /* id of a subscribe of the channel without a reply */
     int64_t outstanding_ns[5];
+    int64_t refused_ns;
     bool trade_gap, was_deaf; /* was_deaf: commands of this connection were lost */
     int64_t connect_ns[64];   /* when the last ones were asked */
 };
@@ -93,8 +95,9 @@ struct model {
     uint32_t rest_429; /* so many are answered 429 */
     bool no_bounds;    /* min_ts and max_ts give 400 */
     bool no_batch, no_status;
-    const char *schedule; /* body of /exchange/schedule */
-    int connect_status;   /* every upgrade is refused with it, 0: not */
+    const char *schedule;     /* body of /exchange/schedule */
+    uint32_t connections_max; /* more are refused with 429; 0: none */
+    int connect_status;       /* every upgrade is refused with it, 0: not */
     int connect_code;
     const char *connect_body;
     /* chances in 1,000 */
