@@ -120,7 +120,7 @@ ensure_peers() {
     mkdir -p "$logs" "$peers"
     rm -f "$peers/made-from"
     cp "$root/tests/interop/package.json" "$root/tests/interop/package-lock.json" "$peers/"
-    if (cd "$peers" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier) >"$logs/peers.log" 2>&1 </dev/null; then
+    if (cd "$peers" && npm ci --fetch-retries=1 --ignore-scripts --no-audit --no-fund --no-update-notifier) >"$logs/peers.log" 2>&1 </dev/null; then
         printf '%s\n' "$want" >"$peers/made-from"
         return 0
     fi
