@@ -558,9 +558,15 @@ KDP_TEST(both_sources_at_once)
 {
     char path[256];
     const char *input = path;
-    struct kdp_exchange_config config = {
-        .now_ns = NOW, .seed = 1, .markets = 100, .rate = 1000, .inputs = &input, .input_count = 1};
+    struct kdp_exchange_config config = {.now_ns = NOW,
+                                         .seed = 1,
+                                         .markets = 100,
+                                         .rate = 1000,
+                                         .combo_rate = 1,
+                                         .inputs = &input,
+                                         .input_count = 1};
     struct model m = {.last_ns = INT64_MIN, .trade_ns = INT64_MIN};
+    unsigned combos = 0;
 
     snprintf(path, sizeof path, "%s/session.jsonl.zst", KDP_SOURCE_DIR "/tests/data");
     CHECK_INT(kdp_exchange_open(&m.ex, &config), 0);
@@ -583,6 +589,10 @@ KDP_TEST(both_sources_at_once)
         kdp_exchange_market_at(m.ex, i, &market);
         CHECK(strncmp(market.ticker, market.event_ticker, strlen(market.event_ticker)) == 0);
         CHECK(strncmp(market.event_ticker, market.series_ticker, strlen(market.series_ticker)) == 0);
+        if (market.combo) /* which they are known by */
+            CHECK(strncmp(market.ticker, "KXMVE", 5) == 0);
+        combos += market.combo;
     }
+    CHECK(combos > 50);
     close_model(&m);
 }

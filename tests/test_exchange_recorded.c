@@ -34,14 +34,15 @@ on_event(void *arg, const struct kdp_exchange_event *event)
 }
 
 /* Lines of "MS CONN FRAME" with ' for ", MS milliseconds after WAS; "+" for a frame marks a connection. */
-static bool hold;
+static bool hold, loop;
 
 static struct kdp_exchange *
 open_lines(const char *const *lines, unsigned count)
 {
     char path[600];
     const char *input = path;
-    struct kdp_exchange_config config = {.now_ns = NOW, .inputs = &input, .input_count = 1, .hold = hold};
+    struct kdp_exchange_config config = {
+        .now_ns = NOW, .inputs = &input, .input_count = 1, .hold = hold, .loop = loop};
     FILE *file;
 
     snprintf(path, sizeof path, "%s/in.jsonl", kdp_test_dir());
@@ -350,6 +351,35 @@ KDP_TEST(a_recording_that_is_held_begins_when_it_is_let_go)
     CHECK_INT(kdp_exchange_run(ex, NOW + 61 * KDP_NS_PER_S, 0), INT64_MAX);
     CHECK_INT(look("KXA-26NOV22-T1").bids[0][0].size_e2, 600);
     CHECK_INT(seen.last_ns, NOW + 61 * KDP_NS_PER_S);
+    kdp_exchange_close(ex);
+}
+
+KDP_TEST(a_loop_begins_again_but_for_what_was_determined)
+{
+    static const char *const lines[] = {
+        "0 1 " SNAP("1", "1", ",'yes_dollars_fp':[['0.4000','5.00']]"),
+        "1 1 {'type':'orderbook_snapshot','sid':1,'seq':2,'msg':{'market_ticker':'KXB-1-T1','yes_dollars_fp':"
+        "[['0.3000','2.00']]}}",
+        "2 1 " DELTA("1", "3", "yes", "0.4000", "1.00"),
+        "3 1 " TRADE("2", "1", "10"),
+        "4 1 {'type':'market_lifecycle_v2','sid':3,'seq':3,'msg':{'market_ticker':'KXB-1-T1','event_type':"
+        "'determined','determination_ts':1700000002,'result':'yes','settlement_value':'1.0000'}}",
+    };
+    struct kdp_exchange *ex;
+
+    loop = true;
+    ex = OPEN(lines);
+    kdp_exchange_run(ex, NOW + 900 * KDP_NS_PER_MS, 0);
+    CHECK_INT(seen.lives, 1);
+    CHECK_INT(seen.count[KDP_EXCHANGE_DELTA], 1);
+    kdp_exchange_run(ex, NOW + 1900 * KDP_NS_PER_MS, 0);
+    CHECK_INT(seen.lives, 1);                     /* determined once */
+    CHECK_INT(seen.count[KDP_EXCHANGE_DELTA], 3); /* back to 5.00, and up again */
+    CHECK_INT(seen.count[KDP_EXCHANGE_SNAPSHOT], 0);
+    CHECK_INT(look("KXA-26NOV22-T1").bids[0][0].size_e2, 600);
+    CHECK_INT(look("KXB-1-T1").status, KDP_MARKET_STATUS_DETERMINED);
+    CHECK_INT(kdp_exchange_trade_count(ex), 2);
+    CHECK(memcmp(kdp_exchange_trade_at(ex, 0)->trade_id, kdp_exchange_trade_at(ex, 1)->trade_id, 16) != 0);
     kdp_exchange_close(ex);
 }
 

@@ -387,7 +387,7 @@ frame(struct exchange_recorded *rec)
         uint32_t known = rec->market_count;
 
         market = recorded_market_get(rec, msg.market_ticker);
-        if (market == NULL)
+        if (market == NULL || market->over)
             return;
         if (rec->market_count > known)
             market->created_first = created;
@@ -525,7 +525,7 @@ set_due(struct exchange_recorded *rec)
     rec->due_ns = rec->due_ns != INT64_MAX && due < rec->due_ns ? rec->due_ns : due;
 }
 
-/* Everything again from the start, later: the recorded markets live once more. */
+/* Everything again from the start, later: the recorded markets live once more, but for those that were determined. */
 static int
 again(struct exchange_recorded *rec)
 {
@@ -545,12 +545,12 @@ again(struct exchange_recorded *rec)
         if (rec->markets[i]->index == NOWHERE)
             continue;
         place = &ex->markets[rec->markets[i]->index];
+        rec->markets[i]->over = place->state >= KDP_MARKET_STATUS_DETERMINED;
+        if (rec->markets[i]->over)
+            continue;
         place->state = KDP_MARKET_STATUS_ACTIVE;
-        place->result = KDP_RESULT_NONE;
         place->held = false;
         place->close_ns = rec->base_ns + 7 * KDP_NS_PER_DAY;
-        place->determined_ns = place->settled_ns = KDP_TIME_NULL;
-        place->settlement_value_e6 = KDP_INT64_NULL;
     }
     forget_lines(rec);
     return next_input(rec);

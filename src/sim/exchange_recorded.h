@@ -24,6 +24,7 @@ struct recorded_market {
     uint8_t grid;       /* what the prices seen need: of recorded_grids */
     bool created_first; /* the first word of it is that it was created: until then it is not there */
     bool has_book, had_orders;
+    bool over; /* determined before the recording began again: a market does not live twice */
     bool has_ticker, ticker_newest; /* newest: newer than the last change of the book */
     uint8_t strike_type;
     int16_t exchange_index;

@@ -128,7 +128,7 @@ struct gen_sink {
                   uint64_t id_high, uint64_t id_low);
     void (*ticker)(void *arg, uint32_t market);
     void *arg;
-    bool renamed; /* names begin with KY instead of KX */
+    bool renamed; /* names begin with KY instead of KX, but for combinations, which are known by theirs */
 };
 #define GEN_NAME_MAX \
     64u /* with a sink a market has so many bytes for its ticker and NUL, at its number's place */

@@ -147,7 +147,7 @@ set_name(struct kdp_gen *gen, struct gen_market *market, const char *ticker, siz
         market->ticker_len = (uint16_t)(len < GEN_NAME_MAX ? len : GEN_NAME_MAX - 1);
         memcpy(gen->names + market->name, ticker, market->ticker_len);
         gen->names[market->name + market->ticker_len] = '\0';
-        if (gen->sink->renamed)
+        if (gen->sink->renamed && (market->flags & GEN_COMBO) == 0)
             gen->names[market->name + 1] = 'Y';
         return true;
     }
