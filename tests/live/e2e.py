@@ -176,6 +176,65 @@ class Round:
         return not self.wrong
 
 
+class Recording(Round):
+    """A recording served over TLS must leave the books and trades that replaying it leaves."""
+
+    def __init__(self, name, recording, speed, seed):
+        super().__init__(name, lambda folder: Sim(folder, {
+            "instead": ["--input", recording or os.path.join(folder, "session.jsonl"), "--hold", "--speed", speed]}, seed),
+            (), None, {}, seed)
+        self.recording = recording
+
+    async def play(self):
+        if self.recording is None:
+            self.recording = os.path.join(self.folder, "session.jsonl")
+            await output("gen", "--seconds", "6", "--markets", "30", "--rate", "400", "--seed", str(self.seed), "--output",
+                         self.recording)
+        replayed = os.path.join(self.folder, "replayed")
+        want = json.loads(await output("replay", "--input", self.recording, "--data", replayed, "--no-lake", "--summary", "json",
+                                       "--ring-size", "8M", "--raw-ring-size", "8M"))
+        books = {m["ticker"]: {k: m[k] for k in BOOK} for m in want["markets"]}
+        self.plant = Plant(self.folder, await self.side.start())
+        await self.plant.start()
+        await self.plant.follow()
+
+        async def off():
+            truth = {t: b for t, b in (await self.side.books()).items() if t in books}
+            return [t for t, b in truth.items() if
+                    [b["yes_bids"][:1], b["yes_asks"][:1], len(b["yes_bids"]), len(b["yes_asks"]), total(b["yes_bids"]),
+                     total(b["yes_asks"])] != [first(books[t], "bid"), first(books[t], "ask"), books[t]["bid_levels"],
+                                               books[t]["ask_levels"], books[t]["bid_size_total"], books[t]["ask_size_total"]]]
+
+        deadline = time.monotonic() + 90
+        await self.plant.until("connected", lambda: any(r["state"] == "live" for r in self.plant.stream.lines))
+        await asyncio.sleep(0.5)  # subscriptions
+        await self.side.thaw()
+        while not (found := await self.side.books()) or (left := await off()):
+            assert time.monotonic() < deadline, f"the simulator's own books are not the replay's: {left[:5] if found else 0}"
+            await asyncio.sleep(0.3)
+        truth = await self.side.books()
+        await self.plant.until("all books as the exchange's", lambda: self.books_off(truth))
+        summary = await self.plant.stop()
+        self.summary(summary)
+        self.summary_books(summary, truth)
+        live = {m["ticker"]: {k: m[k] for k in BOOK} for m in summary["markets"]}
+        compared = [t for t in books if t in truth]
+        self.check(compared, "no market could be compared")
+        for ticker in compared:
+            self.check(live.get(ticker) == books[ticker], f"{ticker}: replayed {books[ticker]}, live {live.get(ticker)}")
+        one, two = [{r["trade_id"] for r in await records(d, "trade")} for d in (replayed, self.plant.data)]
+        self.check(one == two, f"{len(one)} trades replayed, {len(two)} live, {len(one - two)} missing")
+        self.wrong += await self.plant.replay_differs()
+        return summary
+
+
+BOOK = ("yes_bid", "yes_bid_size", "yes_ask", "yes_ask_size", "bid_levels", "ask_levels", "bid_size_total", "ask_size_total")
+
+
+def first(book, side):
+    return [[book[f"yes_{side}"], book[f"yes_{side}_size"]]] if book[f"yes_{side}"] is not None else []
+
+
 def alone(name, seed):
     options, args, fault, wanted = ALONE[name]
     return Round(name, lambda folder: Python(folder, options, seed), args, fault, wanted, seed, fault is not tail_trades)
@@ -206,6 +265,10 @@ def mix(seed):
 
 
 def sim_alone(name, seed):
+    if name == "recording":
+        return Recording(name, None, "2", seed)
+    if os.path.exists(name):
+        return Recording("recording-" + os.path.basename(name).partition(".")[0], name, "60", seed)
     options, args, lines, wanted = SIM_ALONE[name]
     return Round("sim-" + name, lambda folder: Sim(folder, options, seed), args, told(lines), wanted, seed,
                  patient="rest-hang 1s" in lines)
@@ -240,7 +303,7 @@ async def main():
     if args.mixes:
         rounds = [lambda s=s: many(s) for s in range(args.seed, args.seed + args.mixes)]
     else:
-        rounds = [lambda n=n: one(n, args.seed) for n in args.names or table]
+        rounds = [lambda n=n: one(n, args.seed) for n in args.names or (*table, *(("recording",) if args.exchange == "sim" else ()))]
     gate = asyncio.Semaphore(args.jobs)
 
     async def play(make):
