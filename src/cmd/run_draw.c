@@ -98,7 +98,8 @@ draw_first(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *
     struct prose prose = {.out = out, .width = look->columns, .indent = 9};
     const struct kdp_run_view *view = screen->view;
     uint64_t stale = totals->planned_stale; /* closed books wait for nothing */
-    char what[48] = "", stamp[KDPI_TIME_TEXT], day[32] = "", at[32], up[48], books[96], stales[48], lost[48];
+    char what[48] = "", stamp[KDPI_TIME_TEXT], day[16] = "", at[32], when[64], up[48], books[96], stales[48],
+         lost[48];
     char a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT];
     const char *off = paint(screen, look, KDP_PAINT_OFF), *alert = paint(screen, look, KDP_PAINT_ALERT);
     int64_t up_ns = screen->mono_ns - screen->start_mono_ns;
@@ -123,12 +124,12 @@ draw_first(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *
         if (columns > look->columns)
             up[0] = '\0';
     }
-    strncat(day, at, sizeof day - strlen(day) - 1);
+    snprintf(when, sizeof when, "%s%s", day, at);
 
     put_piece(&prose, 2, paint(screen, look, KDP_PAINT_HEAD), off, "kdp run");
     if (what[0] != '\0')
         put_piece(&prose, 2, alert, off, what);
-    put_piece(&prose, 2, "", "", day);
+    put_piece(&prose, 2, "", "", when);
     if (up[0] != '\0')
         put_piece(&prose, 2, "", "", up);
     put_piece(&prose, 3, "", "", books);
