@@ -272,7 +272,7 @@ lake_behind(const char *dir, const struct kdp_tape *tape, uint64_t *sealedp)
     char path[4200];
 
     *sealedp = 0;
-    snprintf(path, sizeof path, "%s/lake", dir);
+    snprintf(path, sizeof path, "%s/lake.lock", dir); /* made by the first sealer, and stays */
     if (access(path, F_OK) != 0 || kdp_lake_sealed(dir, sealedp) != 0)
         return -1;
     if (blocks == 0 || *sealedp >= kdp_tape_last_seq(tape))
@@ -288,7 +288,7 @@ lake_behind(const char *dir, const struct kdp_tape *tape, uint64_t *sealedp)
 /* "49 GB a day: full in 1 d 2 h", and whether retention ends the growth before that. */
 static void
 growth_words(char *buf, size_t size, double tape_day, double raw_day, double keep_bytes, double left,
-             double *daysp)
+             double used, double *daysp)
 {
     char bytes[KDPI_SCREEN_TEXT], most[KDPI_SCREEN_TEXT], span[KDPI_SCREEN_TEXT];
     double days = tape_day + raw_day > 0 ? left / (tape_day + raw_day) : -1;
@@ -301,10 +301,10 @@ growth_words(char *buf, size_t size, double tape_day, double raw_day, double kee
     kdpi_screen_bytes(bytes, (uint64_t)(tape_day + raw_day));
     if (keep_bytes <= left) {
         if (keep_bytes < HELD)
-            snprintf(buf, size, "%s a day, as much as goes by age", bytes);
+            snprintf(buf, size, "%s a day, and as much goes by age", bytes);
         else
-            snprintf(buf, size, "%s a day, %s more until as much goes by age", bytes,
-                     kdpi_screen_bytes(most, (uint64_t)keep_bytes));
+            snprintf(buf, size, "%s a day, at most %s by age", bytes,
+                     kdpi_screen_bytes(most, (uint64_t)(used + keep_bytes)));
         return;
     }
     *daysp = days;
@@ -338,7 +338,7 @@ tell_stores(struct kdp_status *status, const char *dir, const struct kdp_tape *t
     /* what both tapes come to when their ages alone end their growth */
     most = per_day(&on_tape) * tape_keep + per_day(&on_raw) * raw_keep - (double)used;
     growth_words(growth, sizeof growth, per_day(&on_tape), per_day(&on_raw), most > 0 ? most : 0, left,
-                 &days);
+                 (double)used, &days);
     behind_ns = lake_behind(dir, tape, &sealed);
     if (behind_ns < 0)
         snprintf(lake, sizeof lake, "no lake");

@@ -192,8 +192,9 @@ refused(struct attempt *a, const struct kdp_ws_reply *reply, struct kdp_ws_conne
     if (reply->status == 401 || reply->status == 403) {
         rc = kdpi_fail(KDP_EREFUSED, "the exchange refused the key: %s: %d \"%s\"", host, reply->status,
                        message);
-        kdpi_hint("Do ID and file belong together, and to this environment (KALSHI_WS_URL)? Try again with: "
-                  "kdp status");
+        kdpi_hint(
+            "Do ID and file belong together, and to this environment (KALSHI_BASE_URL)? Try again with: "
+            "kdp status");
         return rc;
     }
     rc = kdpi_fail(KDP_EREFUSED, "the exchange refused the stream: %s: %d \"%s\"", host, reply->status,

@@ -149,7 +149,7 @@ nobody=(--base-url http://127.0.0.1:9/x)
 "$KDP" gen --markets 20 --seconds 120 --rate 50 --output s.jsonl --quiet && "$KDP" replay --input s.jsonl --data d --no-lake --quiet >/dev/null || wrong 'replay'
 kdp status --data d "${nobody[@]}"
 prints 'plant      not running  d'
-prints 'stores     ok           tape '; prints ' free, '; prints ' a day'; prints '; no lake'
+prints 'stores     ok           tape '; prints ' free, '; prints ' a day, at most '; prints ' by age; no lake'
 kdp status --data d "${nobody[@]}" --format json
 bytes=$(cat d/tape/*.seg d/raw/*.raw | wc -c)
 [ $(($(fact stores tape_bytes) + $(fact stores raw_bytes))) = "$bytes" ] || wrong "the tapes have $bytes bytes"
@@ -161,9 +161,15 @@ is stores limit_bytes 104857600; is stores quota true
 days=$(fact stores days_until_full)
 python3 -c "import sys; b, day, d = map(float, sys.argv[1:]); sys.exit(abs((104857600 - b) / day - d) > 0.01)" "$bytes" "$day" "$days" || wrong "full in $days days"
 kdp status --data d "${nobody[@]}" --tape-quota 100M; prints ' of 104.9 MB, '; prints ' a day: full in '
-kdp status --data d "${nobody[@]}" --tape-quota 100M --tape-keep 60s --raw-keep 60s; prints ' a day, as much as goes by age'
+kdp status --data d "${nobody[@]}" --tape-quota 100M --tape-keep 60s --raw-keep 60s; prints ' a day, and as much goes by age'
 kdp status --data d "${nobody[@]}" --tape-quota $((bytes / 2 + 1048576))
 [ "$bytes" -lt 2097152 ] || prints 'stores     full'
+if "$KDP" seal --data d --quiet >/dev/null 2>&1; then
+    kdp status --data d "${nobody[@]}"; prints '; lake complete'
+    kdp status --data d "${nobody[@]}" --format json; is stores lake_behind_s 0.000; is stores sealed_seq "$(fact stores last_seq)"
+else
+    echo 'not looked at: a lake (no libduckdb.so)'
+fi
 dd if=/dev/urandom of=d/tape/00000001.seg bs=1 seek=64 count=16 conv=notrunc 2>/dev/null || { chmod u+w d/tape/00000001.seg; dd if=/dev/urandom of=d/tape/00000001.seg bs=1 seek=64 count=16 conv=notrunc 2>/dev/null; }
 kdp status --data d "${nobody[@]}"; exits 1
 kdp status --data d "${nobody[@]}" --questdb-rdb-host h; prints 'questdb    not used     QUESTDB_RDB_HOST is set'
