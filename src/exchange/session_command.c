@@ -7,6 +7,7 @@
 #define PACE (10 * MS) /* between commands, after a burst; the exchange says 10,000 a second */
 #define PACE_MAX SECOND
 #define BURST 20
+#define OVERFLOW_SPAN (600 * SECOND) /* two overflows within it: the line is too slow for its books */
 #define HOLD_MIN (250 * MS)
 
 const char *
@@ -211,6 +212,10 @@ terminal(struct kdp_session *s, uint16_t at, enum chan chan, int64_t code)
         after = s->config.backoff_max_ns;
     session_say(s, KDP_ACTION_NOTICE, "", "connection %u: %s ended by error %d: subscribing anew", at,
                 chan_name(chan), (int)code);
+    if (code == 25 && chan == CHAN_BOOK && line->overflow_ns + OVERFLOW_SPAN < s->mono)
+        line->overflows = 0;
+    if (code == 25 && chan == CHAN_BOOK)
+        line->overflow_ns = s->mono;
     if (code == 25 && chan == CHAN_BOOK && ++line->overflows >= 2) {
         line->overflows = 0;
         place_halve(s, at);

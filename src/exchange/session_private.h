@@ -144,7 +144,8 @@ struct line {
     uint32_t batch, cap;    /* tickers in one subscribe or add; of the subscription (0: not known) */
     uint32_t split;         /* so, while a ticker that is refused is looked for; 0: none is */
     uint32_t adds_out;
-    uint32_t overflows; /* error 25, one after the other */
+    int64_t overflow_ns;
+    uint32_t overflows; /* error 25, one soon after the other */
     uint64_t reconnects;
     uint64_t load; /* messages since the last placement */
     int64_t at_ns; /* connect then */

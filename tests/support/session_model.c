@@ -484,7 +484,7 @@ do_update(struct model *m, uint16_t line, int64_t id, const char *json)
         } else {
             CHECK(sub->channel == 0);
             CHECK(sub->in[market] || excused(m, line)); /* asked of the sid it is in, and of no other */
-            if (sub->in[market] && (m->get_snapshot_deaf >> line & 1) == 0)
+            if (sub->in[market] && ((uint64_t)m->get_snapshot_deaf >> line & 1) == 0)
                 snapshot(m, line, sid, market);
         }
     }
