@@ -479,6 +479,41 @@ KDP_TEST(hole_in_the_trades_is_open_until_rest_has_filled_it)
     again_is_the_same();
 }
 
+static void
+activated(unsigned seq)
+{
+    frame(1,
+          "{'type':'market_lifecycle_v2','sid':3,'seq':%u,'msg':{'market_ticker':'A','event_type':'activated'"
+          ",'is_deactivated':false}}",
+          seq);
+}
+
+KDP_TEST(hole_in_the_lifecycle_is_open_until_a_listing_has_filled_it)
+{
+    int64_t first;
+
+    begin();
+    up(1);
+    reload("all\n+A");
+    activated(1);
+    activated(4);
+    OPEN(SEQUENCE);
+    first = now;
+    activated(7);
+    OPEN(SEQUENCE);
+    timer(KDP_TIMER_TRADES_HEALED, 0, (uint64_t)now); /* says nothing of these */
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    timer(KDP_TIMER_LISTED, 0, (uint64_t)first); /* a listing begun after the first and before the second */
+    CHECK_INT(HEALED(SEQUENCE, REST)->expected, 2);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    CHECK_INT(totals().gaps_healed, 1);
+    timer(KDP_TIMER_LISTED, 0, (uint64_t)now);
+    CHECK_INT(HEALED(SEQUENCE, REST)->expected, 5);
+    CHECK_INT(totals().gaps_healed, totals().gaps);
+    CHECK_INT(totals().trades_unhealed, 0);
+    again_is_the_same();
+}
+
 KDP_TEST(more_open_gaps_than_there_is_room_for_are_told_and_counted)
 {
     unsigned n = 0;
