@@ -47,6 +47,9 @@ struct kdp_tls {
 /* ---- tls_socket.c: names, addresses, bytes ---- */
 /* kdp_tls_dial resolves and connects; a non-blocking socket, or an error with words. */
 int kdp_tls_dial(const struct kdp_tls_options *options);
+/* kdp_tls_connect_any connects to the first of these addresses that answers: a socket, or an error. */
+struct addrinfo;
+int kdp_tls_connect_any(const struct kdp_tls_options *options, const struct addrinfo *next);
 /* kdp_tls_is_itself says whether a socket is connected to itself: asked for a port of the range that the kernel takes its own
  * ports from, where nobody listens, it may choose the same one, and TCP allows that.  Whoever should listen there could not
  * any more. */

@@ -283,8 +283,8 @@ cannot_connect(const struct kdp_tls_options *options, int errnum)
 
 /* Addresses are tried in the system's order, a further one beside those under way each 250 ms or as soon as one has failed: one
  * address family that leads nowhere costs a quarter of a second, not the deadline. */
-static int
-connect_any(const struct kdp_tls_options *options, const struct addrinfo *next)
+int
+kdp_tls_connect_any(const struct kdp_tls_options *options, const struct addrinfo *next)
 {
     struct pollfd fds[ADDRESSES_MAX];
     nfds_t count = 0;
@@ -355,7 +355,7 @@ kdp_tls_dial(const struct kdp_tls_options *options)
 
     if ((lookup = resolve(options, &rc)) == NULL)
         return rc;
-    rc = connect_any(options, lookup->found);
+    rc = kdp_tls_connect_any(options, lookup->found);
     let_go(lookup);
     if (rc >= 0)
         kdp_tls_socket_options(rc, options->busy_poll_us);
