@@ -4,6 +4,7 @@
 #   stream   rings, tapes, readers                cli      what a person types and reads
 #   thread   more than one thread                 crash    kill, recover, compare
 #   net      loopback traffic                     doc      README, man pages and help hold
+#   live     kdp run against an exchange
 #   alloc    counts allocations                   fuzz     replays a fuzzer's corpus            slow   over ten seconds
 function(kdp_test_wanted outp)
   set(wanted ON)

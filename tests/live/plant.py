@@ -8,6 +8,8 @@ import subprocess
 
 KDP = os.environ.get("KDP", "build/kdp")
 PACE = os.environ.get("KDP_TEST_PACE", "10")
+# for a thread sanitizer, which knows nothing of what DuckDB's threads do to keep apart
+NO_SQL = os.environ.get("KDP_TEST_NO_SQL", "") != ""
 SLOW = float(os.environ.get("KDP_TEST_SLOW", "1"))  # deadlines, for builds with sanitizers
 
 
@@ -102,7 +104,7 @@ class Plant:
         self.error_path = os.path.join(self.folder, f"run.{self.lives}.err")
         command = [KDP, "run", "--data", self.data, "--summary", "json", "--ring-size", "8M", "--raw-ring-size", "8M",
                    "--max-markets", "4096", "--env-file", "/dev/null", *(("--test-pace", self.pace) if self.pace else ()),
-                   *self.args]
+                   *(("--no-lake",) if NO_SQL else ()), *self.args]
         with open(self.error_path, "w") as err:
             self.process = await asyncio.create_subprocess_exec(
                 *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, limit=1 << 28,
@@ -168,15 +170,15 @@ class Plant:
 
     # ---- what it left ----
 
-    async def replay_differs(self):
+    async def replay_differs(self, one):
         """The raw tape played again gives the records of the run: a list of differences."""
         again = os.path.join(self.folder, "again")
         shutil.rmtree(again, ignore_errors=True)
         await output("replay", "--input", self.data, "--data", again, "--no-lake", "--ring-size", "8M",
                      "--raw-ring-size", "8M", "--max-markets", "4096", "--summary", "json")
-        one, two = await records(self.data), await records(again)
-        for record in one + two:
-            record["pub_delay_ns"] = 0
+        two = await records(again)
+        for record in one:
+            record["pub_delay_ns"] = 0  # the run's own; a replay has none
         wrong = [f"{len(one)} records, replayed {len(two)}"] if len(one) != len(two) else []
         for a, b in zip(one, two):
             if a != b:
@@ -184,5 +186,11 @@ class Plant:
         return wrong
 
     async def sql(self, statement):
-        text = await output("query", statement, "--format", "csv", "--quiet", "--data", self.data)
+        """Rows of a statement, None where there is no DuckDB."""
+        try:
+            text = await output("query", statement, "--format", "csv", "--quiet", "--data", self.data)
+        except AssertionError as error:
+            if "libduckdb" in str(error):
+                return None
+            raise
         return [line.split(",") for line in text.splitlines()[1:]]
