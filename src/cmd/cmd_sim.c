@@ -16,28 +16,38 @@
 
 /* ---- kdp sim ctl ---- */
 
-/* Without --dir: the one simulator of this machine that was started without one. */
+/* Without --dir: the one simulator of this machine that was started without one; those that do not answer were killed. */
 static int
 find_dir(char *dir, size_t size)
 {
     const char *tmp = getenv("TMPDIR");
-    char pattern[4096];
+    char pattern[4096], one[4096], *reply;
+    unsigned count = 0;
     glob_t found = {0};
+    size_t len;
     int rc = 0;
 
-    snprintf(pattern, sizeof pattern, "%s/kdp-sim.*/control", tmp != NULL && tmp[0] != 0 ? tmp : "/tmp");
-    if (glob(pattern, 0, NULL, &found) != 0 || found.gl_pathc == 0) {
-        rc = kdpi_fail(KDP_EUSAGE, "no simulator is running in %.*s",
-                       (int)(strlen(pattern) - strlen("/kdp-sim.*/control")), pattern);
-        kdpi_hint("Start one with kdp sim, or say which with --dir");
-    } else if (found.gl_pathc > 1) {
-        rc = kdpi_fail(KDP_EUSAGE, "%zu simulators are running here", found.gl_pathc);
-        kdpi_hint("Say which with --dir: %.*s, for example",
-                  (int)(strlen(found.gl_pathv[0]) - strlen("/control")), found.gl_pathv[0]);
-    } else {
-        snprintf(dir, size, "%.*s", (int)(strlen(found.gl_pathv[0]) - strlen("/control")), found.gl_pathv[0]);
+    if (tmp == NULL || tmp[0] == 0)
+        tmp = "/tmp";
+    snprintf(pattern, sizeof pattern, "%s/kdp-sim.*/control", tmp);
+    glob(pattern, 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        snprintf(one, sizeof one, "%.*s", (int)(strlen(found.gl_pathv[i]) - strlen("/control")),
+                 found.gl_pathv[i]);
+        if (kdp_sim_ask(one, "help", &reply, &len) != 0)
+            continue;
+        free(reply);
+        snprintf(dir, size, "%s", one);
+        count++;
     }
     globfree(&found);
+    if (count == 0) {
+        rc = kdpi_fail(KDP_EUSAGE, "no simulator is running in %s", tmp);
+        kdpi_hint("Start one with kdp sim, or say which with --dir");
+    } else if (count > 1) {
+        rc = kdpi_fail(KDP_EUSAGE, "%u simulators are running here", count);
+        kdpi_hint("Say which with --dir: %s, for example", dir);
+    }
     return rc;
 }
 

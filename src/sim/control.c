@@ -401,6 +401,7 @@ kdp_sim_ask(const char *dir, const char *line, char **replyp, size_t *lenp)
 {
     struct sockaddr_un un;
     struct sim_text all = {0};
+    struct timeval patience = {.tv_sec = 60};
     char buf[65536];
     ssize_t got = 0;
     int dir_fd, fd, rc = address(dir, &un, &dir_fd);
@@ -409,7 +410,8 @@ kdp_sim_ask(const char *dir, const char *line, char **replyp, size_t *lenp)
     if (rc != 0)
         return rc;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&un, sizeof un) != 0) {
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
+        connect(fd, (const struct sockaddr *)&un, sizeof un) != 0) {
         rc = kdpi_fail(KDP_ENET, "no simulator answers in this folder: %s: %s", dir, strerror(errno));
         kdpi_hint("kdp sim --dir %s starts one", dir);
     } else if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0 || send(fd, "\n", 1, MSG_NOSIGNAL) < 0) {

@@ -405,6 +405,7 @@ sim_rest(struct sim_conn *conn, const struct kdp_http_request *request)
     enum sim_auth auth = sim_auth_check(sim, request, &words);
     size_t from = conn->out.len;
 
+    conn->public = auth == SIM_AUTH_NONE;
     if (!query_read(&query, request->target)) {
         sim_http_error(conn, 400, "bad_request", "a query that cannot be read");
     } else if (strncmp(query.path, BASE "/", sizeof BASE) != 0) {
@@ -429,5 +430,5 @@ sim_rest(struct sim_conn *conn, const struct kdp_http_request *request)
             into_cache(conn, request->target, from);
     }
     free(query.memory);
-    conn->cut = false;
+    conn->cut = conn->public = false;
 }

@@ -555,6 +555,10 @@ mix_one(struct kdp_sim *sim)
 void
 sim_fault_work(struct kdp_sim *sim)
 {
+    if (sim->paused_until_ns != 0 && !sim_paused(sim)) {
+        sim->paused_until_ns = 0;
+        sim->catching = true;
+    }
     for (uint32_t i = sim->armed_count; i-- > 0;) {
         if (sim->armed[i].until_ns <= sim->mono_ns)
             disarm(sim, i);

@@ -61,7 +61,8 @@ sim_http_answer(struct sim_conn *conn, int status, const char *headers, const ch
     }
     sim_putf(&conn->out, "HTTP/1.1 %d %s\r\n", status, reason(status));
     put_date(conn->sim, &conn->out);
-    sim_putf(&conn->out, "Content-Type: application/json\r\nContent-Length: %zu\r\n%s", len, headers);
+    sim_putf(&conn->out, "Content-Type: application/json\r\nContent-Length: %zu\r\n%s%s", len, headers,
+             conn->public && status == 200 ? "Cache-Control: public, max-age=15\r\n" : "");
     sim_puts(&conn->out, conn->http_end ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");
     sim_put(&conn->out, body, give);
 }
@@ -137,7 +138,9 @@ upgrade(struct sim_conn *conn, const struct kdp_http_request *request)
         sim_http_error(conn, 503, "service_unavailable", "no memory");
         return;
     }
-    sim_put(&conn->out, reply, (size_t)len);
+    sim_put(&conn->out, reply, (size_t)len - 2);
+    put_date(sim, &conn->out);
+    sim_lit(&conn->out, "\r\n");
     conn->session = sim_session_open(sim, conn->number, ws);
     conn->heard_ns = sim->mono_ns;
     conn->ping_ns = sim->mono_ns + (int64_t)sim->config.ping_ms * KDP_NS_PER_MS;

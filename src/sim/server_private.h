@@ -121,6 +121,7 @@ struct sim_conn {
     bool dead, reset; /* to be closed at the end of the round */
     bool held;        /* an answer that never comes */
     bool cut;         /* answers end in the middle */
+    bool public;      /* the request under way is not signed */
     int64_t made_ns;  /* mono */
     struct sim_session *session;
     int64_t ping_ns, heard_ns; /* mono: next ping, last pong or other frame */

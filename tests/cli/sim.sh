@@ -23,7 +23,7 @@ ended() { # sets code
         kill -0 $sim_pid 2>/dev/null || break
         sleep 0.01
     done
-    wait $sim_pid
+    wait $sim_pid 2>/dev/null
     code=$?
     sim_pid=
 }
@@ -69,6 +69,16 @@ start --markets 20 --dir d --plain --format json --seconds 30
 grep -q '^{"port":[0-9]*,"dir":"d","base_url":"http://127.0.0.1:' sim.out || wrong "json: $(cat sim.out)"
 [ "$(sha256sum d/ca.pem d/rsa.pem; grep API_KEY d/sim.env)" = "$before" ] || wrong 'other keys in the same folder'
 kdp sim ctl --dir d stop; exits 0
+ended; exits 0
+
+# without --dir it is the one that runs; what a killed one left is none
+mkdir u
+TMPDIR=$PWD/u start --markets 5 --rate 0
+kill -KILL $sim_pid; ended
+TMPDIR=$PWD/u kdp sim ctl stats; exits 2; says 'no simulator is running'
+TMPDIR=$PWD/u start --markets 5 --rate 0
+TMPDIR=$PWD/u kdp sim ctl stats; exits 0; prints '"markets":5,'
+TMPDIR=$PWD/u kdp sim ctl stop; exits 0
 ended; exits 0
 
 kdp sim ctl --dir nowhere stats; exits 1; says 'nowhere'
