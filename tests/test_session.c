@@ -492,6 +492,29 @@ KDP_TEST(what_the_lifecycle_lost_is_found_by_the_listing)
     model_end(&m);
 }
 
+KDP_TEST(a_market_of_an_earlier_run_that_the_exchange_has_forgotten_is_given_up)
+{
+    struct model m;
+
+    model_begin(&m, 100);
+    m.config.restarted = true;
+    m.config.last_wall_ns = MODEL_BEGIN_NS - 60 * S_NS;
+    m.markets[7].unlisted = m.markets[7].refused = m.markets[7].gone = true;
+    model_run(&m, 0);
+    model_market(&m, 7); /* as START tells of it: before any line is up */
+    model_run(&m, 30 * S_NS);
+    CHECK(!m.markets[7].planned);
+    CHECK_INT(model_planned(&m), 99);
+    CHECK_INT(stats(&m).markets_planned, 99);
+    CHECK(model_live(&m));
+    CHECK_INT(m.warnings + m.failures, 0);
+    m.markets[7].unlisted = m.markets[7].refused = m.markets[7].gone = false;
+    model_market(&m, 7); /* it is there after all */
+    CHECK(model_until(&m, 10 * S_NS, model_live));
+    CHECK_INT(model_planned(&m), 100);
+    model_end(&m);
+}
+
 KDP_TEST(combinations_cost_nothing_until_they_are_wanted)
 {
     struct model m;

@@ -234,6 +234,11 @@ say_once(struct kdp_session *s, uint16_t at, const struct kdp_notice *notice)
     if ((s->warned & bit) != 0)
         return;
     s->warned |= bit;
+    /* before the first listing a market of an earlier run may be gone, which that will tell */
+    if (!s->stats.listed) {
+        s->warned &= ~bit;
+        return;
+    }
     session_say(s, KDP_ACTION_WARN, "It goes on without; further ones of this kind are only counted",
                 "the exchange refused a command on connection %u: error %lld \"%s\"", at,
                 (long long)notice->reply.code,

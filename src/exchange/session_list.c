@@ -171,7 +171,9 @@ begin(struct kdp_session *s)
 {
     s->listing.running = true;
     s->listing.phase = PHASE_OPEN;
-    s->listing.pass++;
+    if (++s->listing.pass == 0)
+        s->listing.pass = 1; /* 0: in none */
+    s->listing.refused = false;
     s->listing.filter = s->listing.pages = s->listing.absent = 0;
     s->listing.cursor[0] = '\0';
     s->listing.began_ns = s->mono;
@@ -184,6 +186,8 @@ next_filter(struct kdp_session *s, uint32_t next)
     s->listing.cursor[0] = '\0';
     if (s->listing.phase == PHASE_ABSENT) {
         s->listing.absent = next;
+        if (next == 0 && !s->listing.refused)
+            markets_unknown(s);
         if (next == 0 || ++s->listing.pages >= ABSENT_PAGES)
             done(s);
         return;
@@ -255,6 +259,7 @@ listing_answer(struct kdp_session *s, const struct request *request, int status,
         session_say(s, KDP_ACTION_WARN,
                     "It goes on with what else there is, and asks again with the next listing",
                     "a listing was refused: %s", words);
+        s->listing.refused = true;
         next_filter(s, s->listing.asked_next);
         return;
     }

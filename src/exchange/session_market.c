@@ -583,7 +583,9 @@ market_notice(struct kdp_session *s, const struct kdp_notice *notice)
         if (m == NULL)
             return;
     }
-    m->seen = s->listing.pass; /* just made, or just listed; what is told otherwise exists as well */
+    if (s->ever_up ||
+        notice->market.listed) /* just made, or just listed: not merely known from an earlier run */
+        m->seen = s->listing.pass > 0 ? s->listing.pass : 1;
     if (notice->market.combo)
         m->flags |= MARKET_COMBO;
     if (m->event == 0 && rules->series_count + rules->event_count > 0 &&
@@ -600,6 +602,19 @@ market_notice(struct kdp_session *s, const struct kdp_notice *notice)
     if (ended)
         m->flags |= MARKET_ENDED;
     consider(s, m);
+}
+
+void
+markets_unknown(struct kdp_session *s)
+{
+    for (uint32_t slot = 1; slot < s->slots; slot++) {
+        struct market *m = &s->markets[slot];
+
+        if (m->instrument == 0 || m->seen != 0 || m->book == KDP_BOOK_STATE_LIVE)
+            continue;
+        m->flags &= (uint16_t)~MARKET_MEMBER; /* it was never taken: there is nothing to take back */
+        stop_market(s, m);
+    }
 }
 
 void

@@ -79,7 +79,7 @@ struct market {
     uint8_t list, book, status;
     uint8_t asks; /* get_snapshots unanswered */
     uint8_t rung; /* of the ladder for single markets */
-    uint8_t seen; /* the listing that had it last */
+    uint8_t seen; /* the listing that had it last, 0: this run has heard nothing of it */
     int64_t asked_ns;
     int64_t open_ns, close_ns, due_ns; /* wall */
     int64_t volume_e2;
@@ -268,6 +268,7 @@ struct kdp_session {
     /* listing */
     struct {
         bool running, asked, heard, hole, tell;
+        bool refused; /* a part of it: what it lacks may exist */
         uint8_t phase; /* 0 open, 1 unopened, 2 what was planned and in neither */
         uint8_t pass;  /* counts the listings */
         uint32_t filter, pages, generation, asked_generation, asked_next, absent;
@@ -341,6 +342,8 @@ const char *name_text(const struct kdp_session *s, uint32_t name, size_t *lenp);
 bool market_timer(struct kdp_session *s, struct kdp_action *action);
 void market_release(struct kdp_session *s, struct market *m); /* forget it if nothing needs it any more */
 void market_unplan(struct kdp_session *s, struct market *m);
+/* markets_unknown gives up what an earlier run had and a whole listing, asked for it by name as well, does not know. */
+void markets_unknown(struct kdp_session *s);
 void markets_replan(struct kdp_session *s); /* the rules are others now */
 bool market_reload(struct kdp_session *s, struct kdp_action *action);
 void fifo_put(struct kdp_session *s, struct fifo *fifo, uint32_t slot);

@@ -150,8 +150,8 @@ tell_reply(struct model *m, const struct model_event *event)
         .kind = (enum kdp_notice_kind)event->reply, .line = event->line, .sid = event->sid};
 
     if (m->log)
-        fprintf(stderr, "          line %u sid %u says %u to %lld, code %d\n", event->line, event->sid, event->reply,
-                (long long)event->id, event->code);
+        fprintf(stderr, "          line %u sid %u says %u to %lld, code %d\n", event->line, event->sid,
+                event->reply, (long long)event->id, event->code);
     notice.reply.has_id = event->id > 0;
     notice.reply.id = event->id;
     notice.reply.channel = channel_kinds[event->channel];
@@ -604,6 +604,19 @@ in_list(const char *list, const char *name)
     return false;
 }
 
+/* The market of "/markets/TICKER/orderbook". */
+static uint32_t
+by_path(const struct model *m, const char *name)
+{
+    size_t len = strcspn(name, "/?");
+    uint32_t at = 0;
+
+    while (at < m->market_count &&
+           (strncmp(m->markets[at].ticker, name, len) != 0 || m->markets[at].ticker[len] != '\0'))
+        at++;
+    return at;
+}
+
 static void
 answer_markets(struct model *m, uint64_t request, const char *path)
 {
@@ -736,7 +749,12 @@ answer_get(struct model *m, const struct model_event *event)
         CHECK_INT(KDP_REST_KIND(event->request), KDP_REST_AUDIT);
         answer(m, event->request, &none, m->no_batch ? 404 : 200, "{}");
     } else if (strncmp(path, "/markets/", 9) == 0) {
-        answer_book(m, event->request);
+        uint32_t market = by_path(m, path + 9);
+
+        if (market < m->market_count && m->markets[market].gone)
+            answer(m, event->request, &none, 404, "{\"error\":{\"code\":\"not_found\"}}");
+        else
+            answer_book(m, event->request);
     } else if (strcmp(path, "/exchange/status") == 0) {
         m->status_gets++;
         snprintf(body, sizeof body,

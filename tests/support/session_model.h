@@ -29,6 +29,7 @@ struct model_market {
     uint32_t snapshots, recoverings, opened, closed, rest_books, audits;
     /* faults */
     bool refused; /* a command that adds it gets error 11, whatever else is in it */
+    bool gone;    /* its book is 404 */
     bool mute;    /* the exchange never sends a snapshot of it over the stream */
 };
 
