@@ -299,6 +299,41 @@ KDP_TEST(the_end_takes_one_look_at_the_recent_trades)
     model_end(&m);
 }
 
+KDP_TEST(what_no_number_revealed_before_a_lost_line_comes_back_with_it)
+{
+    struct model m;
+    int64_t then;
+
+    begin(&m);
+    m.lose_tail = true;
+    live(&m);
+    m.lose_trade = 1000;
+    model_run(&m, S_NS / 2);
+    m.lose_trade = 0;
+    then = m.wall;
+    model_run(&m, 15 * S_NS); /* longer ago than the pad */
+    CHECK(model_trades_missing(&m, then) > 10);
+    model_reset(&m, 1);
+    model_run(&m, 3 * S_NS);
+    CHECK_INT(model_trades_missing(&m, then), 0);
+    model_end(&m);
+
+    begin(&m); /* and at the end, whatever else is open then */
+    m.lose_tail = true;
+    live(&m);
+    m.lose_trade = 1000;
+    model_run(&m, S_NS / 2);
+    m.lose_trade = 0;
+    then = m.wall;
+    model_run(&m, 15 * S_NS);
+    model_gap(&m, 1, 1);
+    kdp_session_stop(m.session, m.mono, m.wall);
+    model_run(&m, 25 * S_NS);
+    CHECK(kdp_session_drained(m.session, m.mono, NULL));
+    CHECK_INT(model_trades_missing(&m, then), 0);
+    model_end(&m);
+}
+
 KDP_TEST(the_end_waits_for_an_open_window_but_not_for_ever)
 {
     struct model m;

@@ -197,7 +197,7 @@ struct window {      /* of exchange time in which trades may be missing */
     int64_t hold_ns;          /* mono: not asked before */
     /* the reading under way */
     int64_t start_ns, slice_ns, began_wall_ns; /* from, to, and when its first page was asked */
-    uint32_t pages, fresh;
+    uint32_t pages, fresh, serial;
     char cursor[1024];
 };
 
@@ -290,6 +290,7 @@ struct kdp_session {
 
     /* trades */
     struct window windows[WINDOWS_MAX];
+    uint32_t window_serial;
     bool hole_open, no_bounds, trades_begun;
     int64_t hole_from_ns, hole_opened_ns;
     int64_t last_trade_ns, audited_ns, audit_due_ns, trades_from_ns;

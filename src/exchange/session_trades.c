@@ -59,6 +59,7 @@ window_new(struct kdp_session *s, int64_t from_ns, int64_t to_ns, bool hole)
     if (w == NULL)
         return NULL;
     memset(w, 0, sizeof *w);
+    w->serial = s->window_serial++ % (UINT32_MAX / WINDOWS_MAX);
     w->used = true;
     w->hole = hole;
     w->begin_ns = w->from_ns = w->early_ns = from_ns;
@@ -153,7 +154,8 @@ trades_lost(struct kdp_session *s)
     if (!s->trades_begun || s->hole_open)
         return;
     s->hole_open = true;
-    s->hole_from_ns = known_to(s);
+    /* with it, what the lost line did not bring and no number will reveal any more */
+    s->hole_from_ns = s->audited_ns - s->config.window_pad_ns;
     s->hole_opened_ns = s->wall - BEFORE;
 }
 
@@ -218,7 +220,7 @@ page(struct kdp_session *s, struct window *w, struct request *request, bool quic
         w->cursor[0] = '\0';
     }
     request->what = ASK_WINDOW;
-    request->object = (uint32_t)(w - s->windows);
+    request->object = (uint32_t)(w - s->windows) + WINDOWS_MAX * w->serial;
     w->asked = true;
     out_begin(s);
     out_format(s, "/markets/trades?limit=1000");
@@ -311,9 +313,9 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
     struct window *w = &s->windows[request->object % WINDOWS_MAX];
     bool older;
 
+    if (!w->used || w->serial != request->object / WINDOWS_MAX)
+        return; /* it was given up, and its place may be another's */
     w->asked = false;
-    if (!w->used)
-        return;
     if (status == 0)
         return; /* the same page again, when requests are answered again */
     if (status >= 300) {
@@ -425,7 +427,8 @@ trades_open_windows(const struct kdp_session *s)
 void
 trades_stop(struct kdp_session *s)
 {
-    int64_t now = session_exchange_now(s);
+    int64_t now = session_exchange_now(s), from;
+    struct window *once;
 
     s->stop_until_ns = s->mono + STOP_READ;
     if (!s->trades_begun)
@@ -451,14 +454,11 @@ trades_stop(struct kdp_session *s)
         }
         s->stop_until_ns = s->mono + s->config.trade_settle_ns + BEFORE;
     }
-    if (trades_open_windows(s) == 0) {
-        int64_t from = s->audited_ns - s->config.window_pad_ns;
-        struct window *w =
-            window_new(s, from < s->trades_from_ns ? s->trades_from_ns : from, now + SECOND, false);
-
-        if (w != NULL) {
-            w->once = true;
-            w->due_ns = s->mono;
-        }
+    /* what no number revealed since the last audit, beside the windows that are open */
+    from = s->audited_ns - s->config.window_pad_ns;
+    once = window_new(s, from < s->trades_from_ns ? s->trades_from_ns : from, now + SECOND, false);
+    if (once != NULL) {
+        once->once = true;
+        once->due_ns = s->mono;
     }
 }
