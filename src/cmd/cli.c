@@ -290,6 +290,7 @@ kdp_signals_install(void)
     sigaction(SIGALRM, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL); /* a limit on file sizes is a full disk, which can be waited out */
 }
 
 int

@@ -86,6 +86,25 @@ kdp run --env-file sim/sim.env --data d; exits 1; no_answer
 says "/d is in use by another plant: pid $plant, since 20"
 kill -INT $plant; wait $plant || wrong 'the other plant did not end well'
 
+# a disk that takes nothing more (here: a limit on the size of a file): told once, ended in order, nothing lost at the next start
+(ulimit -f 9000; exec "$KDP" run --env-file sim/sim.env --test-pace 10 --data full --no-lake --ring-size 4M --raw-ring-size 2M \
+    >.out2 2>.err2 </dev/null) &
+plant=$!
+for _ in $(seq 60); do
+    "$KDP" sim ctl --dir sim burst 20000 >/dev/null
+    grep -q 'capture waits' .err2 && break
+    sleep 0.2
+done
+kill -INT $plant
+code=0; wait $plant || code=$?
+last='kdp run with a full disk'; out=$(cat .out2) err=$(cat .err2)
+exits 1
+says 'full/tape: '; says 'capture waits; the tape ends whole at sequence'; says 'stopped while the tape could not be written'
+says 'free space, and the next start writes it'
+kdp run --env-file sim/sim.env --test-pace 10 --data full --no-lake --seconds 1; exits 0
+says 'records taken over from the ring'
+kdp tape verify full; exits 0
+
 # a key of somebody else is refused, once, with what to do
 kdp run --env-file sim/sim.env --private-key ed.pem --data refused; exits 1
 says 'refused the key'
