@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from faults import ALONE, MIXABLE, tail_trades
+from faults import ALONE, MIXABLE, early_silence, gap_then_tail, tail_trades
 from plant import NO_SQL, Plant, output, records
 from sides import Python, Sim
 from simfaults import SIM_ALONE, SIM_MIXABLE, told
@@ -231,7 +231,8 @@ def first(book, side):
 
 def alone(name, seed):
     options, args, fault, wanted = ALONE[name]
-    return Round(name, lambda folder: Python(folder, options, seed), args, fault, wanted, seed, fault is not tail_trades)
+    return Round(name, lambda folder: Python(folder, options, seed), args, fault, wanted, seed,
+                 fault not in (tail_trades, gap_then_tail, early_silence))
 
 
 def mix(seed):

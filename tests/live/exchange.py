@@ -59,13 +59,14 @@ class Exchange:
     def clock(self):
         return time.time() + self.skew_s
 
-    async def start(self, tls_version=None):
+    async def start(self, tls_version=None, plain=False):
+        self.secure = "" if plain else "s"
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if tls_version:
             tls.minimum_version = tls.maximum_version = tls_version
         tls.load_cert_chain(self.cert, self.cert_key)
-        await self.stream.start(tls)
-        await self.rest.start(tls)
+        await self.stream.start(None if plain else tls)
+        await self.rest.start(None if plain else tls)
         self.task = asyncio.create_task(self.live())
 
     async def live(self):
@@ -91,8 +92,8 @@ class Exchange:
     def settings(self):
         return {
             "KALSHI_API_KEY": KEY_ID, "KALSHI_PRIVATE_KEY_PATH": self.private,
-            "KALSHI_BASE_URL": f"https://127.0.0.1:{self.rest.port}{API}",
-            "KALSHI_WS_URL": f"wss://127.0.0.1:{self.stream.port}/trade-api/ws/v2",
+            "KALSHI_BASE_URL": f"http{self.secure}://127.0.0.1:{self.rest.port}{API}",
+            "KALSHI_WS_URL": f"ws{self.secure}://127.0.0.1:{self.stream.port}/trade-api/ws/v2",
             "KALSHI_CA_FILE": self.cert}
 
     def truth(self):

@@ -79,6 +79,10 @@ class Rest:
         self.hang_up = 0       # connections still to be closed instead of an answer
         self.trades_lag_s = 0  # a trade is listed so long after it was made
         self.page_max = 1000
+        self.only = None       # paths it knows; others are 404
+        self.lean = False      # a market has what nobody can do without, and no more
+        self.no_filters = False  # query parameters but limit and cursor are not looked at
+        self.no_cursor = False # the last page has no such member
         self.trading = True
         self.resume = None     # RFC 3339: when trading goes on
 
@@ -129,7 +133,10 @@ class Rest:
         if status:
             items = [m for m in items if words.get(m.status, "closed") == status]
         page, cursor = self.page(items, query, 100, 1000)
-        return {"markets": [m.rest() for m in page], "cursor": cursor}
+        found = [m.rest() for m in page]
+        if self.lean:
+            found = [{k: m[k] for k in ("ticker", "event_ticker", "status", "open_time", "close_time")} for m in found]
+        return {"markets": found, "cursor": cursor}
 
     def event(self, name):
         markets = [m for m in self.world.markets.values() if m.event == name]
@@ -187,6 +194,8 @@ class Rest:
     def respond(self, method, target, headers):
         path, _, text = target.partition("?")
         query = urllib.parse.parse_qs(text, keep_blank_values=True)
+        if self.no_filters:
+            query = {k: v for k, v in query.items() if k in ("limit", "cursor", "tickers")}
         try:
             if self.limited > 0:
                 self.limited -= 1
@@ -201,7 +210,12 @@ class Rest:
             refusal = self.auth.refusal(method, path, headers, required=path.endswith("/account/limits"))
             if refusal:
                 raise Problem(401, refusal)
-            return 200, self.answer(path[len(API):], query)
+            if self.only is not None and path[len(API):] not in self.only:
+                raise Problem(404, {"code": "not_found", "message": "not found"})
+            body = self.answer(path[len(API):], query)
+            if self.no_cursor and body.get("cursor") == "":
+                del body["cursor"]
+            return 200, body
         except Problem as problem:
             return problem.status, problem.body
         except (ValueError, IndexError):

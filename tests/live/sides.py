@@ -15,6 +15,7 @@ class Python:
 
     def __init__(self, folder, options, seed):
         options = dict(options)
+        self.plain = options.pop("plain", False)
         self.tls = {"1.2": ssl.TLSVersion.TLSv1_2, None: None}[options.pop("tls", None)]
         self.exchange = Exchange(folder, options.pop("key", "ed25519"), options.pop("markets", 12), seed,
                                  options.pop("skew_s", 0.0))
@@ -25,7 +26,7 @@ class Python:
 
     async def start(self):
         self.exchange.freeze()
-        await self.exchange.start(self.tls)
+        await self.exchange.start(self.tls, self.plain)
         return self.exchange.settings()
 
     async def thaw(self):

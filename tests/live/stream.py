@@ -50,6 +50,8 @@ class Session:
     # ---- out ----
 
     def put(self, message, delay=0.0):
+        if self.stream.bare and isinstance(message.get("msg"), dict):
+            message = {**message, "msg": {k: v for k, v in message["msg"].items() if k not in ("market_id", "ts", "time")}}
         if self.stream.extras and self.stream.rng.random() < 0.2:
             message = {"unheard_of": {"deep": [1, 2, {"x": None}]}, **message, "later": "…"}
         if self.stream.extras and message.get("type") in ("orderbook_delta", "trade") and self.stream.rng.random() < 0.5:
@@ -254,8 +256,9 @@ class Session:
             return
         tickers = self.tickers_of(params)
         for channel in channels:
-            if channel not in CHANNELS:
-                self.error(id_, 8, "Unknown channel name")
+            if channel not in stream.channels:
+                if not stream.unknown_silent:
+                    self.error(id_, 8, "Unknown channel name")
                 continue
             if channel == "orderbook_delta" and not tickers:
                 self.error(id_, 14, "market ticker required")
@@ -276,11 +279,20 @@ class Session:
             elif sub.markets is not None:
                 sub.markets |= set(wanted)
             reply = {"id": id_, "type": "subscribed", "msg": {"channel": channel, "sid": sub.sid}}
+            if stream.early and channel == "orderbook_delta" and not stream.no_snapshots:
+                for ticker in new:
+                    self.snapshot(sub, ticker)
             if stream.faults.get("no_ack", 0) > 0:
                 stream.faults["no_ack"] -= 1
+            elif held and stream.again == "ok":
+                reply = {"id": id_, "type": "ok", "msg": {"market_tickers": sorted(sub.markets or ())}}
+                if channel in SEQUENCED:
+                    self.put_seq(sub, reply, lossy=False)
+                else:
+                    self.put({"sid": sub.sid, **reply})
             else:
                 self.put(reply, stream.ack_delay)
-            if channel == "orderbook_delta" and not stream.no_snapshots:
+            if not stream.early and channel == "orderbook_delta" and not stream.no_snapshots:
                 for ticker in new:
                     self.snapshot(sub, ticker)
             if channel == "ticker" and params.get("send_initial_snapshot"):
@@ -305,7 +317,7 @@ class Session:
             return
         action, tickers = params.get("action"), self.tickers_of(params) or []
         tickers = [t for t in tickers if t in self.world.markets]
-        if action == "get_snapshot":
+        if action == "get_snapshot" and not stream.no_get_snapshot:
             for ticker in tickers:
                 if sub.wants(ticker):
                     self.snapshot(sub, ticker, id_)
@@ -377,6 +389,12 @@ class Stream:
         self.ping_s = 1.0
         self.pings_in_stall = True
         self.refuse = 0           # upgrades still to be refused with 503
+        self.channels = CHANNELS  # those it knows
+        self.unknown_silent = False  # of another channel it says nothing at all, else error 8
+        self.no_get_snapshot = False # error 13
+        self.again = "subscribed" # the reply to a subscription that is held already: that, or "ok"
+        self.early = False        # data comes before the reply
+        self.bare = False         # members that are optional are absent
 
     def taken(self, channel, message):
         self.lost.setdefault(channel, []).append(message)
@@ -419,6 +437,8 @@ class Stream:
         return response
 
     async def start(self, tls, port=0):
+        if not self.ping_s:
+            self.ping_s = 1e9
         self.server = await serve(
             self.handler, "127.0.0.1", port, ssl=tls, compression="deflate" if self.deflate else None,
             process_request=self.check, process_response=self.dated, ping_interval=None, max_size=None,
