@@ -1,8 +1,12 @@
 /* topology.h - every thread, process and ring of a run on one page.
  *
  *   who          runs in          reads                    writes                  when it is slow
- *   source       main thread      the recording            raw ring                waits for the tape agent
+ *   source       main thread      sockets, REST answers    raw ring                waits for the tape agent
+ *                                 (live), or a recording
  *   plant        main thread      its own inputs           ring, counters          waits for the tape agent
+ *   REST         own thread       HTTP (live)              queue of answers        nobody waits
+ *   connector    short threads    one for each line that   an open connection      nobody waits
+ *                                 is being made (live)
  *   tape agent   own thread       raw ring, ring           DIR/raw, DIR/tape       reliable: source and plant wait
  *   sealer       child process    ring and tape (reader)   DIR/<table>/date=...    falls behind; nobody waits
  *   tap, query   other processes  ring and tape (reader)   -                       overrun, goes on from the tape
