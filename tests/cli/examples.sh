@@ -31,8 +31,6 @@ run_examples() { # FOLDER, then lines of commands
     done
 }
 run_examples with < <("$KDP" -h | sed -n 's/^  \([^ ]\)/\1/p')
-# the README's commands, as written, but for where the program is
-run_examples with < <(sed -n 's/^    build\/kdp/kdp/p' "$source_dir/README.md")
 # a live run needs an exchange
 sim=0
 trap '[ $sim = 0 ] || kill $sim; rm -rf "$work"' EXIT
@@ -46,6 +44,8 @@ if has sim && has run; then
     cp sim/sim.env with/.env # for what only asks
     cp sim/sim.env without/.env || { cat sim.out; wrong 'the simulator does not start'; }
 fi
+# the README's commands, as written, but for where the program is
+run_examples with < <(sed -n 's/^    build\/kdp/kdp/p' "$source_dir/README.md")
 for command in $("$KDP" __complete '' | grep -vx help); do
     [ "$command" != run ] || has sim || continue
     folder=with
