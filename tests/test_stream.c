@@ -393,7 +393,7 @@ KDP_TEST(a_second_plant_is_told_who_holds_the_directory)
     pid_t child;
     int status;
 
-    snprintf(want, sizeof want, "process %d since 20", (int)getpid());
+    snprintf(want, sizeof want, "pid %d, since 20", (int)getpid());
     CHECK_INT(kdp_stream_open(&other, &config, &second), -KDP_EBUSY);
     CHECK(other == NULL);
     if (strstr(kdp_error_text(), want) == NULL || strstr(kdp_error_hint(), "--data") == NULL)
