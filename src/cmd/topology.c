@@ -74,6 +74,23 @@ wait_for_tape(void *arg)
 #define RESTORE_NS (25 * INT64_C(3600) * KDP_NS_PER_S)
 #define TOLD (1u << KDP_TEMPLATE_DEFINITION | 1u << KDP_TEMPLATE_STATE | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT)
 
+/* Holes in the trades are filled from the oldest on, so that one that is filled, or lost for good, ends all before it. */
+static void
+restore_hole(struct kdp_topology *topology, int64_t *newestp, const struct kdp_gap *gap)
+{
+    if (gap->kind != KDP_GAP_KIND_TRADES)
+        return;
+    if (gap->status == KDP_GAP_STATUS_OPEN) {
+        if (topology->trades_open_ns == 0)
+            topology->trades_open_ns = gap->opened_ns;
+        *newestp = gap->opened_ns;
+    } else if (gap->opened_ns >= *newestp) {
+        topology->trades_open_ns = 0;
+    } else if (topology->trades_open_ns != 0 && gap->opened_ns > topology->trades_open_ns) {
+        topology->trades_open_ns = gap->opened_ns;
+    }
+}
+
 /* Gives the plant what stands on the tape of the runs before: trades of the last 2 hours, which must not stand
  * in the stream a second time, terms, and the last state of each book. */
 static int
@@ -81,6 +98,7 @@ restore(struct kdp_topology *topology, const char *dir)
 {
     struct kdp_tape *tape;
     size_t blocks;
+    int64_t newest_hole_ns = 0;
     int rc = kdp_tape_open(&tape, dir);
 
     if (rc != 0)
@@ -96,7 +114,7 @@ restore(struct kdp_topology *topology, const char *dir)
             uint32_t bytes = block->bytes;
             const void *records;
 
-            if (!trades && (block->template_mask & TOLD) == 0)
+            if (!trades && (block->template_mask & (TOLD | 1u << KDP_TEMPLATE_GAP)) == 0)
                 continue;
             rc = kdp_tape_load(tape, i, &records);
             for (size_t at = 0, size; rc == 0 && at < bytes; at += size) {
@@ -109,6 +127,8 @@ restore(struct kdp_topology *topology, const char *dir)
                     kdp_plant_restore_trade(topology->plant,
                                             ((const struct kdp_trade *)(const void *)head)->trade_id,
                                             head->recv_ns);
+                else if (head->template_id == KDP_TEMPLATE_GAP)
+                    restore_hole(topology, &newest_hole_ns, (const void *)head);
                 else if ((TOLD >> head->template_id & 1u) != 0)
                     kdp_plant_restore_record(topology->plant, head);
             }

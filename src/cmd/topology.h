@@ -31,6 +31,8 @@ struct kdp_topology {
     struct kdp_ring *ring;
     struct kdp_plant *plant;
     struct kdp_input_start start; /* how the run begins */
+    int64_t
+        trades_open_ns; /* receive time of the oldest hole in the trades that no run before has filled, 0: none */
     const char *dir;
     bool lake; /* there is a sealer */
     struct kdp_sealer sealer;
