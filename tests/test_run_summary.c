@@ -169,7 +169,7 @@ KDP_TEST(a_loss_no_number_told_of_is_said_when_it_was_fetched_again)
 {
     made_run(NULL);
     memset(result.plant.totals.missed, 0, sizeof result.plant.totals.missed);
-    CHECK(strstr(printed(), "7, healed 7; missed 0, trades fetched again 12; lost 0\n") != NULL);
+    CHECK(strstr(printed(), "7, healed 7; missed 0, 12 trades came by REST alone; lost 0\n") != NULL);
 }
 
 KDP_TEST(json_is_replays_object_and_more)
@@ -193,4 +193,16 @@ KDP_TEST(without_a_frame_latency_is_null)
     memset(&result.latency, 0, sizeof result.latency);
     CHECK(strstr(printed(), "\"latency_us\":{\"p50\":null,\"p99\":null,\"p999\":null,\"max\":null}}\n") !=
           NULL);
+}
+
+KDP_TEST(a_command_is_not_broken_over_lines)
+{
+    char want[8192];
+
+    made_run(NULL);
+    snprintf(want, sizeof want,
+             "\nnext       kdp query \"FROM trades LIMIT 5\" --data %s\n"
+             "           kdp run --data %s (goes on at sequence 784874)\n",
+             folder, folder);
+    CHECK(strstr(printed(), want) != NULL);
 }

@@ -110,8 +110,10 @@ draw_first(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *
     kdpi_time_format(stamp, screen->wall_ns, 0);
     snprintf(day, sizeof day, "%.10s ", stamp);
     snprintf(at, sizeof at, "%.8s UTC", stamp + 11);
-    snprintf(up, sizeof up, "up %s",
-             up_ns < KDP_NS_PER_S ? "0 s" : kdpi_screen_span(a, up_ns / KDP_NS_PER_S * KDP_NS_PER_S));
+    if (up_ns < 60 * KDP_NS_PER_S)
+        snprintf(up, sizeof up, "up %d s", (int)(up_ns / KDP_NS_PER_S));
+    else
+        snprintf(up, sizeof up, "up %s", kdpi_screen_span(a, up_ns));
     snprintf(books, sizeof books, "%s books: %s live,", kdpi_screen_count(a, totals->planned_live + stale),
              kdpi_screen_count(b, totals->planned_live));
     snprintf(stales, sizeof stales, "%s STALE", kdpi_screen_count(a, stale));

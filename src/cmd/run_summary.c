@@ -247,7 +247,7 @@ print_gaps(const struct kdp_run_result *result, FILE *out)
             kdpi_channel_name(KDP_CHANNEL_TRADE), kdpi_screen_count(b, totals->missed[KDP_CHANNEL_TRADE]),
             kdpi_screen_count(c, totals->trades_recovered), kdpi_screen_count(d, other));
     else if (totals->trades_recovered > 0) /* no number told of their loss */
-        len += (size_t)snprintf(text + len, sizeof text - len, ", trades fetched again %s",
+        len += (size_t)snprintf(text + len, sizeof text - len, ", %s trades came by REST alone",
                                 kdpi_screen_count(a, totals->trades_recovered));
     snprintf(text + len, sizeof text - len, "; lost %s",
              kdpi_screen_count(a, kdp_run_lost(totals, result->not_taped)));
@@ -316,7 +316,7 @@ print_block(const struct kdp_run_result *result, FILE *out)
 {
     const struct kdp_plant_totals *totals = &result->plant.totals;
     char text[1024], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], from[KDPI_TIME_TEXT],
-        to[KDPI_TIME_TEXT], data[512] = "";
+        to[KDPI_TIME_TEXT], data[512] = "", again[640];
     int64_t span_ns = result->end_wall_ns - result->start_wall_ns;
     size_t len;
 
@@ -357,10 +357,17 @@ print_block(const struct kdp_run_result *result, FILE *out)
     print_disk(result, out);
     if (strcmp(result->dir, "./data") != 0)
         snprintf(data, sizeof data, " --data %s", result->dir);
-    snprintf(text, sizeof text,
-             "kdp query \"FROM trades LIMIT 5\"%s     kdp run%s (goes on at sequence %" PRIu64 ")", data,
-             data, result->seq_next);
+    snprintf(text, sizeof text, "kdp query \"FROM trades LIMIT 5\"%s", data);
+    snprintf(again, sizeof again, "kdp run%s (goes on at sequence %" PRIu64 ")", data, result->seq_next);
+    if (INDENT + strlen(text) + 5 + strlen(again) <=
+        WIDTH) { /* a command is not broken while there is room */
+        strcat(text, "     ");
+        strcat(text, again);
+        again[0] = '\0';
+    }
     put_line(out, "next", text);
+    if (again[0] != '\0')
+        put_line(out, "", again);
 }
 
 void
