@@ -137,7 +137,7 @@ class Round:
         stream = await records(self.plant.data)
         await self.trades(stream)
         await self.sql(summary)
-        self.wrong += await self.plant.replay_differs(stream)
+        self.wrong += await self.plant.replay_differs(stream, summary)
         self.check(not self.plant.stream.breaks, f"the stream's numbers break: {self.plant.stream.breaks[:3]}")
         told = len(self.plant.stream.gaps)
         self.check(told >= summary["gaps"], f"{told} gaps in the stream, {summary['gaps']} in the summary")
@@ -218,7 +218,7 @@ class Recording(Round):
             self.check(live.get(ticker) == books[ticker], f"{ticker}: replayed {books[ticker]}, live {live.get(ticker)}")
         one, two = [{r["trade_id"] for r in await records(d, "trade")} for d in (replayed, self.plant.data)]
         self.check(one == two, f"{len(one)} trades replayed, {len(two)} live, {len(one - two)} missing")
-        self.wrong += await self.plant.replay_differs(await records(self.plant.data))
+        self.wrong += await self.plant.replay_differs(await records(self.plant.data), summary)
         return summary
 
 

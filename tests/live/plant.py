@@ -170,16 +170,19 @@ class Plant:
 
     # ---- what it left ----
 
-    async def replay_differs(self, one):
+    async def replay_differs(self, one, summary):
         """The raw tape played again gives the records of the run: a list of differences."""
         again = os.path.join(self.folder, "again")
         shutil.rmtree(again, ignore_errors=True)
-        await output("replay", "--input", self.data, "--data", again, "--no-lake", "--ring-size", "8M",
-                     "--raw-ring-size", "8M", "--max-markets", "4096", "--summary", "json")
+        replayed = json.loads(await output(
+            "replay", "--input", self.data, "--data", again, "--no-lake", "--ring-size", "8M", "--raw-ring-size", "8M",
+            "--max-markets", "4096", "--summary", "json"))
         two = await records(again)
         for record in one:
             record["pub_delay_ns"] = 0  # the run's own; a replay has none
         wrong = [f"{len(one)} records, replayed {len(two)}"] if len(one) != len(two) else []
+        if not summary["stream_hash"] or replayed["stream_hash"] != summary["stream_hash"]:
+            wrong.append(f"stream hash {summary['stream_hash']}, replayed {replayed['stream_hash']}")
         for a, b in zip(one, two):
             if a != b:
                 return wrong + [f"first difference: {a} against {b}"]
