@@ -180,3 +180,107 @@ KDP_TEST(any_mix_of_faults_is_survived_by_name)
     for (uint64_t i = 0; i < 40; i++)
         mix(kdp_test_seed() + 1000 + i, true);
 }
+
+/* Notices and answers that make no sense: lines that are not, sids of nobody, ids never given, instruments out of range. */
+static void
+nonsense(struct model *m)
+{
+    static const char *const bodies[] = {
+        "", "{}", "[]", "{\"markets\":1}", "\xff", "{\"event\":{\"series_ticker\":7}}"};
+    char name[32];
+    struct kdp_notice notice;
+    uint64_t kind = model_random(m, KDP_NOTICE_AUDIT + 2);
+
+    memset(&notice, 0, sizeof notice);
+    notice.kind = (enum kdp_notice_kind)(kind > KDP_NOTICE_AUDIT ? 0 : kind);
+    notice.line = (uint16_t)(model_random(m, 8) == 0 ? model_random(m, 65536) : model_random(m, 6));
+    notice.sid = (uint32_t)(model_random(m, 8) == 0 ? model_random(m, UINT32_MAX) : model_random(m, 8));
+    notice.instrument =
+        (uint32_t)(model_random(m, 8) == 0 ? model_random(m, UINT32_MAX) : model_random(m, 40));
+    snprintf(name, sizeof name, "%s-M%u", model_random(m, 4) == 0 ? "KX\"S" : "KXS0-E0",
+             (unsigned)model_random(m, 60));
+    switch (notice.kind) {
+    case KDP_NOTICE_MARKET:
+        notice.market.ticker = (struct kdp_text){name, model_random(m, 10) == 0 ? 0 : strlen(name)};
+        notice.market.event_ticker = (struct kdp_text){name, strlen(name)};
+        notice.market.open_ns = (int64_t)model_random(m, UINT64_MAX);
+        notice.market.close_ns =
+            model_random(m, 2) ? KDP_TIME_NULL : m->wall + (int64_t)model_random(m, 9) * S_NS;
+        notice.market.status = (uint8_t)model_random(m, 12);
+        notice.market.listed = model_random(m, 2);
+        break;
+    case KDP_NOTICE_BOOK:
+        notice.book.state = (uint8_t)model_random(m, 8);
+        notice.book.snapshot = model_random(m, 2);
+        notice.book.owner = model_random(m, 2);
+        break;
+    case KDP_NOTICE_TRADE:
+        notice.trade.exch_ns = m->wall - (int64_t)model_random(m, 100) * S_NS;
+        break;
+    case KDP_NOTICE_REST:
+        notice.rest.request = model_random(m, 4) << 56 | model_random(m, 60);
+        notice.rest.cursor = (struct kdp_text){name, strlen(name)};
+        notice.rest.oldest_ns = notice.rest.newest_ns = KDP_TIME_NULL;
+        break;
+    case KDP_NOTICE_EVENT:
+        notice.event.event_ticker = notice.event.series_ticker = (struct kdp_text){name, strlen(name)};
+        break;
+    case KDP_NOTICE_GAP:
+    case KDP_NOTICE_BAD_FIRST:
+        notice.gap.channel = (uint8_t)model_random(m, 8);
+        break;
+    case KDP_NOTICE_AUDIT:
+        break;
+    default:
+        notice.reply.has_id = model_random(m, 2);
+        notice.reply.id = (int64_t)model_random(m, 8) == 0 ? -1 : (int64_t)model_random(m, 200);
+        notice.reply.channel = (uint8_t)model_random(m, 8);
+        notice.reply.code = (int64_t)model_random(m, 70) - 5;
+        notice.reply.text = (struct kdp_text){"\x1b[2J", 4};
+        break;
+    }
+    kdp_session_notice(m->session, &notice);
+    if (model_random(m, 10) == 0) {
+        const char *body = bodies[model_random(m, sizeof bodies / sizeof *bodies)];
+
+        kdp_session_answer(m->session, model_random(m, 5) << 56 | model_random(m, 60),
+                           (int)model_random(m, 700), 0, body, strlen(body), NULL, m->mono, m->wall);
+    }
+    if (model_random(m, 50) == 0)
+        kdp_session_load(m->session, notice.instrument, UINT32_MAX);
+}
+
+KDP_TEST(what_makes_no_sense_harms_nothing)
+{
+    struct kdp_action action;
+
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct model m;
+        uint64_t commands = 0;
+
+        model_begin(&m, 30);
+        m.random += seed;
+        m.config.connections = 4;
+        model_run(&m, S_NS);
+        for (int i = 0; i < 5000; i++) {
+            unsigned n = 0;
+
+            nonsense(&m);
+            if (i % 7 == 0) {
+                m.mono += (int64_t)model_random(&m, (uint64_t)S_NS);
+                m.wall += (int64_t)model_random(&m, (uint64_t)S_NS) - S_NS / 4;
+            }
+            while (kdp_session_next(m.session, m.mono, m.wall, &action)) {
+                CHECK(++n < 5000); /* bounded work, whatever comes */
+                CHECK(action.kind != KDP_ACTION_FAIL);
+                commands += action.kind == KDP_ACTION_COMMAND;
+                if (action.kind == KDP_ACTION_CONNECT)
+                    kdp_session_up(m.session, action.line, m.mono);
+                else if (action.kind == KDP_ACTION_DISCONNECT)
+                    kdp_session_down(m.session, action.line, KDP_REASON_DISCONNECTED, NULL, m.mono);
+            }
+        }
+        CHECK(commands > 100); /* it goes on */
+        model_end(&m);
+    }
+}
