@@ -392,3 +392,78 @@ KDP_TEST(windows_are_of_the_exchange_s_clock)
     }
     model_end(&m);
 }
+
+static long long
+asked_from(const struct model *m)
+{
+    const char *from = strstr(m->last_trades_get, "min_ts=");
+    long long seconds = 0;
+
+    CHECK(from != NULL && sscanf(from, "min_ts=%lld", &seconds) == 1);
+    return seconds;
+}
+
+KDP_TEST(a_step_of_our_clock_moves_no_window)
+{
+    for (int way = -1; way <= 1; way += 2) {
+        struct model m;
+        int64_t begun;
+
+        begin(&m);
+        live(&m);
+        m.trades_per_s = 0;
+        model_run(&m, 90 * S_NS); /* audited */
+        m.rest_status = 503;
+        model_gap(&m, 1, 1);
+        model_run(&m, S_NS);
+        begun = m.wall / S_NS;
+        m.wall += way * 3600 * S_NS; /* set by a person; the exchange's stays */
+        model_run(&m, S_NS);
+        kdp_session_clock(m.session, -way * 3600 * S_NS);
+        model_run(&m, S_NS);
+        m.rest_status = 0;
+        model_run(&m, 40 * S_NS);
+        CHECK(asked_from(&m) > begun - 90 && asked_from(&m) < begun + 30);
+        CHECK_INT(stats(&m).windows_open, 0);
+        CHECK(m.healed > 0);
+        /* and the audits go on */
+        m.last_trades_get[0] = '\0';
+        model_run(&m, 70 * S_NS);
+        CHECK(asked_from(&m) > begun - 20 && asked_from(&m) < begun + 150);
+        model_end(&m);
+    }
+}
+
+KDP_TEST(what_came_first_of_a_subscription_may_have_been_lost)
+{
+    struct model m;
+
+    begin(&m);
+    m.lose_trade = 1000; /* and the reply, so that the first to be heard says that the ones before are missing */
+    m.lose_reply = 1000;
+    model_run(&m, 2 * S_NS);
+    m.lose_trade = 0;
+    m.lose_reply = 0;
+    model_run(&m, 60 * S_NS);
+    CHECK(model_settled(&m));
+    CHECK_INT(model_trades_missing(&m, m.wall - 30 * S_NS), 0);
+    CHECK(m.healed > 0);
+    model_end(&m);
+}
+
+KDP_TEST(a_run_whose_clock_was_ahead_is_followed_without_a_hole)
+{
+    struct model m;
+
+    begin(&m);
+    m.config.restarted = true;
+    m.config.last_wall_ns = m.wall + 3600 * S_NS;
+    live(&m);
+    m.lose_trade = 1000;
+    model_run(&m, S_NS);
+    m.lose_trade = 0;
+    model_run(&m, 60 * S_NS);
+    CHECK_INT(model_trades_missing(&m, m.wall - 30 * S_NS), 0);
+    CHECK_INT(stats(&m).windows_open, 0);
+    model_end(&m);
+}

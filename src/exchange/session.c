@@ -13,6 +13,7 @@
 
 #define RATE 200 /* tokens a second of the basic tier, until the exchange says more */
 #define NEXT_SOON (10 * MS)
+#define CLOCK_STEP (100 * MS) /* the wall clock was set; less is two clocks read one after the other */
 
 /* ---- small things all parts use ---- */
 
@@ -304,13 +305,30 @@ work(struct kdp_session *s, struct kdp_action *action)
     return say(s, action);
 }
 
-bool
-kdp_session_next(struct kdp_session *s, int64_t mono_ns, int64_t wall_ns, struct kdp_action *action)
+/* A step of our own clock is none of the exchange's: what is reckoned in its time stays as it was. */
+static void
+time_is(struct kdp_session *s, int64_t mono_ns, int64_t wall_ns)
 {
+    int64_t less = wall_ns - mono_ns, step = less - s->wall_less_mono;
+
     s->mono = mono_ns;
     s->wall = wall_ns;
     if (wall_ns > s->wall_max)
         s->wall_max = wall_ns;
+    if (s->begun && (step > CLOCK_STEP || step < -CLOCK_STEP))
+        s->ahead_ns -= step;
+    s->wall_less_mono = less;
+    if (!s->clock_told)
+        return;
+    s->clock_told = false;
+    trades_clock(s, s->ahead_told_ns - s->ahead_ns);
+    s->ahead_ns = s->ahead_told_ns;
+}
+
+bool
+kdp_session_next(struct kdp_session *s, int64_t mono_ns, int64_t wall_ns, struct kdp_action *action)
+{
+    time_is(s, mono_ns, wall_ns);
     if (!s->begun) {
         s->begun = true;
         s->tokens_ns = s->balance_ns = mono_ns;
@@ -345,9 +363,8 @@ kdp_session_due(const struct kdp_session *s)
 void
 kdp_session_clock(struct kdp_session *s, int64_t ahead_ns)
 {
-    trades_clock(s, ahead_ns - s->ahead_ns);
-    s->ahead_ns = ahead_ns;
-    s->dirty = true;
+    s->ahead_told_ns = ahead_ns; /* holds from the next time that is given */
+    s->clock_told = s->dirty = true;
 }
 
 static void
@@ -407,8 +424,7 @@ void
 kdp_session_answer(struct kdp_session *s, uint64_t request, int status, int code, const char *body,
                    size_t len, const char *words, int64_t mono_ns, int64_t wall_ns)
 {
-    s->mono = mono_ns;
-    s->wall = wall_ns;
+    time_is(s, mono_ns, wall_ns);
     rest_answer(s, request, status, code, body, len, words);
 }
 
@@ -436,8 +452,7 @@ kdp_session_reload(struct kdp_session *s, const struct kdp_rules *rules)
 void
 kdp_session_stop(struct kdp_session *s, int64_t mono_ns, int64_t wall_ns)
 {
-    s->mono = mono_ns;
-    s->wall = wall_ns;
+    time_is(s, mono_ns, wall_ns);
     if (s->stopping)
         return;
     s->stopping = s->dirty = true;

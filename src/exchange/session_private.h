@@ -226,7 +226,9 @@ struct kdp_session {
     struct rules_copy rules;
     bool all;
     uint64_t random;
-    int64_t mono, wall, wall_max, ahead_ns; /* ahead: the exchange's clock less this one */
+    int64_t mono, wall, wall_max, wall_less_mono;
+    int64_t ahead_ns, ahead_told_ns; /* the exchange's clock less this one */
+    bool clock_told;
     int64_t due_ns;
     bool dirty, stopping, failed, fail_told, begun;
     int64_t stop_until_ns;
@@ -291,7 +293,7 @@ struct kdp_session {
     /* trades */
     struct window windows[WINDOWS_MAX];
     uint32_t window_serial;
-    bool hole_open, no_bounds, trades_begun;
+    bool hole_open, no_bounds, trades_begun, early_gap;
     int64_t hole_from_ns, hole_opened_ns;
     int64_t last_trade_ns, audited_ns, audit_due_ns, trades_from_ns;
     bool healed_tell;

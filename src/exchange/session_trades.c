@@ -30,6 +30,13 @@ ceil_s(int64_t ns)
     return floor_s(ns + SECOND - 1);
 }
 
+/* The plant's time, in which gaps are opened: it stands still while a wall clock that was set back catches up. */
+static int64_t
+input_now(const struct kdp_session *s)
+{
+    return s->wall > s->wall_max ? s->wall : s->wall_max;
+}
+
 /* ---- opening ---- */
 
 static struct window *
@@ -67,7 +74,7 @@ window_new(struct kdp_session *s, int64_t from_ns, int64_t to_ns, bool hole)
     w->early = hole && to_ns - from_ns <= EARLY_MAX; /* a long one is read whole soon enough */
     w->quick_ns = s->mono - AGAIN;
     w->opened_mono_ns = s->mono;
-    w->opened_ns = s->wall - BEFORE;
+    w->opened_ns = input_now(s) - BEFORE;
     due_from(s, w);
     s->dirty = true;
     return w;
@@ -107,8 +114,9 @@ window_open(struct kdp_session *s, int64_t from_ns, int64_t to_ns, int64_t opene
     if (last != NULL)
         from_ns = last->to_ns;
     w = window_new(s, from_ns, to_ns, true);
-    if (w == NULL) { /* all taken: one grows */
+    if (w == NULL) { /* all taken: one grows, and a reading under way does not cover it */
         w = last != NULL ? last : &s->windows[0];
+        w->fresh += w->reading && from_ns < w->start_ns;
         w->from_ns = w->from_ns < from_ns ? w->from_ns : from_ns;
         w->to_ns = w->to_ns > to_ns ? w->to_ns : to_ns;
         w->hole = true;
@@ -143,9 +151,10 @@ trades_notice(struct kdp_session *s, const struct kdp_notice *notice)
 void
 trades_gap(struct kdp_session *s)
 {
+    s->early_gap |= !s->trades_begun;
     if (s->trades_begun && !s->hole_open)
         window_open(s, known_to(s), session_exchange_now(s) + (s->stopping ? 0 : s->config.window_pad_ns),
-                    s->wall - BEFORE);
+                    input_now(s) - BEFORE);
 }
 
 void
@@ -156,7 +165,7 @@ trades_lost(struct kdp_session *s)
     s->hole_open = true;
     /* with it, what the lost line did not bring and no number will reveal any more */
     s->hole_from_ns = s->audited_ns - s->config.window_pad_ns;
-    s->hole_opened_ns = s->wall - BEFORE;
+    s->hole_opened_ns = input_now(s) - BEFORE;
 }
 
 void
@@ -166,7 +175,8 @@ trades_on(struct kdp_session *s)
 
     if (!s->trades_begun) {
         s->trades_begun = true;
-        s->audited_ns = s->trades_from_ns = floor_s(now); /* a request can only name whole seconds */
+        /* since it was asked for: what was the first to come may have been lost.  A request names whole seconds. */
+        s->audited_ns = s->trades_from_ns = floor_s(now - (s->mono - s->lines[1].subs[CHAN_TRADE].at_ns));
         s->audit_due_ns = s->mono + s->config.trade_audit_ns;
         if (s->config.restarted && s->config.last_wall_ns != KDP_TIME_NULL && s->config.last_wall_ns > 0) {
             /* what the run before had not yet verified when it ended belongs to the hole */
@@ -175,8 +185,12 @@ trades_on(struct kdp_session *s)
 
             if (s->config.trades_open_ns > 0 && s->config.trades_open_ns + s->ahead_ns - pad < from)
                 from = s->config.trades_open_ns + s->ahead_ns - pad;
+            if (from > s->trades_from_ns)
+                from = s->trades_from_ns - pad; /* the clock of that time was ahead of today's */
             s->trades_from_ns = from;
-            window_open(s, from, now + pad, s->wall - BEFORE);
+            window_open(s, from, now + pad, input_now(s) - BEFORE);
+        } else if (s->early_gap) {
+            window_open(s, s->trades_from_ns, now + pad, input_now(s) - BEFORE);
         }
         return;
     }
@@ -382,7 +396,8 @@ audit(struct kdp_session *s)
 bool
 trades_work(struct kdp_session *s, struct kdp_action *action)
 {
-    int64_t before = s->wall > s->wall_max ? s->wall : s->wall_max;
+    int64_t before = input_now(s);
+    bool none = !s->hole_open;
 
     audit(s);
     for (unsigned i = 0; i < WINDOWS_MAX; i++) {
@@ -390,6 +405,7 @@ trades_work(struct kdp_session *s, struct kdp_action *action)
 
         if (!w->used || !w->hole)
             continue;
+        none = false;
         if (w->opened_ns < before)
             before = w->opened_ns;
         if (!w->warned && s->mono - w->opened_mono_ns > LONG_OPEN) {
@@ -403,7 +419,9 @@ trades_work(struct kdp_session *s, struct kdp_action *action)
     s->healed_tell = false;
     if (s->hole_open && s->hole_opened_ns < before)
         before = s->hole_opened_ns;
-    if (before <= s->healed_told_ns)
+    if (none && s->wall < s->wall_max)
+        before += BEFORE; /* all that there is, though the plant's time stands still */
+    else if (before <= s->healed_told_ns)
         return false;
     s->healed_told_ns = before;
     action->kind = KDP_ACTION_TIMER;

@@ -26,6 +26,7 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 4096 /* its signature still fits KDP_SIGN_HEADERS_MAX */
 #define SIGNED_MAX 4096   /* bytes of time, method and path */
+#define CLOCK_STEP (100 * KDP_NS_PER_MS) /* our clock was set; less is two clocks read one after the other */
 #define DATE_GRAIN (1500 * KDP_NS_PER_MS)
 #define DATE_TOOK_MAX (60 * KDP_NS_PER_S)
 
@@ -34,7 +35,9 @@ struct kdp_signer {
     bool rsa;
     char key_id[KEY_ID_MAX + 1];
     char words[16];
-    _Atomic int64_t offset_ns; /* relaxed: a number on its own, orders nothing */
+    /* learnt when the wall clock was so far from the monotonic one, 0: nothing was learnt.  Relaxed: a reader that
+     * sees one of them new is off until the next call. */
+    _Atomic int64_t offset_ns, less_ns;
 };
 
 /* ---- reading the key ---- */
@@ -351,16 +354,22 @@ kdp_signer_learn(struct kdp_signer *signer, int64_t date_ns, int64_t sent_wall_n
     offset = date_ns + KDP_NS_PER_S / 2 - (sent_wall_ns + took / 2);
     off = offset - kdp_signer_offset_ns(signer);
     if (off >= -doubt && off <= doubt)
-        return;
-    if (offset >= -DATE_GRAIN && offset <= DATE_GRAIN)
+        offset -= off; /* what is in force */
+    else if (offset >= -DATE_GRAIN && offset <= DATE_GRAIN)
         offset = 0;
     atomic_store_explicit(&signer->offset_ns, offset, memory_order_relaxed);
+    atomic_store_explicit(&signer->less_ns, kdpi_now_ns() - kdpi_mono_ns(), memory_order_relaxed);
 }
 
+/* When our clock was set since, the exchange's was not: the next signature is right, and nobody waits for a Date. */
 int64_t
 kdp_signer_offset_ns(const struct kdp_signer *signer)
 {
-    return atomic_load_explicit(&signer->offset_ns, memory_order_relaxed);
+    int64_t offset = atomic_load_explicit(&signer->offset_ns, memory_order_relaxed);
+    int64_t less = atomic_load_explicit(&signer->less_ns, memory_order_relaxed);
+    int64_t step = kdpi_now_ns() - kdpi_mono_ns() - less;
+
+    return less == 0 || (step < CLOCK_STEP && step > -CLOCK_STEP) ? offset : offset - step;
 }
 
 int64_t
