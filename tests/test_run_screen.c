@@ -434,6 +434,37 @@ KDP_TEST(a_narrow_window_gets_a_notice_and_a_line_each_10_s)
     CHECK_INT(lines, 12);
 }
 
+static void
+resize(unsigned short columns)
+{
+    struct winsize size = {.ws_row = 25, .ws_col = columns};
+
+    CHECK_INT(ioctl(master, TIOCSWINSZ, &size), 0);
+}
+
+KDP_TEST(a_window_that_shrinks_and_grows_again_gets_its_table_back)
+{
+    int64_t now = watched("color", "never", 100);
+    const char *text;
+
+    resize(52);
+    pass(&now, 1);
+    text = drawn();
+    /* the 8 lines that stood there took 15 or 16 of the narrow window: up over all of them, and wiped */
+    CHECK(strncmp(text, "\r\033[1", 4) == 0 && strstr(text, "A\033[J") != NULL);
+    CHECK(strstr(text, "kdp: notice: 52 columns, the live table needs 60") != NULL);
+    CHECK(strstr(text, "kdp run  ") == NULL);
+    resize(100);
+    pass(&now, 1);
+    text = drawn();
+    CHECK(strncmp(text, "\r\033[2Kkdp run  SIMULATED", 23) == 0); /* nothing stands there to go up over */
+    resize(70);
+    pass(&now, 1);
+    text = drawn();
+    CHECK(strncmp(text, "\r\033[1", 4) == 0); /* 8 lines of 100 columns are more of 70 */
+    CHECK(strstr(text, "KXNFLGAME-2") != NULL);
+}
+
 KDP_TEST(elsewhere_a_line_each_10_s_then_each_60)
 {
     char text[16384];
