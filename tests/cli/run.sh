@@ -92,7 +92,7 @@ kill -INT $plant; wait $plant || wrong 'the other plant did not end well'
 plant=$!
 for _ in $(seq 60); do
     "$KDP" sim ctl --dir sim burst 20000 >/dev/null
-    grep -q 'capture waits' .err2 && break
+    grep -q 'capture waits; ' .err2 && break
     sleep 0.2
 done
 kill -INT $plant
