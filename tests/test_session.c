@@ -560,3 +560,48 @@ KDP_TEST(a_whole_exchange_is_carried_cheaply)
     CHECK_INT(stats(&m).markets_planned, 121000);
     model_end(&m);
 }
+
+KDP_TEST(rules_of_another_kind_leave_alone_what_fits_both)
+{
+    static const char *const series[] = {"KXS0"}, *const globs[] = {"KXS*"}, *const event[] = {"KXS0-E0"};
+    struct kdp_rules by_series = {.series = series, .series_count = 1},
+                     by_event = {.events = event, .event_count = 1};
+    struct model m;
+
+    model_begin(&m, 150);
+    m.rules.tickers = globs;
+    m.rules.ticker_count = 1;
+    CHECK(model_until(&m, 10 * S_NS, model_live));
+    CHECK_INT(model_planned(&m), 150);
+    CHECK_INT(kdp_session_reload(m.session, &by_series), 0);
+    model_run(&m, 30 * S_NS);
+    CHECK_INT(model_planned(&m), 50);
+    for (uint32_t i = 0; i < 50; i++)
+        CHECK_INT(m.markets[i].snapshots, 1);
+    CHECK_INT(kdp_session_reload(m.session, &by_event), 0);
+    model_run(&m, 30 * S_NS);
+    CHECK_INT(model_planned(&m), 5);
+    for (uint32_t i = 0; i < 5; i++)
+        CHECK_INT(m.markets[i].snapshots, 1);
+    model_end(&m);
+}
+
+KDP_TEST(a_refused_listing_fills_no_hole_of_the_lifecycle)
+{
+    struct model m;
+    uint64_t listings;
+
+    model_begin(&m, 50);
+    CHECK(model_until(&m, 10 * S_NS, model_live));
+    model_run(&m, 60 * S_NS);
+    m.rest_status = 400;
+    model_gap(&m, 1, 3);
+    listings = m.listings;
+    model_run(&m, 120 * S_NS);
+    CHECK_INT(m.listed_timers, 0);
+    CHECK(m.listings < listings + 10); /* and it is no loop */
+    m.rest_status = 0;
+    model_run(&m, 700 * S_NS);
+    CHECK_INT(m.listed_timers, 1);
+    model_end(&m);
+}

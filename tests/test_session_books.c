@@ -376,3 +376,39 @@ KDP_TEST(books_are_audited_round_robin)
     CHECK(m.audit_gets >= 10 && m.audit_gets <= 30);
     model_end(&m);
 }
+
+KDP_TEST(a_hopeless_market_does_not_keep_the_others_off_the_ladder)
+{
+    struct model m;
+
+    live(&m, 100, 1);
+    m.markets[7].mute = true;
+    model_stale(&m, 7, KDP_REASON_MALFORMED);
+    model_run(&m, 60 * S_NS);
+    for (int i = 1; i <= 4; i++) {
+        m.get_snapshot_deaf = 1u << 1;
+        model_gap(&m, 1, 0);
+        model_run(&m, 10 * S_NS);
+        m.get_snapshot_deaf = 0;
+        model_run(&m, 90 * S_NS);
+        CHECK_INT(m.lines[1].connects, 1); /* each time it is the subscribe that heals */
+        for (uint32_t k = 0; k < 100; k++)
+            CHECK(k == 7 || m.markets[k].rest_books == 0);
+    }
+    model_end(&m);
+}
+
+KDP_TEST(a_sid_that_is_unknown_again_and_again_is_asked_for_more_and_more_rarely)
+{
+    struct model m;
+
+    live(&m, 100, 1);
+    model_run(&m, 5 * S_NS);
+    for (int i = 0; i < 60; i++) {
+        model_run(&m, S_NS / 2);
+        model_error(&m, 1, 0, 7);
+    }
+    CHECK(m.subscribes < 30);
+    CHECK(model_until(&m, 60 * S_NS, model_live));
+    model_end(&m);
+}

@@ -407,13 +407,14 @@ KDP_TEST(a_step_of_our_clock_moves_no_window)
 {
     for (int way = -1; way <= 1; way += 2) {
         struct model m;
-        int64_t begun;
+        int64_t begun, gap_ns;
 
         begin(&m);
         live(&m);
         m.trades_per_s = 0;
         model_run(&m, 90 * S_NS); /* audited */
         m.rest_status = 503;
+        gap_ns = m.wall;
         model_gap(&m, 1, 1);
         model_run(&m, S_NS);
         begun = m.wall / S_NS;
@@ -425,7 +426,7 @@ KDP_TEST(a_step_of_our_clock_moves_no_window)
         model_run(&m, 40 * S_NS);
         CHECK(asked_from(&m) > begun - 90 && asked_from(&m) < begun + 30);
         CHECK_INT(stats(&m).windows_open, 0);
-        CHECK(m.healed > 0);
+        CHECK(m.healed > 0 && m.healed_before_ns > gap_ns);
         /* and the audits go on */
         m.last_trades_get[0] = '\0';
         model_run(&m, 70 * S_NS);
@@ -439,7 +440,8 @@ KDP_TEST(what_came_first_of_a_subscription_may_have_been_lost)
     struct model m;
 
     begin(&m);
-    m.lose_trade = 1000; /* and the reply, so that the first to be heard says that the ones before are missing */
+    m.lose_trade =
+        1000; /* and the reply, so that the first to be heard says that the ones before are missing */
     m.lose_reply = 1000;
     model_run(&m, 2 * S_NS);
     m.lose_trade = 0;

@@ -271,14 +271,20 @@ single_step(struct kdp_session *s, uint16_t at, struct kdp_action *action)
 }
 
 static bool
+few(const struct line *line, uint32_t count)
+{
+    return line->live > 0 && (count <= FEW || (uint64_t)count * 20 < line->subs[CHAN_BOOK].members);
+}
+
+static bool
 climb(struct kdp_session *s, uint16_t at, struct kdp_action *action)
 {
     struct line *line = &s->lines[at];
-    uint32_t stuck = line->lists[LIST_STUCK].count, members = line->subs[CHAN_BOOK].members;
+    uint32_t stuck = line->lists[LIST_STUCK].count;
 
     if (stuck == 0)
         return false;
-    if (line->live > 0 && (stuck <= FEW || (uint64_t)stuck * 20 < members))
+    if (few(line, stuck))
         return single_step(s, at, action);
     if (line->rung == 0) {
         if (!command_may(s, at))
@@ -338,9 +344,10 @@ books_work(struct kdp_session *s, uint16_t at, struct kdp_action *action)
     }
     look_at_waiting(s, at);
     if (line->lists[LIST_ADD].count + line->lists[LIST_SNAP].count + line->lists[LIST_WAIT].count +
-            line->lists[LIST_STUCK].count + line->lists[LIST_SLOW].count ==
-        0)
-        line->rung = 0;
+                line->lists[LIST_STUCK].count ==
+            0 &&
+        (line->lists[LIST_SLOW].count == 0 || few(line, line->lists[LIST_SLOW].count)))
+        line->rung = 0; /* single ones that nothing heals must not keep all others off the ladder */
     if (snapshots(s, at, action) || climb(s, at, action))
         return true;
     if (line->adds_out >= ADDS_OUT) { /* a lost reply is not waited for longer than this */

@@ -197,19 +197,28 @@ sub_ended(struct kdp_session *s, uint16_t at, enum chan chan, int64_t after_ns)
         trades_lost(s);
 }
 
+/* The exchange ended it: anew, and later each time it does so soon after. */
 static void
-terminal(struct kdp_session *s, uint16_t at, enum chan chan, int64_t code)
+ended_again(struct kdp_session *s, uint16_t at, enum chan chan)
 {
-    struct line *line = &s->lines[at];
-    struct sub *sub = &line->subs[chan];
-    int64_t after = s->config.backoff_min_ns << (sub->ends < 8 ? sub->ends : 8);
+    struct sub *sub = &s->lines[at].subs[chan];
+    int64_t after;
 
     if (sub->on_ns != 0 && s->mono - sub->on_ns > 60 * SECOND)
         sub->ends = 0;
+    after = s->config.backoff_min_ns << (sub->ends < 8 ? sub->ends : 8);
     if (sub->ends < UINT8_MAX)
         sub->ends++;
     if (after > s->config.backoff_max_ns)
         after = s->config.backoff_max_ns;
+    sub_ended(s, at, chan, session_jitter(s, after));
+}
+
+static void
+terminal(struct kdp_session *s, uint16_t at, enum chan chan, int64_t code)
+{
+    struct line *line = &s->lines[at];
+
     session_say(s, KDP_ACTION_NOTICE, "", "connection %u: %s ended by error %d: subscribing anew", at,
                 chan_name(chan), (int)code);
     if (code == 25 && chan == CHAN_BOOK && line->overflow_ns + OVERFLOW_SPAN < s->mono)
@@ -220,7 +229,7 @@ terminal(struct kdp_session *s, uint16_t at, enum chan chan, int64_t code)
         line->overflows = 0;
         place_halve(s, at);
     }
-    sub_ended(s, at, chan, session_jitter(s, after));
+    ended_again(s, at, chan);
 }
 
 /* One word for each kind of error in the life of a session, however often it comes. */
@@ -278,7 +287,7 @@ error_notice(struct kdp_session *s, const struct kdp_notice *notice)
     } else if ((code == 25 || code == 10) && known && (sent == NULL || sent->kind != COMMAND_SUBSCRIBE)) {
         terminal(s, notice->line, chan, code);
     } else if (code == 7 && known) {
-        sub_ended(s, notice->line, chan, session_jitter(s, s->config.backoff_min_ns));
+        ended_again(s, notice->line, chan);
     } else if (sent != NULL && known) {
         if (code != 26)
             say_once(s, notice->line, notice);
@@ -330,8 +339,10 @@ command_notice(struct kdp_session *s, const struct kdp_notice *notice)
         }
         if (line->subs[chan].state != SUB_ENDING && line->subs[chan].state != SUB_ON)
             break; /* of one that was given up before */
-        sub_ended(s, notice->line, chan,
-                  line->subs[chan].state == SUB_ENDING ? 0 : session_jitter(s, s->config.backoff_min_ns));
+        if (line->subs[chan].state == SUB_ENDING)
+            sub_ended(s, notice->line, chan, 0);
+        else
+            ended_again(s, notice->line, chan);
         break;
     case KDP_NOTICE_ERROR:
         error_notice(s, notice);

@@ -138,13 +138,13 @@ done(struct kdp_session *s)
     s->listing.took_ns = s->mono - s->listing.began_ns;
     s->listing.next_ns = s->mono + s->config.relist_ns;
     s->dirty = true;
-    if (s->listing.hole && s->listing.first_hole_ns < sure) {
+    if (s->listing.hole && !s->listing.refused && s->listing.first_hole_ns < sure) {
         s->listing.tell = true;
         s->listing.told_ns = s->listing.began_wall_ns - s->config.trade_settle_ns;
         s->listing.first_hole_ns = sure;
         s->listing.hole = s->listing.last_hole_ns >= sure;
     }
-    if (s->listing.hole) {
+    if (s->listing.hole && !s->listing.refused) { /* refused, it fills no hole; nor will it at once */
         int64_t again = s->listing.last_hole_ns + s->config.trade_settle_ns + SOON;
 
         s->listing.next_ns = again > s->mono + SOON ? again : s->mono + SOON;

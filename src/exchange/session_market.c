@@ -588,8 +588,7 @@ market_notice(struct kdp_session *s, const struct kdp_notice *notice)
         m->seen = s->listing.pass > 0 ? s->listing.pass : 1;
     if (notice->market.combo)
         m->flags |= MARKET_COMBO;
-    if (m->event == 0 && rules->series_count + rules->event_count > 0 &&
-        name_plain(notice->market.event_ticker))
+    if (m->event == 0 && name_plain(notice->market.event_ticker)) /* other rules may ask for it */
         m->event = name_keep(s, notice->market.event_ticker);
     if (notice->market.open_ns != KDP_TIME_NULL)
         m->open_ns = notice->market.open_ns;

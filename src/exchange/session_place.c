@@ -203,17 +203,19 @@ void
 place_homeless(struct kdp_session *s)
 {
     uint32_t slot;
+    bool room = true;
 
+    /* all of them are looked at: those that have ended must not stay in the list */
     for (size_t n = s->homeless.count; n > 0 && fifo_take(&s->homeless, &slot); n--) {
         struct market *m = market_at(s, slot);
 
         if ((m->flags & MARKET_PLANNED) == 0 || m->line != 0)
             continue;
-        if (line_choose(s, 0) == 0) {
+        room = room && line_choose(s, 0) != 0;
+        if (room)
+            place_market(s, m);
+        else
             fifo_put(s, &s->homeless, slot);
-            return;
-        }
-        place_market(s, m);
     }
 }
 

@@ -68,7 +68,7 @@ enum market_flag {
 struct market {
     uint32_t instrument;        /* 0: the slot is free */
     uint32_t ticker;            /* offset of its name */
-    uint32_t event;             /* name of its event, 0: not known or not needed */
+    uint32_t event;             /* name of its event, 0: not known */
     uint32_t next, prev;        /* on the list of its line; slot, 0: none */
     uint32_t heap;              /* place in the heap of timers + 1 */
     uint32_t add_cmd, snap_cmd; /* the last commands that added it, and asked for its snapshot */
@@ -270,7 +270,7 @@ struct kdp_session {
     /* listing */
     struct {
         bool running, asked, heard, hole, tell;
-        bool refused; /* a part of it: what it lacks may exist */
+        bool refused;  /* a part of it: what it lacks may exist */
         uint8_t phase; /* 0 open, 1 unopened, 2 what was planned and in neither */
         uint8_t pass;  /* counts the listings */
         uint32_t filter, pages, generation, asked_generation, asked_next, absent;

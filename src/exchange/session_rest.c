@@ -214,7 +214,8 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
         /* signed with a clock that was off: the refusal's Date has told the signer better */
         expired = status == 401 && strcmp(word, "header_timestamp_expired") == 0;
     }
-    again = expired || status == 0 || status == 429 || status >= 500 || status == 408;
+    again = expired || status == 0 || status == 429 || status >= 500 || status == 408 ||
+            (status > 200 && status < 300); /* nothing whole */
     /* a page that the plant could not read is no answer either */
     if (!again && status < 300 && request.what >= ASK_WINDOW && request.what != ASK_EVENT &&
         (!request.told || request.refused))

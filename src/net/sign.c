@@ -24,8 +24,8 @@
 #define PEM_MAX 65536
 #define KEY_ID_MAX 128
 #define RSA_BITS_MIN 2048
-#define RSA_BITS_MAX 4096 /* its signature still fits KDP_SIGN_HEADERS_MAX */
-#define SIGNED_MAX 4096   /* bytes of time, method and path */
+#define RSA_BITS_MAX 4096                /* its signature still fits KDP_SIGN_HEADERS_MAX */
+#define SIGNED_MAX 4096                  /* bytes of time, method and path */
 #define CLOCK_STEP (100 * KDP_NS_PER_MS) /* our clock was set; less is two clocks read one after the other */
 #define DATE_GRAIN (1500 * KDP_NS_PER_MS)
 #define DATE_TOOK_MAX (60 * KDP_NS_PER_S)
