@@ -55,5 +55,6 @@ function(kdp_script_test name)
   endif()
   add_test(NAME ${KDP_TEST_PREFIX}${name} COMMAND ${T_COMMAND})
   set_tests_properties(${KDP_TEST_PREFIX}${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${T_TIMEOUT}
-    LABELS "${T_LABELS}" ENVIRONMENT "KDP=$<TARGET_FILE:kdp>;${T_ENV}")
+    LABELS "${T_LABELS}" ENVIRONMENT
+    "KDP=$<TARGET_FILE:kdp>;TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp;${T_ENV}")
 endfunction()
