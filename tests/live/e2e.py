@@ -150,9 +150,10 @@ class Round:
             summary = await self.play()
         except Exception as error:  # whatever goes wrong is this round's, not the others'
             self.wrong.append(f"{type(error).__name__}: {error}")
-        if self.plant:
-            await self.plant.end()
-        await self.side.stop()
+        finally:  # of Ctrl-C too
+            if self.plant:
+                await self.plant.end()
+            await self.side.stop()
         words = f"{time.monotonic() - began:.1f} s"
         if summary:
             words += (f", {summary['frames']} frames, gaps {summary['gaps']}, missed {sum(summary['missed'].values())}, "
@@ -311,4 +312,7 @@ async def main():
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(main()))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -2,6 +2,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -160,13 +161,20 @@ class Plant:
         await self.process.communicate()
 
     async def end(self):
-        """Nothing stays behind."""
+        """Nothing stays behind, its shared memory neither."""
         for process in (self.tap, self.process):
             if process and process.returncode is None:
                 process.kill()
                 await process.wait()
         if self.tap:
             self.reading.cancel()
+        try:
+            with open(os.path.join(self.data, "plant")) as file:
+                ring = re.search(r"^ring=/(\S+)$", file.read(), re.M)
+        except OSError:
+            ring = None
+        if ring and os.path.exists("/dev/shm/" + ring.group(1)):
+            os.unlink("/dev/shm/" + ring.group(1))
 
     # ---- what it left ----
 
