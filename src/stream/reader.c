@@ -18,6 +18,7 @@
 #include "error.h"
 #include "place.h"
 #include "plantfile.h"
+#include "reader_private.h"
 #include "ring.h"
 #include "stream.h"
 #include "tape.h"
@@ -27,35 +28,6 @@
 #define PLANT_CHECK_NS (100 * KDP_NS_PER_MS)
 #define ANY UINT64_C(0) /* next_seq of a reader that takes whatever comes first */
 #define SEAM_TRIES 100  /* to catch up with a tape that grows while it is read */
-
-struct kdp_reader {
-    char *dir;
-    unsigned flags;
-    struct kdp_tape *tape;
-    struct kdp_ring *ring; /* NULL: no plant, or not found yet */
-    struct kdp_plant_info plant;
-    bool plant_runs;
-    int64_t plant_checked_ns;
-
-    uint64_t next_seq;
-    int64_t skip_ns; /* records received before this do not count until one was not; KDP_TIME_NULL: none */
-    bool in_ring;    /* the cursor stands before next_seq, or where next_seq will come */
-    struct kdp_ring_cursor cursor;
-    const uint8_t *at, *end; /* what is left of the tape's block */
-    uint64_t run_end_seq;    /* the sequence after it */
-    bool definitions;        /* there are some in it */
-    uint32_t template_mask, instrument;
-    uint64_t overruns;
-
-    struct kdpi_dict dict;
-    uint64_t dict_below,
-        dict_newest;        /* numbers of segments: those below are still to be asked; the newest asked */
-    uint64_t dict_last_seq; /* where the tape ended then */
-    uint64_t ring_learnt;   /* definitions in the ring up to this sequence are known */
-    int pending;            /* an error met while waiting, for next to tell */
-    char pending_text[1024], pending_hint[512];
-    uint64_t buf[KDP_RECORD_MAX / 8];
-};
 
 static uint64_t
 seq_of(const void *record)
@@ -378,15 +350,6 @@ from_ring(struct kdp_reader *reader)
 
 /* ---- records ---- */
 
-static void
-learn(struct kdp_reader *reader, const void *record, size_t size)
-{
-    struct kdp_tape_instrument instrument;
-
-    if (kdpi_dict_of_definition(record, size, &instrument))
-        kdpi_dict_put(&reader->dict, &instrument, false);
-}
-
 /* Is the record behind the place asked for? */
 static bool
 counts(struct kdp_reader *reader, const void *record)
@@ -444,7 +407,7 @@ kdp_reader_next(struct kdp_reader *reader, const struct kdp_head **recp)
         }
         reader->next_seq = seq_of(record) + 1;
         if (((const struct kdp_head *)(const void *)record)->template_id == KDP_TEMPLATE_DEFINITION)
-            learn(reader, record, (size_t)size);
+            reader_learn(reader, record, (size_t)size);
         if (!counts(reader, record))
             continue;
         *recp = (const struct kdp_head *)(const void *)record;
@@ -478,7 +441,7 @@ kdp_reader_run(struct kdp_reader *reader, const void **recordsp, size_t *bytesp)
         size_t len = kdpi_tape_record_size(at, (size_t)(reader->end - at));
 
         if (((const struct kdp_head *)(const void *)at)->template_id == KDP_TEMPLATE_DEFINITION)
-            learn(reader, at, len);
+            reader_learn(reader, at, len);
         at += len;
     }
     *recordsp = from;
@@ -718,93 +681,4 @@ uint64_t
 kdp_reader_overruns(const struct kdp_reader *reader)
 {
     return reader->overruns;
-}
-
-/* ---- instruments ---- */
-
-/* Definitions in the ring that the tape does not have yet, or not when its dictionary was read. */
-static void
-learn_from_ring(struct kdp_reader *reader)
-{
-    uint64_t from = reader->ring_learnt + 1, head, buf[KDP_RECORD_MAX / 8];
-    struct kdp_ring_cursor cursor;
-    int size;
-
-    if (reader->ring == NULL)
-        return;
-    head = kdp_ring_head_seq(reader->ring);
-    if (from <= reader->dict_last_seq)
-        from = reader->dict_last_seq + 1;
-    if (from < kdp_ring_tail_seq(reader->ring))
-        from = kdp_ring_tail_seq(reader->ring);
-    if (from > head || kdp_ring_seek(&cursor, reader->ring, from) != 0)
-        return;
-    while (cursor.seq <= head && (size = kdp_ring_next(&cursor, buf)) > 0)
-        if (((const struct kdp_head *)(const void *)buf)->template_id == KDP_TEMPLATE_DEFINITION)
-            learn(reader, buf, (size_t)size);
-    reader->ring_learnt = cursor.seq - 1;
-}
-
-/* Asks dictionaries, newest first, until id is known (0: all of them). */
-static void
-learn_from_tape(struct kdp_reader *reader, uint32_t id)
-{
-    uint64_t below = UINT64_MAX, newest = 0, last;
-
-    if (reader->at >= reader->end) /* else the run handed out would move */
-        kdp_tape_refresh(reader->tape);
-    last = kdp_tape_last_seq(reader->tape);
-    /* what came since: the newest segment, and those down to the one that was newest before */
-    while (last != reader->dict_last_seq && kdpi_tape_dictionary(reader->tape, &below, &reader->dict) != 0) {
-        if (newest == 0)
-            newest = below;
-        if (reader->dict_newest == 0)
-            reader->dict_below = below; /* the first time: those below it follow when they are asked for */
-        if (below <= reader->dict_newest || reader->dict_newest == 0)
-            break;
-    }
-    if (newest != 0)
-        reader->dict_newest = newest;
-    reader->dict_last_seq = last;
-    /* a damaged dictionary is passed over: others may know the id, and the damage is told where its records
-     * are read */
-    while (reader->dict_below != 0 && (id == 0 || kdpi_dict_find(&reader->dict, id) == NULL))
-        if (kdpi_tape_dictionary(reader->tape, &reader->dict_below, &reader->dict) == 0)
-            reader->dict_below = 0;
-}
-
-const char *
-kdp_reader_ticker(struct kdp_reader *reader, uint32_t instrument)
-{
-    const struct kdpi_dict_item *item = kdpi_dict_find(&reader->dict, instrument);
-
-    if (item == NULL && instrument != 0) {
-        learn_from_tape(reader, instrument);
-        item = kdpi_dict_find(&reader->dict, instrument);
-    }
-    if (item == NULL && instrument != 0) {
-        learn_from_ring(reader);
-        item = kdpi_dict_find(&reader->dict, instrument);
-    }
-    return item == NULL ? NULL : item->ticker;
-}
-
-uint32_t
-kdp_reader_instrument(struct kdp_reader *reader, const char *ticker)
-{
-    uint32_t id = kdpi_dict_id(&reader->dict, ticker);
-
-    if (id != 0)
-        return id;
-    learn_from_tape(reader, 0);
-    learn_from_ring(reader);
-    return kdpi_dict_id(&reader->dict, ticker);
-}
-
-uint32_t
-kdp_reader_instrument_max(struct kdp_reader *reader)
-{
-    learn_from_tape(reader, 0);
-    learn_from_ring(reader);
-    return reader->dict.id_max;
 }
