@@ -137,6 +137,8 @@ on_refused(struct kdp_plant *plant, const char *frame, const struct kdp_message 
     id = kdp_instruments_find(plant->instruments, msg->market_ticker);
     if (id == 0) /* we cannot tell whose change was lost */
         market_all_stale(plant, sub, KDP_REASON_MALFORMED, msg->seq, msg->seq);
+    else if (kdp_instruments_at(plant->instruments, id)->state == KDP_BOOK_STATE_CLOSED)
+        kdp_instruments_at(plant->instruments, id)->holed = true;
     else if (kdp_instruments_at(plant->instruments, id)->state == KDP_BOOK_STATE_LIVE)
         market_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_MALFORMED, sub, msg->seq, msg->seq);
 }

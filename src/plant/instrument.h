@@ -24,6 +24,7 @@ struct kdp_instrument {
     bool pool_full;             /* told once */
     bool planned;               /* the session wants its book */
     bool ever_planned;          /* in this run: its trades are ours even when they are learnt late */
+    bool holed;                 /* closed, and a change of it may have been missed since */
     bool unsure;                /* its book came by REST: flagged until the line brings a snapshot */
     bool open_told, close_told; /* by our own timers, for the times its Definition has */
     uint8_t disagreed;          /* audits in a row that did not agree */

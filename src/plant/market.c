@@ -184,8 +184,10 @@ market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason r
         struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
 
         next = item->next;
-        if (item->state == KDP_BOOK_STATE_CLOSED)
-            continue; /* nothing more is expected of it */
+        if (item->state == KDP_BOOK_STATE_CLOSED) {
+            item->holed = true; /* nothing more is expected of it: should it come, it is not the whole */
+            continue;
+        }
         hit += item->state == KDP_BOOK_STATE_LIVE;
         set_state(plant, id, KDP_BOOK_STATE_STALE, reason, sub, from_seq, to_seq);
     }
@@ -319,7 +321,7 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
         return;
     }
     again = was != KDP_BOOK_STATE_LIVE && was != KDP_BOOK_STATE_NONE;
-    item->unsure = false;
+    item->unsure = item->holed = false;
     if (reason == KDP_REASON_CLOSE || item->closed_for_good)
         write_state(plant, id, KDP_BOOK_STATE_CLOSED, KDP_REASON_CLOSE, sub, 0, 0);
     else
@@ -362,6 +364,12 @@ market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_mess
         return;
     }
     if (item->state != KDP_BOOK_STATE_LIVE && item->state != KDP_BOOK_STATE_CLOSED) {
+        plant_count(plant, COUNT_NOT_LIVE, 1);
+        return;
+    }
+    if (item->holed && item->state == KDP_BOOK_STATE_CLOSED && !item->closed_for_good) {
+        item->holed = false;
+        set_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_GAP, sub, msg->seq, msg->seq);
         plant_count(plant, COUNT_NOT_LIVE, 1);
         return;
     }
