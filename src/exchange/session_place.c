@@ -225,6 +225,8 @@ place_move(struct kdp_session *s, struct market *m, uint16_t line)
 {
     if (m->from_line != 0 || line == m->line || (m->flags & MARKET_PLANNED) == 0)
         return;
+    if ((m->flags & MARKET_MEMBER) != 0 && m->add_cmd != 0)
+        return; /* the add is not answered: whether there is something to delete here is not known */
     if ((m->flags & MARKET_MEMBER) != 0)
         m->from_line = m->line;
     place_on(s, m, line);
