@@ -458,7 +458,7 @@ kdp_session_stop(struct kdp_session *s, int64_t mono_ns, int64_t wall_ns)
     s->stopping = s->dirty = true;
     trades_stop(s);
     if (s->listing.hole)
-        s->stop_until_ns = s->mono + s->config.trade_settle_ns + 5 * SECOND;
+        s->stop_until_ns = s->mono + s->config.trade_settle_ns;
 }
 
 bool

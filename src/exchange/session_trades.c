@@ -17,6 +17,7 @@
 #define LONG_OPEN (600 * SECOND) /* then a person is told */
 #define PAGES_MAX 20000u
 #define STOP_READ (10 * SECOND) /* for the one look at the end */
+#define STOP_AGAIN (5 * SECOND) /* between readings of an open window at the end */
 
 static int64_t
 floor_s(int64_t ns)
@@ -55,6 +56,9 @@ due_from(const struct kdp_session *s, struct window *w)
     int64_t end = w->to_ns - w->from_ns > SLICE ? w->from_ns + SLICE : w->to_ns;
     int64_t wait = end + s->config.trade_settle_ns - session_exchange_now(s);
 
+    /* at the end there is time for one reading that adds nothing: what REST learns late is fetched before it */
+    if (s->stopping && wait > STOP_AGAIN)
+        wait = STOP_AGAIN;
     w->due_ns = s->mono + (wait > 0 ? wait : 0);
 }
 
@@ -464,13 +468,12 @@ trades_stop(struct kdp_session *s)
             w->used = false; /* the last look covers what it was to find */
             continue;
         }
-        if (w->to_ns > now) {
-            int64_t due = s->mono + s->config.trade_settle_ns;
-
-            w->to_ns = now > w->from_ns ? now : w->from_ns + 1;
-            w->due_ns = w->due_ns > due ? due : w->due_ns;
+        /* the wait must end with the settling time, answer included: the last second is the next start's */
+        if (w->to_ns > now - SECOND) {
+            w->to_ns = now - SECOND > w->from_ns ? now - SECOND : w->from_ns + 1;
+            due_from(s, w);
         }
-        s->stop_until_ns = s->mono + s->config.trade_settle_ns + BEFORE;
+        s->stop_until_ns = s->mono + s->config.trade_settle_ns;
     }
     /* what no number revealed since the last audit, beside the windows that are open */
     from = s->audited_ns - s->config.window_pad_ns;
