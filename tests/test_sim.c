@@ -1,6 +1,12 @@
 /* test_sim.c - the simulator's server: handshake, subscriptions, numbers and books, as a client sees them. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "error.h"
@@ -467,5 +473,106 @@ KDP_TEST(signed_requests_take_tokens)
     CHECK_INT(kdp_signer_open(&signer, "00000000-0000-4000-8000-000000000000", path), 0);
     CHECK_INT(ask("/exchange/status", signer, body, sizeof body), 401);
     kdp_signer_close(signer);
+    finish();
+}
+
+/* ---- the HTTP of it, byte by byte ---- */
+static char raw_answer[65536];
+
+/* Sends bytes over a connection of its own and reads until the server closes it or has answered so many requests. */
+static void
+raw(const char *bytes, unsigned answers)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(kdp_sim_port(fixture.sim))};
+    struct timeval patience = {.tv_sec = 10};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    size_t len = 0, sent = strlen(bytes);
+    ssize_t got;
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) == 0);
+    CHECK_INT(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    CHECK_INT(send(fd, bytes, sent, MSG_NOSIGNAL), sent);
+    do {
+        got = read(fd, raw_answer + len, sizeof raw_answer - 1 - len);
+        if (got > 0)
+            len += (size_t)got;
+        raw_answer[len] = 0;
+    } while (got > 0 && (times(raw_answer, "HTTP/1.1 ") < answers || raw_answer[len - 1] != '}'));
+    close(fd);
+}
+
+static void
+says(const char *words)
+{
+    if (strstr(raw_answer, words) == NULL)
+        kdp_test_fail(__FILE__, __LINE__, "\"%s\" lacks \"%s\"", raw_answer, words);
+}
+
+KDP_TEST(http_is_spoken_as_the_exchange_does)
+{
+    static char long_head[40000];
+    char request[2048], lines[KDP_SIGN_HEADERS_MAX];
+
+    fixture.config.plain = true;
+    fixture.config.read_refill = 1;
+    fixture.config.read_capacity = 10;
+    begin_quiet();
+    /* two requests in one piece, over one connection that stays */
+    raw("GET /trade-api/v2/exchange/status HTTP/1.1\r\nHost: x\r\n\r\nGET /trade-api/v2/nonsense "
+        "HTTP/1.1\r\nHost: x\r\n\r\n",
+        2);
+    says("HTTP/1.1 200 OK\r\nDate: ");
+    says("Connection: keep-alive");
+    says("Cache-Control: public, max-age=15");
+    says("HTTP/1.1 404 Not Found");
+    raw("GET /trade-api/v2/markets/?limit=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 2);
+    says("HTTP/1.1 301 Moved Permanently");
+    says("Location: /trade-api/v2/markets\r\n");
+    raw("POST /trade-api/v2/markets HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 1);
+    says("HTTP/1.1 405");
+    raw("nonsense\r\n\r\n", 1);
+    says("HTTP/1.1 400");
+    memset(long_head, 'a', sizeof long_head - 1);
+    memcpy(long_head, "GET / HTTP/1.1\r\nX: ", 19);
+    raw(long_head, 1);
+    says("HTTP/1.1 4");
+    /* an upgrade without a signature gets a 401 with JSON, and no WebSocket */
+    raw("GET /trade-api/ws/v2 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        1);
+    says("HTTP/1.1 401 Unauthorized");
+    says("{\"code\":\"token_authentication_failure\"");
+    /* all three headers or none */
+    raw("GET /trade-api/v2/exchange/status HTTP/1.1\r\nHost: x\r\nKALSHI-ACCESS-KEY: 1\r\n\r\n", 1);
+    says("HTTP/1.1 401");
+    /* the second signed request finds no token: no header says when to come again */
+    CHECK(kdp_signer_headers(client.signer, kdpi_now_ns(), "GET", "/trade-api/v2/markets", lines,
+                             sizeof lines) > 0);
+    snprintf(request, sizeof request,
+             "GET /trade-api/v2/markets?limit=1 HTTP/1.1\r\nHost: x\r\n%s\r\nGET /trade-api/v2/markets "
+             "HTTP/1.1\r\nHost: x\r\n%s\r\n",
+             lines, lines);
+    raw(request, 2);
+    says("HTTP/1.1 200 OK");
+    says("HTTP/1.1 429 Too Many Requests");
+    says("{\"error\":\"too many requests\"}");
+    CHECK(strcasestr(raw_answer, "retry-after") == NULL);
+    /* a signature is for its path */
+    snprintf(request, sizeof request, "GET /trade-api/v2/events HTTP/1.1\r\nHost: x\r\n%s\r\n", lines);
+    raw(request, 1);
+    says("HTTP/1.1 401");
+    /* and for its time */
+    CHECK(kdp_signer_headers(client.signer, kdpi_now_ns() - 60 * KDP_NS_PER_S, "GET", "/trade-api/v2/markets",
+                             lines, sizeof lines) > 0);
+    snprintf(request, sizeof request, "GET /trade-api/v2/markets HTTP/1.1\r\nHost: x\r\n%s\r\n", lines);
+    raw(request, 1);
+    says("header_timestamp_expired");
+    CHECK(kdp_signer_headers(client.signer, kdpi_now_ns() + 10 * KDP_NS_PER_S, "GET",
+                             "/trade-api/v2/exchange/schedule", lines, sizeof lines) > 0);
+    snprintf(request, sizeof request, "GET /trade-api/v2/exchange/schedule HTTP/1.1\r\nHost: x\r\n%s\r\n",
+             lines);
+    raw(request, 1);
+    says("HTTP/1.1 429"); /* taken as signed; the bucket is empty */
     finish();
 }
