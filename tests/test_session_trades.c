@@ -469,3 +469,22 @@ KDP_TEST(a_run_whose_clock_was_ahead_is_followed_without_a_hole)
     CHECK_INT(stats(&m).windows_open, 0);
     model_end(&m);
 }
+
+KDP_TEST(the_newest_trade_of_the_run_before_says_more_than_its_clock)
+{
+    struct model m;
+
+    begin(&m);
+    m.wall += 4 * 3600 * S_NS;
+    m.config.restarted = true;
+    m.config.last_wall_ns = m.wall - 1800 * S_NS; /* that clock was half an hour ahead */
+    m.config.last_trade_ns = m.wall - 3600 * S_NS;
+    m.trade_room = 64;
+    m.trades = calloc(m.trade_room, sizeof *m.trades);
+    CHECK(m.trades != NULL);
+    m.trades[m.trade_count++].ns = m.wall - 3500 * S_NS;
+    CHECK(model_until(&m, 30 * S_NS, model_live));
+    model_run(&m, 60 * S_NS);
+    CHECK(m.trades[0].known);
+    model_end(&m);
+}

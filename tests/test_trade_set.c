@@ -41,10 +41,18 @@ KDP_TEST(id_is_remembered_for_at_least_2_hours)
 KDP_TEST(id_is_forgotten_in_the_end)
 {
     CHECK(add(1, 0));
-    CHECK(add(2, 3 * HOUR)); /* the first generation is the old one now */
-    CHECK(!add(1, 3 * HOUR));
-    CHECK(add(3, 6 * HOUR));
-    CHECK(add(1, 6 * HOUR));
+    CHECK(add(2, 30 * HOUR)); /* the first generation is the old one now */
+    CHECK(!add(1, 30 * HOUR));
+    CHECK(add(3, 60 * HOUR));
+    CHECK(add(1, 60 * HOUR));
+}
+
+KDP_TEST(id_is_remembered_while_there_is_room)
+{
+    CHECK(add(1, 0));
+    CHECK(add(2, 5 * HOUR));
+    CHECK(add(3, 11 * HOUR)); /* a hole that was open all the while is read again */
+    CHECK(!add(1, 11 * HOUR));
 }
 
 KDP_TEST(full_generation_is_counted_and_the_last_ones_are_kept)

@@ -72,13 +72,17 @@ wait_for_tape(void *arg)
  * that a day and an hour have all that is open; a fixed span gives a replay, which keeps everything, the same
  * as the run that let old segments go. */
 #define RESTORE_NS (25 * INT64_C(3600) * KDP_NS_PER_S)
+#define HOLE_PAD_NS (60 * KDP_NS_PER_S) /* its window begins so long before it, at most */
 #define TOLD (1u << KDP_TEMPLATE_DEFINITION | 1u << KDP_TEMPLATE_STATE | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT)
 
 /* Holes in the trades are filled from the oldest on, so that one that is filled, or lost for good, ends all before it. */
 static void
 restore_hole(struct kdp_topology *topology, int64_t *newestp, const struct kdp_gap *gap)
 {
-    if (gap->kind != KDP_GAP_KIND_TRADES)
+    struct kdp_text of = kdpi_record_text(gap, 0); /* of a hole in numbers: whose they were */
+
+    if (gap->kind != KDP_GAP_KIND_TRADES &&
+        !(gap->kind == KDP_GAP_KIND_SEQUENCE && of.len == 5 && memcmp(of.data, "trade", 5) == 0))
         return;
     if (gap->status == KDP_GAP_STATUS_OPEN) {
         if (topology->trades_open_ns == 0)
@@ -91,14 +95,66 @@ restore_hole(struct kdp_topology *topology, int64_t *newestp, const struct kdp_g
     }
 }
 
-/* Gives the plant what stands on the tape of the runs before: trades of the last 2 hours, which must not stand
- * in the stream a second time, terms, and the last state of each book. */
+/* One record of the runs before: holes in a walk of their own, for how far back trades matter hangs on them. */
+static void
+restore_one(struct kdp_topology *topology, const struct kdp_head *head, bool holes, bool trades,
+            int64_t *newestp)
+{
+    const struct kdp_trade *trade = (const void *)head;
+
+    if (holes) {
+        if (head->template_id == KDP_TEMPLATE_GAP)
+            restore_hole(topology, newestp, (const void *)head);
+    } else if (head->template_id == KDP_TEMPLATE_TRADE) {
+        if (!trades)
+            return;
+        kdp_plant_restore_trade(topology->plant, trade->trade_id, head->recv_ns);
+        if (head->exch_ns > topology->last_trade_ns)
+            topology->last_trade_ns = head->exch_ns;
+    } else if ((TOLD >> head->template_id & 1u) != 0) {
+        kdp_plant_restore_record(topology->plant, head);
+    }
+}
+
+static int
+restore_walk(struct kdp_topology *topology, struct kdp_tape *tape, int64_t last_ns, bool holes)
+{
+    size_t blocks = kdp_tape_block_count(tape), trades_from;
+    int64_t newest_ns = 0, from_ns = last_ns - KDP_TRADES_SPAN_NS;
+    int rc = 0;
+
+    if (topology->trades_open_ns != 0 && topology->trades_open_ns - HOLE_PAD_NS < from_ns)
+        from_ns = topology->trades_open_ns - HOLE_PAD_NS;
+    trades_from = kdp_tape_find_time(tape, from_ns);
+    for (size_t i = kdp_tape_find_time(tape, last_ns - RESTORE_NS); rc == 0 && i < blocks; i++) {
+        const struct kdp_tape_block *block = kdp_tape_block_at(tape, i);
+        bool trades = i >= trades_from;
+        uint32_t wanted = holes ? 1u << KDP_TEMPLATE_GAP : TOLD | (trades ? 1u << KDP_TEMPLATE_TRADE : 0);
+        uint32_t bytes = block->bytes;
+        const void *records;
+
+        if ((block->template_mask & wanted) == 0)
+            continue;
+        rc = kdp_tape_load(tape, i, &records);
+        for (size_t at = 0, size; rc == 0 && at < bytes; at += size) {
+            const struct kdp_head *head = (const void *)((const char *)records + at);
+
+            size = kdpi_record_size_trusted(head); /* the tape has checked the framing */
+            if (size == 0 || size > bytes - at)
+                break;
+            restore_one(topology, head, holes, trades, &newest_ns);
+        }
+    }
+    return rc;
+}
+
+/* Gives the plant what stands on the tape of the runs before: trades of the last 2 hours and since the oldest hole that
+ * is open, which must not stand in the stream a second time, terms, and the last state of each book. */
 static int
 restore(struct kdp_topology *topology, const char *dir)
 {
     struct kdp_tape *tape;
     size_t blocks;
-    int64_t newest_hole_ns = 0;
     int rc = kdp_tape_open(&tape, dir);
 
     if (rc != 0)
@@ -106,33 +162,11 @@ restore(struct kdp_topology *topology, const char *dir)
     blocks = kdp_tape_block_count(tape);
     if (blocks > 0) {
         int64_t last_ns = kdp_tape_block_at(tape, blocks - 1)->recv_running_max_ns;
-        size_t trades_from = kdp_tape_find_time(tape, last_ns - KDP_TRADES_SPAN_NS);
 
-        for (size_t i = kdp_tape_find_time(tape, last_ns - RESTORE_NS); rc == 0 && i < blocks; i++) {
-            const struct kdp_tape_block *block = kdp_tape_block_at(tape, i);
-            bool trades = i >= trades_from && (block->template_mask & 1u << KDP_TEMPLATE_TRADE) != 0;
-            uint32_t bytes = block->bytes;
-            const void *records;
-
-            if (!trades && (block->template_mask & (TOLD | 1u << KDP_TEMPLATE_GAP)) == 0)
-                continue;
-            rc = kdp_tape_load(tape, i, &records);
-            for (size_t at = 0, size; rc == 0 && at < bytes; at += size) {
-                const struct kdp_head *head = (const void *)((const char *)records + at);
-
-                size = kdpi_record_size_trusted(head); /* the tape has checked the framing */
-                if (size == 0 || size > bytes - at)
-                    break;
-                if (head->template_id == KDP_TEMPLATE_TRADE && trades)
-                    kdp_plant_restore_trade(topology->plant,
-                                            ((const struct kdp_trade *)(const void *)head)->trade_id,
-                                            head->recv_ns);
-                else if (head->template_id == KDP_TEMPLATE_GAP)
-                    restore_hole(topology, &newest_hole_ns, (const void *)head);
-                else if ((TOLD >> head->template_id & 1u) != 0)
-                    kdp_plant_restore_record(topology->plant, head);
-            }
-        }
+        topology->trades_open_ns = 0;
+        rc = restore_walk(topology, tape, last_ns, true);
+        if (rc == 0)
+            rc = restore_walk(topology, tape, last_ns, false);
     }
     kdp_tape_close(tape);
     return rc;

@@ -27,6 +27,7 @@ struct kdp_session_config {
     int64_t last_wall_ns; /* newest receive time of it, KDP_TIME_NULL */
     /* receive time of the oldest trade gap that no earlier run healed; 0: none.  The window of a restart reaches back to it */
     int64_t trades_open_ns;
+    int64_t last_trade_ns; /* exchange time of its newest trade, 0: none: right whatever clock that run had */
     /* spans in ns, 0: the default in brackets */
     int64_t snapshot_wait_ns; /* repeat get_snapshot after [2 s] */
     int64_t silence_ns;       /* a line without any frame is dead after [30 s] */

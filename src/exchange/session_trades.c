@@ -189,8 +189,11 @@ trades_on(struct kdp_session *s)
 
             if (s->config.trades_open_ns > 0 && s->config.trades_open_ns + s->ahead_ns - pad < from)
                 from = s->config.trades_open_ns + s->ahead_ns - pad;
+            /* the clock of that time may have been ahead of today's */
+            if (s->config.last_trade_ns > 0 && s->config.last_trade_ns - pad < from)
+                from = s->config.last_trade_ns - pad;
             if (from > s->trades_from_ns)
-                from = s->trades_from_ns - pad; /* the clock of that time was ahead of today's */
+                from = s->trades_from_ns - pad;
             s->trades_from_ns = from;
             window_open(s, from, now + pad, input_now(s) - BEFORE);
         } else if (s->early_gap) {

@@ -13,6 +13,8 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 #define CAPACITY_MAX (UINT32_C(1) << 24)
+/* A hole that REST does not fill for hours is read again with all around it: ids are kept as long as there is room. */
+#define KEEP_NS (12 * KDP_TRADES_SPAN_NS)
 
 struct id {
     uint64_t lo, hi;
@@ -129,7 +131,7 @@ kdp_trade_set_add(struct kdp_trade_set *set, const uint8_t id[16], int64_t recv_
         return false;
     if (young->count == 0)
         young->since_ns = recv_ns;
-    if (young->count >= set->capacity || recv_ns - young->since_ns > KDP_TRADES_SPAN_NS) {
+    if (young->count >= set->capacity || recv_ns - young->since_ns > KEEP_NS) {
         set->early += recv_ns - young->since_ns <= KDP_TRADES_SPAN_NS;
         turn(set, recv_ns);
         young = &set->gen[set->young];

@@ -1,9 +1,9 @@
 /* trade_set.h - which trades stand in the stream already: a fixed-size set of trade ids over at least the
  * last 2 hours.
  *
- * Two generations: ids go into the young one; when it is full or spans 2 hours it becomes the old one and the
- * oldest ids are forgotten, so memory is bounded and an id is remembered for 2 to 4 hours (less only past 1.5
- * M trades an hour, which the evictions counter tells).  Times are those of the inputs. */
+ * Two generations: ids go into the young one; when it is full or spans a day it becomes the old one and the
+ * oldest ids are forgotten, so memory is bounded and an id is remembered for a day or two (less past capacity
+ * trades a day; less than 2 hours is what the evictions counter tells).  Times are those of the inputs. */
 #ifndef KDPI_TRADE_SET_H
 #define KDPI_TRADE_SET_H
 
