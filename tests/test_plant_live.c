@@ -125,6 +125,21 @@ KDP_TEST(a_gap_is_told_after_its_books_and_a_bad_first_number_as_well)
     again_is_the_same();
 }
 
+KDP_TEST(numbers_that_go_back_for_good_are_told)
+{
+    listen_to_plant();
+    begin();
+    up(1);
+    snapshot(1, 1, 1, "A", "[['0.4200','10.00']]", "");
+    delta(1, 1, 1000000000, "A", "yes", "0.4200", "1.00"); /* one that is far too high */
+    for (unsigned seq = 3; seq < 34; seq++)
+        delta(1, 1, seq, "A", "yes", "0.4200", "1.00");
+    CHECK(heard(KDP_NOTICE_REPEATS) == NULL);
+    delta(1, 1, 34, "A", "yes", "0.4200", "1.00");
+    CHECK_INT(must_hear(KDP_NOTICE_REPEATS)->notice.sid, 1);
+    again_is_the_same();
+}
+
 KDP_TEST(a_missed_control_reply_counts_with_its_subscription)
 {
     begin();

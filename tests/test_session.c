@@ -605,3 +605,18 @@ KDP_TEST(a_refused_listing_fills_no_hole_of_the_lifecycle)
     CHECK_INT(m.listed_timers, 1);
     model_end(&m);
 }
+
+KDP_TEST(a_line_whose_numbers_go_back_is_made_anew)
+{
+    struct kdp_notice notice = {.kind = KDP_NOTICE_REPEATS, .line = 1, .sid = 1};
+    struct model m;
+
+    model_begin(&m, 50);
+    CHECK(model_until(&m, 10 * S_NS, model_live));
+    CHECK_INT(m.lines[1].connects, 1);
+    kdp_session_notice(m.session, &notice);
+    model_run(&m, 10 * S_NS);
+    CHECK_INT(m.lines[1].connects, 2);
+    CHECK(model_live(&m));
+    model_end(&m);
+}

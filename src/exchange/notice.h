@@ -21,6 +21,7 @@ enum kdp_notice_kind {
     KDP_NOTICE_ERROR,        /* reply */
     KDP_NOTICE_GAP,          /* gap: after every book of it was told as stale */
     KDP_NOTICE_BAD_FIRST,    /* gap: the first number of a new live sid was not 1 */
+    KDP_NOTICE_REPEATS,      /* gap: a sid sends nothing but numbers seen before */
     KDP_NOTICE_TRADE,        /* trade: a trade from the stream (not from REST) went by */
     KDP_NOTICE_REST,         /* rest: the plant has worked off a REST answer */
     KDP_NOTICE_AUDIT         /* audit: one market of an audit answer was compared */

@@ -52,7 +52,8 @@ struct kdp_sub { /* one subscription; the fields below the line belong to the pl
     uint8_t leg;               /* enum kdp_leg */
     uint32_t first_instrument; /* books it owns: head of a list of instrument ids */
     uint32_t books;
-    uint32_t gap; /* its open gap in the plant's table + 1, 0: none */
+    uint32_t gap;     /* its open gap in the plant's table + 1, 0: none */
+    uint32_t repeats; /* numbers seen before, one after the other */
 };
 
 struct kdp_line {

@@ -408,6 +408,10 @@ kdp_session_notice(struct kdp_session *s, const struct kdp_notice *notice)
     case KDP_NOTICE_BAD_FIRST:
         gap_notice(s, notice);
         break;
+    case KDP_NOTICE_REPEATS:
+        if (notice->line != 0 && notice->line <= s->line_count)
+            line_reconnect(s, notice->line, "the numbers of subscription %u go back", notice->sid);
+        break;
     case KDP_NOTICE_TRADE:
         trades_notice(s, notice);
         break;

@@ -17,7 +17,6 @@
 #define LONG_OPEN (600 * SECOND) /* then a person is told */
 #define PAGES_MAX 20000u
 #define STOP_READ (10 * SECOND) /* for the one look at the end */
-#define STOP_AGAIN (5 * SECOND) /* between readings of an open window at the end */
 
 static int64_t
 floor_s(int64_t ns)
@@ -57,8 +56,8 @@ due_from(const struct kdp_session *s, struct window *w)
     int64_t wait = end + s->config.trade_settle_ns - session_exchange_now(s);
 
     /* at the end there is time for one reading that adds nothing: what REST learns late is fetched before it */
-    if (s->stopping && wait > STOP_AGAIN)
-        wait = STOP_AGAIN;
+    if (s->stopping && wait > s->config.trade_settle_ns / 4)
+        wait = s->config.trade_settle_ns / 4;
     w->due_ns = s->mono + (wait > 0 ? wait : 0);
 }
 

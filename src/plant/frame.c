@@ -9,6 +9,8 @@
 
 #include "plant_private.h"
 
+#define REPEATS 32u /* so many one after the other are no repeats */
+
 static void
 count_type(struct kdp_plant *plant, struct kdp_text type)
 {
@@ -90,8 +92,10 @@ track(struct kdp_plant *plant, const struct kdp_message *msg, struct kdp_sub **s
     first = !sub->started;
     switch (kdp_sub_track(line, sub, msg->seq, msg->kind == KDP_MESSAGE_SNAPSHOT, &expected)) {
     case KDP_SEQ_NEXT:
+        sub->repeats = 0;
         return true;
     case KDP_SEQ_GAP:
+        sub->repeats = 0;
         gap_sequence(plant, sub, expected, msg->seq);
         if (first && line->marked)
             tell_gap(plant, KDP_NOTICE_BAD_FIRST, sub, expected, msg->seq);
@@ -113,6 +117,9 @@ track(struct kdp_plant *plant, const struct kdp_message *msg, struct kdp_sub **s
     default:
         plant->totals.duplicates++;
         plant_count(plant, COUNT_DUPLICATES, 1);
+        /* its numbers began anew, or one of them was far too high: all that follows would be dropped */
+        if (line->marked && ++sub->repeats % REPEATS == 0)
+            tell_gap(plant, KDP_NOTICE_REPEATS, sub, expected, msg->seq);
         return false;
     }
 }
