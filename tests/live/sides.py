@@ -84,12 +84,21 @@ class Sim:
         return settings
 
     async def ctl(self, *words):
+        """A control line; one that needs a connection waits a while for it, since the fault before may have taken the last."""
+        for tries in range(50, -1, -1):
+            code, out, err = await self.ctl_once(*words)
+            if code == 0 or tries == 0 or "no connection it could meet" not in err:
+                break
+            await asyncio.sleep(0.1)
+        assert code == 0, f"kdp sim ctl {' '.join(words)}: exit {code}: {err}"
+        return out
+
+    async def ctl_once(self, *words):
         process = await asyncio.create_subprocess_exec(
             KDP, "sim", "ctl", "--dir", self.dir, *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE, env=clean_env(), limit=1 << 28)
         out, err = await asyncio.wait_for(process.communicate(), 30 * SLOW)
-        assert process.returncode == 0, f"kdp sim ctl {' '.join(words)}: exit {process.returncode}: {err.decode()}"
-        return out.decode()
+        return process.returncode, out.decode(), err.decode()
 
     async def thaw(self):
         await self.ctl("go")
