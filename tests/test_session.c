@@ -620,3 +620,27 @@ KDP_TEST(a_line_whose_numbers_go_back_is_made_anew)
     CHECK(model_live(&m));
     model_end(&m);
 }
+
+KDP_TEST(a_schedule_that_is_wrong_does_not_keep_a_dead_line)
+{
+    char body[512], from[KDPI_TIME_TEXT], to[KDPI_TIME_TEXT];
+    struct model m;
+
+    model_begin(&m, 20);
+    kdpi_time_format(from, m.wall - 3600 * S_NS, 0);
+    kdpi_time_format(to, m.wall + 36000 * S_NS, 0);
+    snprintf(body, sizeof body,
+             "{\"schedule\":{\"standard_hours\":[],\"maintenance_windows\":[{\"start_datetime\":\"%s\","
+             "\"end_datetime\":\"%s\"}]}}",
+             from, to);
+    m.schedule = body;
+    m.data_every_ns = S_NS;
+    CHECK(model_until(&m, 10 * S_NS, model_live));
+    m.lines[1].silent = true; /* for ever: only another connection helps */
+    model_run(&m, 200 * S_NS);
+    CHECK_INT(m.lines[1].connects, 1);
+    model_run(&m, 200 * S_NS);
+    CHECK(m.lines[1].connects >= 2);
+    CHECK_INT(m.lines[2].connects, 1);
+    model_end(&m);
+}

@@ -280,7 +280,12 @@ watch(struct kdp_session *s, uint16_t at, struct kdp_action *action)
             action->line = at;
             return true;
         }
-        return false;
+        session_wake(s, line->heard_ns + QUIET_MAX);
+        if (s->paused || silent < QUIET_MAX)
+            return false;
+        /* a schedule may be wrong, and the status does not say so: the line may be dead */
+        line_reconnect(s, at, "silent for %lld s", (long long)(silent / SECOND));
+        return disconnect(s, at, action);
     }
     if (line->quiet_said) {
         line->quiet_said = false;
