@@ -368,23 +368,3 @@ KDP_TEST(the_clock_is_learnt_from_dates)
     CHECK_INT(learnt(t, t - 1000 * S, t - 1000 * S + 61 * S), 100 * S + S / 2);
     kdp_signer_close(signer);
 }
-
-KDP_TEST(dates_of_http)
-{
-    static const char *const none[] = {"",
-                                       "Sun, 22 Nov 2026 15:04:05 UTC",
-                                       "Sun, 22 Nou 2026 15:04:05 GMT",
-                                       "Sun, 32 Nov 2026 15:04:05 GMT",
-                                       "Sun, 22 Nov 2026 25:04:05 GMT",
-                                       "Sun, 2x Nov 2026 15:04:05 GMT",
-                                       "Sunday, 22-Nov-26 15:04:05 GMT",
-                                       "Sun Nov 22 15:04:05 2026 GMT.",
-                                       "Sun, 22 Nov 2026 15:04:05 GMT "};
-    const char *text = "Sun, 22 Nov 2026 15:04:05 GMT";
-
-    CHECK_INT(kdpi_http_date(text, strlen(text)), INT64_C(1795359845) * S);
-    text = "Thu, 01 Jan 1970 00:00:00 GMT";
-    CHECK_INT(kdpi_http_date(text, strlen(text)), 0);
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        CHECK_INT(kdpi_http_date(none[i], strlen(none[i])), KDP_TIME_NULL);
-}

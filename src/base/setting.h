@@ -33,8 +33,7 @@ enum kdp_setting_section {
     KDP_SECTION_EXCHANGE,
     KDP_SECTION_CAPTURE,
     KDP_SECTION_QUESTDB,
-    KDP_SECTION_COMMAND,
-    KDP_SECTION_LAST
+    KDP_SECTION_COMMAND
 };
 
 struct kdp_setting {

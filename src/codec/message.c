@@ -97,7 +97,7 @@ kdpi_message_clear(struct kdp_decoder *d, struct kdp_message *msg)
 /* What the envelope held before it was known what it envelops. */
 struct envelope {
     size_t msg_at, tickers_at; /* SIZE_MAX: not given */
-    bool msg_read, tickers_read;
+    bool msg_read;
     struct kdp_text cmd;
     bool books; /* orderbook_delta is among the channels */
     int8_t use_yes_price;

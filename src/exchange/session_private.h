@@ -61,8 +61,7 @@ enum market_flag {
     MARKET_REST = 1u << 11,   /* a REST book is wanted */
     MARKET_SERIES = 1u << 12, /* waits for the series of its event */
     MARKET_COMBO = 1u << 13,
-    MARKET_LISTED = 1u << 14, /* seen in a listing */
-    MARKET_ENDED = 1u << 15   /* determined or settled: never planned again */
+    MARKET_ENDED = 1u << 15 /* determined or settled: never planned again */
 };
 
 struct market {

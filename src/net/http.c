@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "error.h"
+#include "http_head.h"
 #include "http_private.h"
 #include "kdp/records.h"
 #include "kdp/version.h"
@@ -199,7 +200,7 @@ on_header(char *line, size_t size, size_t count, void *arg)
         request->answer.date_ns = KDP_TIME_NULL;
         request->age_s = 0;
     } else if ((value = header_value(line, len, "Date", &value_len)) != NULL) {
-        request->answer.date_ns = kdpi_http_date(value, value_len);
+        request->answer.date_ns = kdp_http_date((struct kdp_http_slice){value, value_len});
         request->head_wall_ns = kdpi_now_ns();
     } else if ((value = header_value(line, len, "Age", &value_len)) != NULL && value_len < 7) {
         request->age_s = 0;

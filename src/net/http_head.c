@@ -119,39 +119,23 @@ kdp_http_length(struct kdp_http_slice value)
     return length;
 }
 
-static int
-number(const char *p, int digits)
-{
-    int value = 0;
-
-    for (int i = 0; i < digits; i++) {
-        if (p[i] < '0' || p[i] > '9')
-            return -1;
-        value = value * 10 + (p[i] - '0');
-    }
-    return value;
-}
-
 int64_t
 kdp_http_date(struct kdp_http_slice value)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char iso[32];
-    int day, month = 0, year, hour, minute, second;
+    const char *text = value.data;
+    char iso[KDPI_TIME_TEXT];
     int64_t ns;
 
-    if (value.len != 29 || memcmp(value.data + 3, ", ", 2) != 0 || memcmp(value.data + 25, " GMT", 4) != 0)
+    /* the one form that servers may send (RFC 9110 5.6.7); the day's name is not compared with the date */
+    if (value.len != 29 || text[3] != ',' || text[4] != ' ' || text[7] != ' ' || text[11] != ' ' ||
+        text[16] != ' ' || memcmp(text + 25, " GMT", 4) != 0)
         return KDP_TIME_NULL;
-    for (int i = 0; i < 12; i++)
-        if (memcmp(value.data + 8, months + (size_t)i * 3, 3) == 0)
-            month = i + 1;
-    day = number(value.data + 5, 2);
-    year = number(value.data + 12, 4);
-    hour = number(value.data + 17, 2);
-    minute = number(value.data + 20, 2);
-    second = number(value.data + 23, 2);
-    if (month == 0 || day < 0 || year < 0 || hour < 0 || minute < 0 || second < 0)
-        return KDP_TIME_NULL;
-    snprintf(iso, sizeof iso, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, hour, minute, second);
-    return kdpi_time_parse(iso, strlen(iso), &ns) == 0 ? ns : KDP_TIME_NULL;
+    for (int month = 0; month < 12; month++) {
+        if (memcmp(text + 8, months + 3 * month, 3) != 0)
+            continue;
+        snprintf(iso, sizeof iso, "%.4s-%02d-%.2sT%.8sZ", text + 12, month + 1, text + 5, text + 17);
+        return kdpi_time_parse(iso, strlen(iso), &ns) == 0 ? ns : KDP_TIME_NULL;
+    }
+    return KDP_TIME_NULL;
 }

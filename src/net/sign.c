@@ -371,23 +371,3 @@ kdp_signer_offset_ns(const struct kdp_signer *signer)
 
     return less == 0 || (step < CLOCK_STEP && step > -CLOCK_STEP) ? offset : offset - step;
 }
-
-int64_t
-kdpi_http_date(const char *text, size_t len)
-{
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char iso[KDPI_TIME_TEXT];
-    int64_t ns;
-
-    /* the one form that servers may send (RFC 9110 5.6.7); the day's name is not compared with the date */
-    if (len != 29 || text[3] != ',' || text[4] != ' ' || text[7] != ' ' || text[11] != ' ' ||
-        text[16] != ' ' || memcmp(text + 25, " GMT", 4) != 0)
-        return KDP_TIME_NULL;
-    for (int month = 0; month < 12; month++) {
-        if (memcmp(text + 8, months + 3 * month, 3) != 0)
-            continue;
-        snprintf(iso, sizeof iso, "%.4s-%02d-%.2sT%.8sZ", text + 12, month + 1, text + 5, text + 17);
-        return kdpi_time_parse(iso, strlen(iso), &ns) == 0 ? ns : KDP_TIME_NULL;
-    }
-    return KDP_TIME_NULL;
-}

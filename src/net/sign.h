@@ -27,7 +27,5 @@ int kdp_signer_headers(const struct kdp_signer *signer, int64_t wall_ns, const c
  * tell (1.5 s).  Any thread. */
 void kdp_signer_learn(struct kdp_signer *signer, int64_t date_ns, int64_t sent_wall_ns, int64_t got_wall_ns);
 int64_t kdp_signer_offset_ns(const struct kdp_signer *signer);
-/* kdpi_http_date reads "Sun, 22 Nov 2026 15:04:05 GMT": ns, or KDP_TIME_NULL. */
-int64_t kdpi_http_date(const char *text, size_t len);
 
 #endif

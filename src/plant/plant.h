@@ -76,7 +76,7 @@ struct kdp_plant_market { /* what replay's summary says of a market */
     int64_t volume_e2;
 };
 struct kdp_plant_totals {
-    uint64_t frames, malformed, gaps, gaps_healed, connections, records, duplicates, unknown_types, off_grid;
+    uint64_t frames, malformed, gaps, gaps_healed, connections, records, duplicates, unknown_types;
     uint64_t missed[8];        /* by enum kdp_channel: sequenced messages that never reached us */
     uint64_t trades_recovered; /* got by REST because the stream had not brought them */
     uint64_t trades_unhealed;  /* missed on the trade channel and not (yet) verified as refilled */

@@ -235,18 +235,6 @@ sim_control_line(struct kdp_sim *sim, const char *line, struct sim_text *reply)
     return 0;
 }
 
-int
-kdp_sim_control(struct kdp_sim *sim, const char *line, FILE *out)
-{
-    struct sim_text reply = {0};
-    int rc = sim_control_line(sim, line, &reply);
-
-    if (reply.len > 0)
-        fwrite(reply.data, 1, reply.len, out);
-    sim_text_free(&reply);
-    return rc;
-}
-
 /* ---- the socket ---- */
 
 /* A path of any length fits when it goes through the folder's own descriptor. */

@@ -400,12 +400,6 @@ kdp_exchange_trade_at(const struct kdp_exchange *ex, uint64_t number)
     return number >= ex->log_oldest && number < ex->log_count ? &ex->log[number % LOG_MAX] : NULL;
 }
 
-int64_t
-kdp_exchange_now(const struct kdp_exchange *ex)
-{
-    return ex->last_ns != INT64_MIN ? ex->last_ns : ex->clock_ns;
-}
-
 size_t
 kdp_exchange_memory(const struct kdp_exchange *ex)
 {

@@ -134,7 +134,6 @@ kdp_exchange_trade_count(const struct kdp_exchange *exchange); /* all so far; th
 uint64_t
 kdp_exchange_trade_oldest(const struct kdp_exchange *exchange); /* number of the oldest kept, from 0 */
 const struct kdp_exchange_trade *kdp_exchange_trade_at(const struct kdp_exchange *exchange, uint64_t number);
-int64_t kdp_exchange_now(const struct kdp_exchange *exchange);   /* time of the last event run */
 size_t kdp_exchange_memory(const struct kdp_exchange *exchange); /* bytes held at most, so far */
 
 struct kdp_exchange_stats {
@@ -142,8 +141,8 @@ struct kdp_exchange_stats {
     uint64_t trades_forgotten;
     uint64_t combos_left_out; /* created later than asked for: no place was free */
     /* recorded */
-    uint64_t frames, frames_refused, frames_other; /* other: replies and unknown types */
-    uint64_t differences;                          /* deltas told because a snapshot differed from the book */
+    uint64_t frames, frames_refused;
+    uint64_t differences; /* deltas told because a snapshot differed from the book */
     uint64_t loops;
 };
 void kdp_exchange_stats(const struct kdp_exchange *exchange, struct kdp_exchange_stats *stats);

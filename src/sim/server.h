@@ -48,8 +48,6 @@ void kdp_sim_stats(const struct kdp_sim *sim, struct kdp_sim_stats *stats);
 /* kdp_sim_books writes the true books as JSON: {"markets":{TICKER:{"status":..,"bids":[["0.4200","87.00"],..],"asks":[..]}}} on
  * the YES scale, best first; the form that kdp gen --books has. */
 void kdp_sim_books(const struct kdp_sim *sim, FILE *out);
-/* kdp_sim_control does one control line, as the socket would; the reply is written to out. */
-int kdp_sim_control(struct kdp_sim *sim, const char *line, FILE *out);
 /* kdp_sim_ask sends one control line to the simulator of a folder, from another process: 0 with its answer (the caller's, NUL
  * behind it), or an error; -KDP_EREFUSED with the simulator's own words when it would not do it. */
 int kdp_sim_ask(const char *dir, const char *line, char **replyp, size_t *lenp);

@@ -9,7 +9,6 @@
 #include "clock.h"
 #include "words.h"
 
-#define US_PER_DAY INT64_C(86400000000)
 #define HUGE_TEXT 48
 
 __extension__ typedef unsigned __int128 huge; /* what DuckDB's widest integers need */
