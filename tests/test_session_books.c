@@ -283,6 +283,40 @@ KDP_TEST(a_refused_ticker_does_not_take_its_batch_with_it)
     model_end(&m);
 }
 
+/* An ok reply lists the whole subscription, so that one add for each new market would cost more than all else. */
+KDP_TEST(new_markets_of_a_long_subscription_are_added_together)
+{
+    struct model m;
+    uint64_t adds, deletes;
+    int64_t begin;
+
+    model_begin(&m, 20000);
+    m.config.connections = 1;
+    begin = m.wall + 30 * S_NS;
+    for (uint32_t i = 0; i < 200; i++) {
+        m.markets[i * 97].status = KDP_MARKET_STATUS_INITIALIZED;
+        m.markets[i * 97].open_ns = begin + (int64_t)i * 10 * MS_NS;
+    }
+    model_run(&m, 29 * S_NS);
+    CHECK(model_live(&m));
+    CHECK_INT(model_sub(&m, 1, 0)->members, 19800);
+    adds = m.adds;
+    model_run(&m, 3200 * MS_NS); /* the last one opens 3 s from here on */
+    CHECK(model_live(&m));
+    CHECK_INT(model_sub(&m, 1, 0)->members, 20000);
+    CHECK(m.adds - adds >= 5 && m.adds - adds <= 12); /* one each 0.2 s */
+    deletes = m.deletes;
+    for (uint32_t i = 0; i < 200; i++) {
+        m.markets[i * 97].status = KDP_MARKET_STATUS_DETERMINED;
+        model_market(&m, i * 97);
+        model_run(&m, 10 * MS_NS);
+    }
+    model_run(&m, 500 * MS_NS);
+    CHECK_INT(model_sub(&m, 1, 0)->members, 19800);
+    CHECK(m.deletes - deletes >= 5 && m.deletes - deletes <= 13);
+    model_end(&m);
+}
+
 KDP_TEST(books_of_a_line_that_cannot_be_had_go_to_the_others)
 {
     struct model m;

@@ -13,6 +13,10 @@
 #define SLOW_WAIT (30 * SECOND) /* until what nothing healed is asked for again */
 #define FEW 3u       /* so many stubborn books are never a reason to give up a subscription with a live one */
 #define BATCH_MIN 8u /* error 26 is narrowed down to so many */
+/* An ok reply names all markets of the subscription: 1.5 MB of 50,000.  Above LIST_LONG of them changes of less than a batch
+ * wait for each other, by LIST_COST for each: new markets of a whole exchange half a second, those of some series not at all. */
+#define LIST_LONG 1000u
+#define LIST_COST (SECOND / 100000)
 
 static uint32_t
 batch_of(const struct kdp_session *s, const struct line *line)
@@ -43,6 +47,18 @@ asked(struct kdp_session *s, struct market *m)
     list_put(s, m, LIST_WAIT);
 }
 
+static bool
+too_soon(struct kdp_session *s, const struct line *line)
+{
+    uint32_t members = line->subs[CHAN_BOOK].members;
+    int64_t at = line->listed_ns + (int64_t)members * LIST_COST;
+
+    if (members <= LIST_LONG || s->mono >= at)
+        return false;
+    session_wake(s, at);
+    return true;
+}
+
 /* ---- commands ---- */
 
 static bool
@@ -51,11 +67,15 @@ subscribe(struct kdp_session *s, uint16_t at, struct kdp_action *action)
     struct line *line = &s->lines[at];
     struct sub *sub = &line->subs[CHAN_BOOK];
     bool first = sub->state != SUB_ON;
-    uint32_t most = batch_of(s, line), count = 0, id;
+    uint32_t most = batch_of(s, line), batch = most, count = 0, id;
 
     if (most > room_to_ask(s, line))
         most = room_to_ask(s, line);
-    if (most == 0 || line->lists[LIST_ADD].count == 0 || !command_may(s, at))
+    if (most == 0 || line->lists[LIST_ADD].count == 0)
+        return false;
+    if (!first && (most < batch || line->lists[LIST_ADD].count < batch) && too_soon(s, line))
+        return false;
+    if (!command_may(s, at))
         return false;
     id = command_begin(s, at, first ? COMMAND_SUBSCRIBE : COMMAND_ADD, CHAN_BOOK);
     while (count < most && line->lists[LIST_ADD].count > 0) {
@@ -75,6 +95,7 @@ subscribe(struct kdp_session *s, uint16_t at, struct kdp_action *action)
         sub->tries++;
     } else {
         line->adds_out++;
+        line->listed_ns = s->mono;
     }
     return command_end(s, at, count, action);
 }
@@ -149,7 +170,8 @@ drop(struct kdp_session *s, uint16_t at, struct kdp_action *action)
     uint32_t count = 0, slot;
     size_t left = 0;
 
-    if (line->drop.count == 0 || !command_may(s, at))
+    if (line->drop.count == 0 || (line->drop.count < s->config.subscribe_batch && too_soon(s, line)) ||
+        !command_may(s, at))
         return false;
     for (size_t i = 0; i < line->drop.count; i++)
         left += drop_counts(market_at(s, line->drop.at[line->drop.first + i]), at);
@@ -175,6 +197,7 @@ drop(struct kdp_session *s, uint16_t at, struct kdp_action *action)
     if (count == 0)
         return false;
     sub->members -= count < sub->members ? count : sub->members;
+    line->listed_ns = s->mono;
     return command_end(s, at, count, action);
 }
 

@@ -143,6 +143,7 @@ struct line {
     uint32_t batch, cap;    /* tickers in one subscribe or add; of the subscription (0: not known) */
     uint32_t split;         /* so, while a ticker that is refused is looked for; 0: none is */
     uint32_t adds_out;
+    int64_t listed_ns; /* of the last command whose reply names all its markets */
     int64_t overflow_ns;
     uint32_t overflows; /* error 25, one soon after the other */
     uint64_t reconnects;
