@@ -127,6 +127,10 @@ kdp_cmd_query(struct kdp_cli *cli)
         free(typed);
         return kdp_cli_error(cli, rc);
     }
+    if (kdp_sql_cut(sql) == 0)
+        kdp_cli_notice(cli,
+                       "Name the data folder with --data DIR; kdp run and kdp replay bring data into one",
+                       "no data in %s: its tables are empty", config.dir);
     kdp_sql_say_hole(cli, sql);
     rc = kdp_sql_run(sql, typed != NULL ? typed : args[0], &result);
     if (rc == 0)

@@ -153,6 +153,19 @@ read_to(struct tap *tap, const char *from)
     return 0;
 }
 
+/* Whoever waits for a plant that is not there is told what it waits for. */
+static void
+tell_waits(const struct tap *tap, const char *dir)
+{
+    struct kdp_plant_info info;
+
+    if (tap->to_end || tap->to_seq != UINT64_MAX || tap->to_ns != INT64_MAX ||
+        (kdp_plant_info(dir, &info) == 0 && info.alive))
+        return;
+    kdp_cli_notice(tap->cli, "What is there already: kdp tap --from oldest. Ctrl-C ends it",
+                   "no plant is running in %s: waiting for one", dir);
+}
+
 /* ---- which records ---- */
 
 static bool
@@ -478,6 +491,8 @@ kdp_cmd_tap(struct kdp_cli *cli)
         int rc = kdp_reader_open(&tap->reader, dir, from, 0);
 
         code = rc != 0 ? kdp_cli_error(cli, rc) : read_to(tap, from);
+        if (code == 0)
+            tell_waits(tap, dir);
     }
     if (code == 0) {
         setvbuf(stdout, buffer, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof buffer);

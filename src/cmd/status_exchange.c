@@ -34,7 +34,7 @@ struct asking {
     int64_t clock_lo_ns, clock_hi_ns; /* theirs less ours is between them, when lo <= hi */
     bool clock_known;
     char host[256];
-    char words[512];                    /* why nothing could be asked */
+    char words[512], hint[512];         /* why nothing could be asked */
     char key_words[512], key_hint[512]; /* why there is no signer, when one was wanted */
 };
 
@@ -367,6 +367,9 @@ tell_exchange(struct asking *a)
         put_refusal(answer, words, sizeof words);
         kdp_status_line(status, "exchange", "not known", true, "%s answered %s to %s", a->host, words,
                         answer->path);
+        if (answer->status == 404)
+            kdp_status_line(status, "", "", true,
+                            "Is it the address of the exchange's API? See --base-url (KALSHI_BASE_URL)");
         kdp_status_text(status, "exchange", "state", "not known");
         kdp_status_text(status, "exchange", "error", words);
         tell_clock(a);
@@ -479,6 +482,7 @@ begin(struct asking *a, struct kdp_http_config *config)
     }
     if (rc != 0)
         snprintf(a->words, sizeof a->words, "%s", kdp_error_text());
+    snprintf(a->hint, sizeof a->hint, "%s", kdp_error_hint());
 }
 
 void
@@ -501,6 +505,8 @@ kdp_status_exchange(struct kdp_status *status)
         tell_exchange(&a);
     } else {
         kdp_status_line(status, "exchange", "not asked", true, "%s", a.words);
+        if (a.hint[0] != '\0')
+            kdp_status_line(status, "", "", true, "%s", a.hint);
         kdp_status_text(status, "exchange", "state", "not asked");
         kdp_status_text(status, "exchange", "error", a.words);
     }

@@ -142,8 +142,8 @@ kdp_status_plant(struct kdp_status *status)
     } else if (rc == 0) {
         kdpi_time_format(up, info.started_ns, 0);
         kdp_status_line(status, "plant", "dead", true,
-                        "%s, pid %d of %s was killed; the next kdp run takes over what it left", dir,
-                        info.pid, up);
+                        "%s, pid %d of %.10s %.8s UTC was killed; the next kdp run takes over what it left",
+                        dir, info.pid, up, up + 11);
         kdp_status_text(status, "plant", "state", "dead");
     } else if (rc == -KDP_ENOENT) {
         kdp_status_line(status, "plant", "not running", false, "%s", dir);
@@ -346,13 +346,21 @@ tell_stores(struct kdp_status *status, const char *dir, const struct kdp_tape *t
         snprintf(lake, sizeof lake, "lake complete");
     else
         snprintf(lake, sizeof lake, "lake %s behind", kdpi_screen_span(span, behind_ns));
-    if (left < (double)limit / 100)
+    /* at its quota the tape lives on, as its oldest files go; a disk that is full it cannot help */
+    if (limit == quota ? used > quota + quota / 100 : left < (double)limit / 100)
         state = "full";
     else if (behind_ns > LAKE_LATE_NS)
         state = "lake late";
-    kdp_status_line(status, "stores", state, strcmp(state, "ok") != 0, "tape %s of %s%s, %s; %s",
-                    kdpi_screen_bytes(has, used), kdpi_screen_bytes(of, limit), limit == quota ? "" : " free",
+    else if (limit == quota && left < (double)limit / 100)
+        snprintf(growth, sizeof growth, "at its quota: the oldest goes");
+    kdp_status_line(status, "stores", state, strcmp(state, "ok") != 0, "tape %s%s%s%s, %s; %s",
+                    kdpi_screen_bytes(has, used), limit == quota ? " of " : ", ",
+                    kdpi_screen_bytes(of, limit == quota ? limit : free_bytes), limit == quota ? "" : " free",
                     growth, lake);
+    if (strcmp(state, "full") == 0)
+        kdp_status_line(status, "", "", true,
+                        limit == quota ? "A larger --tape-quota, or a shorter --tape-keep and --raw-keep"
+                                       : "Free space; capture then goes on by itself");
     if (strcmp(state, "lake late") == 0)
         kdp_status_line(status, "", "", true, "kdp seal brings it up to date, and says what hinders it");
     kdp_status_text(status, "stores", "state", state);

@@ -153,8 +153,10 @@ hold(struct kdp_session *s, const char *words)
         wait = s->config.backoff_max_ns;
     s->rest_hold_ns = s->mono + session_jitter(s, wait);
     if (++s->rest_tries == 5 && !session_quiet(s))
-        session_say(s, KDP_ACTION_WARN, "Capture goes on; what is asked over REST is asked again",
-                    "requests are not answered: %s", words);
+        session_say(
+            s, KDP_ACTION_WARN,
+            "Is the address right (--base-url)? kdp status asks it. Capture goes on, and so do the requests",
+            "requests are not answered: %s", words);
 }
 
 static void

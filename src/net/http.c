@@ -338,6 +338,15 @@ fail_curl(struct request *request, CURLcode code)
                                           : request->words);
         fail(request, KDP_ENET, words);
         return;
+    case CURLE_SSL_CONNECT_ERROR:
+        if (strcasestr(request->words, "wrong version number") != NULL ||
+            strcasestr(request->words, "packet length too long") != NULL) {
+            snprintf(words, sizeof words, "TLS handshake failed: %s does not speak TLS at that port",
+                     http->host);
+            fail(request, KDP_ENET, words);
+            return;
+        }
+        break;
     case CURLE_WRITE_ERROR:
         if (request->too_big) {
             snprintf(words, sizeof words, "answer too long: %s: more than %zu bytes", http->host,

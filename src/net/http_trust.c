@@ -26,6 +26,8 @@ kdpi_http_trust_open(struct kdp_http_trust *trust, const char *ca_file)
         rc = kdpi_fail_errno(errno, "cannot read the certificates: %s", ca_file);
     else if (ca_file != NULL && X509_STORE_load_file(trust->store, ca_file) != 1)
         rc = kdpi_fail(KDP_EFORMAT, "no certificates: %s: not in PEM form", ca_file);
+    if (rc != 0 && ca_file != NULL)
+        kdpi_hint("Name a file of certificates in PEM form, or leave it out: --ca-file (KALSHI_CA_FILE)");
     ERR_clear_error();
     return rc;
 }

@@ -74,7 +74,7 @@ fail_read(int errnum, const char *path)
 
     if (errnum == EACCES || errnum == EPERM)
         hint_owner(path);
-    else if (errnum == ENOENT || errnum == ENOTDIR)
+    else
         kdpi_hint(
             "Put the key file that the exchange gave there, or set KALSHI_PRIVATE_KEY_PATH (--private-key)");
     return rc;

@@ -121,12 +121,15 @@ context_new(struct kdp_tls_context **contextp, bool server)
 static int
 file_words(const char *what, const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 
-    if (fd < 0)
-        return kdpi_fail_errno(errno, "cannot read the %s: %s", what, path);
-    close(fd);
-    return kdpi_fail(KDP_EFORMAT, "not a usable %s: %s: not in PEM form", what, path);
+    if (fd < 0) {
+        rc = kdpi_fail_errno(errno, "cannot read the %s: %s", what, path);
+    } else {
+        close(fd);
+        rc = kdpi_fail(KDP_EFORMAT, "not a usable %s: %s: not in PEM form", what, path);
+    }
+    return rc;
 }
 
 int
@@ -142,6 +145,7 @@ kdp_tls_client(struct kdp_tls_context **contextp, const char *ca_file)
     SSL_CTX_set_default_verify_paths(context->ssl); /* a machine without roots: then nothing is trusted */
     if (ca_file != NULL && SSL_CTX_load_verify_file(context->ssl, ca_file) != 1) {
         rc = file_words("CA file", ca_file);
+        kdpi_hint("Name a file of certificates in PEM form, or leave it out: --ca-file (KALSHI_CA_FILE)");
         kdp_tls_context_free(context);
         *contextp = NULL;
         return rc;

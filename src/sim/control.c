@@ -242,8 +242,13 @@ static int
 address(const char *dir, struct sockaddr_un *un, int *dir_fdp)
 {
     *dir_fdp = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*dir_fdp < 0)
-        return kdpi_fail_errno(errno, "no such simulator folder: %s", dir);
+    if (*dir_fdp < 0) {
+        int rc = kdpi_fail_errno(errno, "no such simulator folder: %s", dir);
+
+        kdpi_hint("kdp sim --dir %s starts one in it; kdp sim ctl without --dir finds the one that runs",
+                  dir);
+        return rc;
+    }
     *un = (struct sockaddr_un){.sun_family = AF_UNIX};
     snprintf(un->sun_path, sizeof un->sun_path, "/proc/self/fd/%d/control", *dir_fdp);
     return 0;

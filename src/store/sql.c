@@ -488,6 +488,8 @@ run(struct kdp_sql *sql, const char *text, const char *const *parameters, unsign
         if (rc != -KDP_EINVAL)
             return rc;
     }
+    if (rc == -KDP_EINVAL && kdp_sql_views_damage(&sql->views) != 0)
+        return -KDP_ECHECKSUM;
     return rc;
 }
 

@@ -31,5 +31,8 @@ void kdp_sql_views_release(struct kdp_sql_views *views);
 char *kdp_sql_views_text(const struct kdp_sql_views *views, const char *text);
 /* kdp_sql_views_files gives the list of all files as SQL text ['a','b'] for the sandbox. */
 char *kdp_sql_views_files(const struct kdp_sql_views *views);
+/* kdp_sql_views_damage, called after DuckDB gave an error: when one of the files is missing, of another length than its
+ * manifest says, no Parquet, or named by those words, -KDP_ECHECKSUM with words that say so instead; else 0. */
+int kdp_sql_views_damage(const struct kdp_sql_views *views);
 
 #endif

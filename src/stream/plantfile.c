@@ -161,6 +161,26 @@ busy(const char *dir, int fd)
     return -KDP_EBUSY;
 }
 
+void
+kdpi_folder_hint(int errnum)
+{
+    switch (errnum) {
+    case EACCES:
+    case EPERM:
+        kdpi_hint("You may not write there: run as its owner, or take another: --data DIR (KDP_DATA)");
+        break;
+    case ENOENT:
+        kdpi_hint(
+            "The folder above it must be there: mkdir -p makes it; or take another: --data DIR (KDP_DATA)");
+        break;
+    case ENOSPC:
+        kdpi_hint("Free space, or take another: --data DIR (KDP_DATA)");
+        break;
+    default:
+        kdpi_hint("Take another: --data DIR (KDP_DATA)");
+    }
+}
+
 int
 kdpi_plant_lock(const char *dir, int64_t now_ns)
 {
@@ -171,8 +191,13 @@ kdpi_plant_lock(const char *dir, int64_t now_ns)
     if (rc != 0)
         return rc;
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return kdpi_fail_errno(errno, "cannot open %s", path);
+    if (fd < 0) {
+        int errnum = errno;
+
+        rc = kdpi_fail_errno(errnum, "cannot write in the data folder %s", dir);
+        kdpi_folder_hint(errnum);
+        return rc;
+    }
     if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
         rc = errno == EAGAIN || errno == EACCES ? busy(dir, fd)
                                                 : kdpi_fail_errno(errno, "cannot lock %s", path);

@@ -38,4 +38,7 @@ int kdpi_plantfile_remove(const char *dir);
  * words that name process and start when another holds it. */
 int kdpi_plant_lock(const char *dir, int64_t now_ns);
 
+/* kdpi_folder_hint adds to an error just kept what can be done when a data folder cannot be made or written. */
+void kdpi_folder_hint(int errnum);
+
 #endif

@@ -80,8 +80,12 @@ fill_defaults(struct kdp_stream_config *config)
 static int
 open_folder(struct kdp_stream *stream, const char *dir)
 {
-    if (mkdir(dir, 0755) != 0 && errno != EEXIST)
-        return kdpi_fail_errno(errno, "cannot make data directory %s", dir);
+    if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
+        int errnum = errno, rc = kdpi_fail_errno(errnum, "cannot make the data folder %s", dir);
+
+        kdpi_folder_hint(errnum);
+        return rc;
+    }
     if (realpath(dir, stream->dir) == NULL)
         return kdpi_fail_errno(errno, "cannot open data directory %s", dir);
     if (strlen(stream->dir) + 64 >= sizeof stream->dir)

@@ -187,6 +187,31 @@ kdp ohlc --ticker KXA-2 --data d; exits 1; says 'no market KXA-2 in d'; says 'KX
 kdp book --ticker KXB-2 --data d; exits 1; says 'no market KXB-2 in d'; says 'KXB-1'
 kdp book --ticker KXA-1 --at 2026-11-20T14:02:00Z --data d; exits 1; says 'no book of KXA-1 received by 2026-11-20T14:02:00'
 kdp book --ticker KXA-1 --at 15:04 --data d; exits 2
+mkdir empty; kdp query 'FROM trades' --data empty; exits 0
+says 'kdp: notice: no data in empty: its tables are empty'; says '--data DIR'; says '0 rows in '
+kdp query 'FROM trades' --data empty --quiet; exits 0; silent
+
+# a file of the lake that is damaged is named, with what to do; what does not need it goes on
+cp -r d bad
+file=bad/trades/date=2026-11-20/day.parquet size=$(stat -c %s d/trades/date=2026-11-20/day.parquet)
+chmod -R u+w bad
+blamed() { # WHY
+    kdp query 'SELECT count(*) AS n FROM trades' --data bad --format csv; exits 1; no_answer
+    says "kdp: error: damaged lake file: $PWD/$file: $1"
+    says "move the folder $PWD/bad/trades aside: kdp seal then makes it anew"
+    [[ $err != *'CREATE OR REPLACE'* ]] || wrong "statements that nobody typed are shown"
+}
+truncate -s 100 $file; blamed "100 bytes, its manifest says $size"
+head -c "$size" /dev/zero >$file; blamed 'not Parquet'
+rm $file; blamed 'no such file or directory'
+cp d/trades/date=2026-11-20/day.parquet $file; chmod u+w $file
+head -c 16 /dev/zero | tr '\0' '\377' | dd of=$file bs=1 seek=$((size - 60)) conv=notrunc 2>/dev/null
+kdp query 'SELECT count(*) AS n FROM trades WHERE price > 0' --data bad --format csv; exits 1; says 'kdp: error: damaged lake file: '; says 'aside: kdp seal'
+kdp query 'SELECT nope FROM bbo' --data bad; exits 1; says 'nope'; says 'Candidate bindings'
+mv bad/trades trades.away; kdp seal --data bad; exits 0
+kdp query 'SELECT count(*) AS n FROM trades' --data bad --format csv; exits 0; equal 'n
+5'
+
 export KDP_DUCKDB_LIB=/nonexistent.so
 kdp query 'SELECT 1' --data d; exits 1; says 'DuckDB'
 kdp book --ticker KXA-1 --at 2026-11-20T14:04:00Z --data d --format csv; exits 0; prints 'no,0.4400,5.25'

@@ -24,7 +24,16 @@ printf 'min_volume=many\n' >rules
 kdp run "${key[@]}" --rules rules; exits 2; says 'min_volume "many" is not a number of contracts'
 kdp run "${key[@]}" --connections 17; exits 2
 kdp run "${key[@]}" extra; exits 2
+mkdir pem; kdp run --api-key some-id --private-key pem; exits 1; says 'cannot read the private key: pem: is a directory'; says 'KALSHI_PRIVATE_KEY_PATH (--private-key)'
+local=(--base-url https://127.0.0.1:9/x --ws-url wss://127.0.0.1:9/x)
 [ ! -e data ] || wrong 'a data folder was made before the settings were right'
+
+# ---- folders and files that cannot be used: what, and what to do ----
+touch file
+kdp run "${key[@]}" "${local[@]}" --data file; exits 1; says 'cannot write in the data folder '; says '/file: not a directory'; says 'another: --data DIR (KDP_DATA)'
+kdp run "${key[@]}" "${local[@]}" --data gone/d; exits 1; says 'cannot make the data folder gone/d: no such file'; says 'mkdir -p'
+kdp run "${key[@]}" "${local[@]}" --data c --ca-file gone.pem; exits 1; says 'gone.pem: no such file'; says '--ca-file (KALSHI_CA_FILE)'
+kdp run "${key[@]}" "${local[@]}" --data c --ca-file ed.pem; exits 1; says 'not a usable CA file: ed.pem: not in PEM form'; says '--ca-file (KALSHI_CA_FILE)'
 
 # ---- a simulated exchange ----
 "$KDP" __complete '' | grep -qx sim || { [ $fails = 0 ] || exit 1; echo 'SKIPPED: this build has no simulator'; exit 77; }
@@ -64,7 +73,7 @@ for signal in INT TERM; do
     "$KDP" run --env-file sim/sim.env --test-pace 10 --data d >.out 2>.err </dev/null &
     plant=$!
     for _ in $(seq 400); do
-        [ "$("$KDP" tap --data d --from oldest --to end --types book_snapshot --limit 1 2>/dev/null | wc -l)" = 0 ] || break
+        grep -q "pid=$plant" d/plant 2>/dev/null && break # before that a signal may come before its handler, and is lost
         sleep 0.05
     done
     kill -$signal $plant

@@ -135,6 +135,10 @@ kdp status --format json; [ "$(fact exchange clock_off_s | cut -d. -f1)" = 86400
 echo 0 >www/offset
 
 # ---- nobody there ----
+kdp status --base-url "https://127.0.0.1:$port/x"; exits 1; prints 'exchange   no answer    TLS handshake failed: 127.0.0.1 does not speak TLS at that port'
+mv www/status status.away
+kdp status; exits 1; prints '127.0.0.1 answered 404'; prints "Is it the address of the exchange's API? See --base-url (KALSHI_BASE_URL)"
+mv status.away www/status
 kill $server; wait $server 2>/dev/null; server=0
 kdp status; exits 1
 prints "exchange   no answer    cannot connect: 127.0.0.1: connection refused (environment, KALSHI_BASE_URL)"
@@ -146,7 +150,7 @@ kdp status --base-url wss://a/x; exits 2
 # ---- stores ----
 unset KALSHI_BASE_URL
 nobody=(--base-url http://127.0.0.1:9/x)
-"$KDP" gen --markets 20 --seconds 120 --rate 50 --output s.jsonl --quiet && "$KDP" replay --input s.jsonl --data d --no-lake --quiet >/dev/null || wrong 'replay'
+"$KDP" gen --markets 20 --seconds 120 --rate 150 --output s.jsonl --quiet && "$KDP" replay --input s.jsonl --data d --no-lake --quiet >/dev/null || wrong 'replay'
 kdp status --data d "${nobody[@]}"
 prints 'plant      not running  d'
 prints 'stores     ok           tape '; prints ' free, '; prints ' a day, at most '; prints ' by age; no lake'
@@ -163,7 +167,10 @@ python3 -c "import sys; b, day, d = map(float, sys.argv[1:]); sys.exit(abs((1048
 kdp status --data d "${nobody[@]}" --tape-quota 100M; prints ' of 104.9 MB, '; prints ' a day: full in '
 kdp status --data d "${nobody[@]}" --tape-quota 100M --tape-keep 60s --raw-keep 60s; prints ' a day, and as much goes by age'
 kdp status --data d "${nobody[@]}" --tape-quota $((bytes / 2 + 1048576))
-[ "$bytes" -lt 2097152 ] || prints 'stores     full'
+[ "$bytes" -gt 2200000 ] || wrong "the tapes have only $bytes bytes"; prints 'stores     full'; prints 'A larger --tape-quota, or a shorter --tape-keep'
+kdp status --data d "${nobody[@]}" --tape-quota $((bytes + bytes / 200)) # where a plant with a quota stays: all is well
+prints 'stores     ok           tape '; prints ', at its quota: the oldest goes; '
+kdp status --data d "${nobody[@]}" --ca-file s.jsonl; exits 1; prints 's.jsonl: not in PEM form'; prints '--ca-file (KALSHI_CA_FILE)'
 if "$KDP" seal --data d --quiet >/dev/null 2>&1; then
     kdp status --data d "${nobody[@]}"; prints '; lake complete'
     kdp status --data d "${nobody[@]}" --format json; is stores lake_behind_s 0.000; is stores sealed_seq "$(fact stores last_seq)"

@@ -30,6 +30,10 @@ kdp tap --from 999999 --to end --format json; exits 0; no_answer
 kdp tap --from 15:04; exits 2; says '15:04'; no_answer
 kdp tap --from oldest --to yesterday; exits 2; says 'yesterday'; no_answer
 kdp tap --data none; exits 1; says 'no data folder: none'
+# whoever would wait in vain is told so
+kdp tap --seconds 0; exits 0; says 'kdp: notice: no plant is running in ./data: waiting for one'; says 'kdp tap --from oldest'
+kdp tap --seconds 0 --quiet; exits 0; silent
+kdp tap --from oldest --limit 1 --quiet; exits 0; silent
 
 # which records
 kdp tap --from oldest --types trade,bbo --format json; exits 0
