@@ -680,3 +680,39 @@ KDP_TEST(closed_book_that_missed_something_does_not_open_by_a_change)
         CHECK_INT(market("A").top.bid_size_e2, 1600);
     }
 }
+
+KDP_TEST(holes_of_an_earlier_run_are_told_as_filled_by_the_next)
+{
+    const struct kdp_gap *gap;
+    int64_t filled, open, ended;
+
+    begin();
+    up(1);
+    reload("all");
+    trade(1, 2, 1, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d10");
+    now += INT64_C(1000000000);
+    filled = now;
+    trade(1, 2, 3, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d11");
+    OPEN(SEQUENCE);
+    now += INT64_C(1000000000);
+    timer(KDP_TIMER_TRADES_HEALED, 0, (uint64_t)now);
+    CHECK_INT(HEALED(SEQUENCE, REST)->head.line, 1); /* though it is a timer that says so */
+    now += INT64_C(1000000000);
+    open = now;
+    trade(1, 2, 6, "A", "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d12");
+    OPEN(SEQUENCE);
+    ended = now;
+    now += INT64_C(60000000000);
+    restart(KDP_START_KILLED, ended);
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+    CHECK(filled < open && totals().trades_unhealed == 0);
+    up(1);
+    OPEN(LINE_DOWN);
+    HEALED(LINE_DOWN, RECONNECT);
+    now += INT64_C(1000000000);
+    timer(KDP_TIMER_TRADES_HEALED, 0, (uint64_t)now);
+    gap = HEALED(SEQUENCE, REST);
+    CHECK(gap->opened_ns >= open && gap->expected == 4 && gap->seen == 6 && gap->head.line == 1);
+    CHECK_INT(totals().gaps_healed, 0); /* it was counted where it began */
+    CHECK(next(KDP_TEMPLATE_GAP) == NULL);
+}

@@ -73,7 +73,9 @@ wait_for_tape(void *arg)
  * as the run that let old segments go. */
 #define RESTORE_NS (25 * INT64_C(3600) * KDP_NS_PER_S)
 #define HOLE_PAD_NS (60 * KDP_NS_PER_S) /* its window begins so long before it, at most */
-#define TOLD (1u << KDP_TEMPLATE_DEFINITION | 1u << KDP_TEMPLATE_STATE | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT)
+#define TOLD                                                                                       \
+    (1u << KDP_TEMPLATE_DEFINITION | 1u << KDP_TEMPLATE_STATE | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT | \
+     1u << KDP_TEMPLATE_GAP)
 
 /* Holes in the trades are filled from the oldest on, so that one that is filled, or lost for good, ends all before it. */
 static void

@@ -9,7 +9,7 @@
     ((KDP_RECORD_MAX - sizeof(struct kdp_book_snapshot) - sizeof(struct kdp_group_size)) / \
      sizeof(struct kdp_book_snapshot_levels))
 
-#define OF_A_BOOK                                                                      \
+#define OF_A_BOOK                                                                           \
     (1u << KDP_TEMPLATE_LEVEL | 1u << KDP_TEMPLATE_BBO | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT | \
      1u << KDP_TEMPLATE_STATE)
 
@@ -217,6 +217,8 @@ emit_gap(struct kdp_plant *plant, const struct plant_gap *gap, enum kdp_gap_stat
         detail = gap->kind == KDP_GAP_KIND_LINE_DOWN ? "" : kdpi_channel_name((enum kdp_channel)gap->channel);
     out = kdpi_build_start(&b, mem, KDP_TEMPLATE_GAP);
     out->head = rec->head;
+    if (gap->line != 0) /* the end of a gap names the line that the gap is of, whatever ended it */
+        out->head.line = gap->line;
     out->kind = gap->kind;
     out->status = (uint8_t)status;
     out->healed_by = (uint8_t)by;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "plant_private.h"
+#include "record.h"
 
 static struct plant_gap *
 at(struct kdp_plant *plant, uint32_t number)
@@ -129,6 +130,7 @@ void
 gap_sequence(struct kdp_plant *plant, struct kdp_sub *sub, uint64_t expected, uint64_t seen)
 {
     struct plant_gap gap = {.kind = KDP_GAP_KIND_SEQUENCE,
+                            .line = plant->input->line,
                             .channel = sub->channel,
                             .trades = sub->channel == KDP_CHANNEL_TRADE,
                             .listing = sub->channel == KDP_CHANNEL_LIFECYCLE && plant->planning,
@@ -229,6 +231,7 @@ void
 gap_line_down(struct kdp_plant *plant, struct kdp_line *line, uint32_t hit)
 {
     struct plant_gap gap = {.kind = KDP_GAP_KIND_LINE_DOWN,
+                            .line = plant->input->line,
                             .epoch = line->epoch,
                             .count = 1,
                             .markets = hit,
@@ -270,6 +273,7 @@ static void
 line_resumed(struct kdp_plant *plant, struct kdp_line *line, uint16_t number)
 {
     struct plant_gap gap = {.kind = KDP_GAP_KIND_LINE_DOWN,
+                            .line = plant->input->line,
                             .epoch = line->epoch,
                             .count = 1,
                             .left = 1,
@@ -313,10 +317,57 @@ gap_line_up(struct kdp_plant *plant, struct kdp_line *line, uint16_t number)
 
 /* ---- trades ---- */
 
+/* A hole in the trades of an earlier run, or its end: what is still open at START is healed with this run's own. */
+void
+gap_restore(struct kdp_plant *plant, const struct kdp_gap *rec)
+{
+    struct kdp_text of = kdpi_record_text(rec, 0);
+    uint32_t at = 0;
+
+    if (rec->kind != KDP_GAP_KIND_TRADES &&
+        (rec->kind != KDP_GAP_KIND_SEQUENCE || of.len != 5 || memcmp(of.data, "trade", 5) != 0))
+        return;
+    while (at < plant->holes_count &&
+           (plant->holes[at].kind != rec->kind || plant->holes[at].sid != rec->sid ||
+            plant->holes[at].epoch != rec->epoch || plant->holes[at].expected != rec->expected ||
+            plant->holes[at].opened_ns != rec->opened_ns))
+        at++;
+    if (rec->status != KDP_GAP_STATUS_OPEN) {
+        if (at < plant->holes_count)
+            plant->holes[at] = plant->holes[--plant->holes_count];
+    } else if (at == HOLES_MAX) {
+        plant_count(plant, COUNT_GAPS_UNTRACKED, 1);
+    } else if (at == plant->holes_count) {
+        plant->holes[plant->holes_count++] = (struct plant_gap){.kind = rec->kind,
+                                                                .channel = KDP_CHANNEL_TRADE,
+                                                                .line = rec->head.line,
+                                                                .trades = true,
+                                                                .sid = rec->sid,
+                                                                .epoch = rec->epoch,
+                                                                .markets = rec->markets,
+                                                                .left = 1,
+                                                                .expected = rec->expected,
+                                                                .seen = rec->seen,
+                                                                .opened_ns = rec->opened_ns};
+    }
+}
+
+/* They are counted where they began: only their end is told here. */
+void
+gap_restart(struct kdp_plant *plant)
+{
+    for (uint32_t i = 0; plant->resumed_ns != KDP_TIME_NULL && i < plant->holes_count; i++) {
+        plant->holes[i].learnt_ns = plant->now_ns;
+        open_gap(plant, &plant->holes[i]);
+    }
+    plant->holes_count = 0;
+}
+
 void
 gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub)
 {
     struct plant_gap gap = {.kind = KDP_GAP_KIND_TRADES,
+                            .line = plant->input->line,
                             .channel = KDP_CHANNEL_TRADE,
                             .trades = true,
                             .sid = sub->sid,

@@ -48,8 +48,9 @@ int kdp_plant_restore(struct kdp_plant *plant, const struct kdp_stream_instrumen
  * input. */
 void kdp_plant_restore_trade(struct kdp_plant *plant, const uint8_t trade_id[16], int64_t recv_ns);
 
-/* kdp_plant_restore_record gives the plant a Definition or an instrument's State of an earlier run, oldest first, before the
- * first input: terms are known from the start, and START says of every book that was live that it is not. */
+/* kdp_plant_restore_record gives the plant a Definition, a Gap or an instrument's State of an earlier run, oldest first, before
+ * the first input: terms are known from the start, START says of every book that was live that it is not, and holes in the
+ * trades are told as filled when they are. */
 void kdp_plant_restore_record(struct kdp_plant *plant, const void *record);
 
 /* kdp_plant_follow makes the stream hash go on where that of a plant of the same directory ended. */

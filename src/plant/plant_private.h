@@ -53,11 +53,13 @@ struct kdp_rest_market;
 struct kdp_rest_book;
 struct plant_page;
 
+#define HOLES_MAX 256u
 #define GAPS_MAX 4096u
 
 struct plant_gap {   /* an open gap: see gap.c */
     uint8_t kind;    /* enum kdp_gap_kind */
     uint8_t channel; /* enum kdp_channel */
+    uint16_t line;   /* it began on, 0: none */
     uint8_t ended;   /* enum kdp_healed_by: how its subscription ended, NONE: it goes on */
     bool trades;     /* REST heals it, and a timer says so */
     bool listing;    /* so, by a listing of the markets */
@@ -93,14 +95,17 @@ struct kdp_plant {
         uint64_t count;
     } types[TYPES_MAX];
     unsigned type_count;
-    struct plant_gap *gaps; /* GAPS_MAX */
+    struct plant_gap *gaps;            /* GAPS_MAX */
+    struct plant_gap holes[HOLES_MAX]; /* in the trades of the runs before, not filled; until START */
+    uint32_t holes_count;
     uint32_t gaps_used, gaps_free, gaps_nobody; /* the last: gaps that do not know their books */
-    uint64_t waiting;        /* planned books that are neither live nor closed */
-    bool paused;             /* the exchange is */
+    uint64_t waiting;                           /* planned books that are neither live nor closed */
+    bool paused;                                /* the exchange is */
     bool plan_all, planning; /* all ordinary markets are wanted; there was a RELOAD at all */
     int64_t resumed_ns;      /* newest time of the runs before, KDP_TIME_NULL: none, or not known */
-    int64_t started_ns;      /* so: input time of this run's START, KDP_TIME_NULL: nothing of before is waited for */
-    bool trades_resumed;     /* what the pause cost in trades was told */
+    int64_t
+        started_ns; /* so: input time of this run's START, KDP_TIME_NULL: nothing of before is waited for */
+    bool trades_resumed; /* what the pause cost in trades was told */
     struct kdp_rest_reader *rest;
     struct plant_page *page;
     struct plant_audits *audits;
@@ -161,6 +166,8 @@ void gap_tick(struct kdp_plant *plant);
  * go of them; gap_line_up that it is back. */
 void gap_line_down(struct kdp_plant *plant, struct kdp_line *line, uint32_t hit);
 void gap_line_up(struct kdp_plant *plant, struct kdp_line *line, uint16_t number);
+void gap_restore(struct kdp_plant *plant, const struct kdp_gap *rec);
+void gap_restart(struct kdp_plant *plant);
 /* gap_trades_resumed tells that the trades of the pause before this run are not there yet. */
 void gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub);
 /* gap_book_done says that a book is live, or waited for no more. */
@@ -214,7 +221,8 @@ void frame_input(struct kdp_plant *plant, const char *frame, size_t len);
 
 /* ---- definition.c ---- */
 bool definition_combo(const struct kdp_instrument *item); /* by its ticker, before anybody says */
-const struct kdp_definition *definition_of(const struct kdp_instrument *item); /* NULL: only its ticker is known */
+const struct kdp_definition *
+definition_of(const struct kdp_instrument *item); /* NULL: only its ticker is known */
 void emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_message *msg);
 /* definition_listed takes over what a listing says: true when it is not what was known. */
 bool definition_listed(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed);

@@ -15,6 +15,8 @@ kdp_plant_restore_record(struct kdp_plant *plant, const void *record)
     const struct kdp_head *head = record;
     struct kdp_instrument *item;
 
+    if (head->template_id == KDP_TEMPLATE_GAP)
+        gap_restore(plant, record);
     if (head->instrument == 0 || head->instrument > kdp_instruments_max(plant->instruments))
         return;
     item = kdp_instruments_at(plant->instruments, head->instrument);
@@ -50,7 +52,8 @@ kdp_plant_restore_record(struct kdp_plant *plant, const void *record)
 static void
 forget(struct kdp_instrument *item)
 {
-    item->definition = NULL; /* its place is lost: a few bytes, and only where an older version wrote the START */
+    item->definition =
+        NULL; /* its place is lost: a few bytes, and only where an older version wrote the START */
     item->definition_room = 0;
     item->before = KDP_BOOK_STATE_NONE;
     item->waited = false;
@@ -107,6 +110,7 @@ restart_input(struct kdp_plant *plant, const struct kdp_input_start *start)
         else
             take_up(plant, id);
     }
+    gap_restart(plant);
     plant->started_ns = plant->resumed_ns != KDP_TIME_NULL ? plant->now_ns : KDP_TIME_NULL;
     if (plant->config.notice == NULL || plant->resumed_ns == KDP_TIME_NULL)
         return;

@@ -195,7 +195,7 @@ restart(uint32_t flags, int64_t last_ns)
             kdp_plant_restore_trade(plant, ((const struct kdp_trade *)(const void *)rec)->trade_id,
                                     head->recv_ns);
         else if (head->template_id == KDP_TEMPLATE_DEFINITION || head->template_id == KDP_TEMPLATE_STATE ||
-                 head->template_id == KDP_TEMPLATE_BOOK_SNAPSHOT)
+                 head->template_id == KDP_TEMPLATE_BOOK_SNAPSHOT || head->template_id == KDP_TEMPLATE_GAP)
             kdp_plant_restore_record(plant, rec);
     }
     kdp_ring_close(old_ring);
