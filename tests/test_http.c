@@ -457,7 +457,7 @@ KDP_TEST(settings_that_cannot_work)
     config.ca_file = "/nonexistent/ca.pem";
     CHECK_INT(kdp_http_open(&http, &config), -KDP_ENOENT);
     CHECK_STR(kdp_error_text(),
-              "cannot read the certificates: /nonexistent/ca.pem: no such file or directory");
+              "cannot read the CA file: /nonexistent/ca.pem: no such file or directory");
     config.ca_file = NULL;
     config.token = "two words";
     CHECK_INT(kdp_http_open(&http, &config), -KDP_EUSAGE);

@@ -404,6 +404,7 @@ kdp_live_open(struct kdp_live **livep, const struct kdp_live_config *config)
         rc = kdpi_fail_errno(errno, "cannot poll");
     if (rc == 0)
         rc = watch(live, live->made_fd, ID_MADE);
+    http.context = live->context; /* NULL: the stream is plain */
     if (rc == 0)
         rc = kdp_http_open(&live->http, &http);
     if (rc == 0)

@@ -571,7 +571,7 @@ kdp_http_open(struct kdp_http **httpp, const struct kdp_http_config *config)
     if (rc == 0)
         rc = read_token(http, config->token);
     if (rc == 0)
-        rc = kdpi_http_trust_open(&http->trust, config->ca_file);
+        rc = kdpi_http_trust_open(&http->trust, config->context, config->ca_file);
     if (rc == 0)
         rc = start_thread(http);
     if (rc != 0)

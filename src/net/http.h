@@ -12,10 +12,14 @@
 
 #include "sign.h"
 
+struct kdp_tls_context;
+
 struct kdp_http;
 struct kdp_http_config {
-    const char *base_url;      /* https://host/trade-api/v2 */
-    const char *ca_file;       /* NULL: the system's roots alone */
+    const char *base_url; /* https://host/trade-api/v2 */
+    const char *ca_file;  /* NULL: the system's roots alone */
+    /* of a client made with that ca_file: its roots are used, and the context may go before this; NULL: they are read */
+    const struct kdp_tls_context *context;
     struct kdp_signer *signer; /* NULL: unsigned */
     const char *token;         /* NULL, or a bearer token */
     unsigned parallel;         /* requests under way at once, 0: 4 */

@@ -2,33 +2,26 @@
 #include "http_private.h"
 
 #include "error.h"
+#include "tls_private.h"
 
-#include <openssl/err.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include <errno.h>
 
 int
-kdpi_http_trust_open(struct kdp_http_trust *trust, const char *ca_file)
+kdpi_http_trust_open(struct kdp_http_trust *trust, const struct kdp_tls_context *context, const char *ca_file)
 {
-    int rc = 0;
+    struct kdp_tls_context *own = NULL;
+    int rc = context == NULL ? kdp_tls_client(&own, ca_file) : 0;
 
-    trust->store = X509_STORE_new();
-    if (trust->store == NULL)
-        return kdpi_fail(KDP_ENOMEM, "out of memory");
-    X509_STORE_set_default_paths(
-        trust->store); /* a system without roots trusts nobody, and says so when it matters */
-    if (ca_file != NULL && access(ca_file, R_OK) != 0)
-        rc = kdpi_fail_errno(errno, "cannot read the certificates: %s", ca_file);
-    else if (ca_file != NULL && X509_STORE_load_file(trust->store, ca_file) != 1)
-        rc = kdpi_fail(KDP_EFORMAT, "no certificates: %s: not in PEM form", ca_file);
-    if (rc != 0 && ca_file != NULL)
-        kdpi_hint("Name a file of certificates in PEM form, or leave it out: --ca-file (KALSHI_CA_FILE)");
-    ERR_clear_error();
+    if (rc == 0) {
+        trust->store = SSL_CTX_get_cert_store(own != NULL ? own->ssl : context->ssl);
+        X509_STORE_up_ref(trust->store);
+    }
+    if (own != NULL)
+        kdp_tls_context_free(own);
     return rc;
 }
 
