@@ -325,6 +325,8 @@ KDP_TEST(a_lake_that_waits_or_is_none_is_said)
     CHECK(strstr(look(100, 30, true, false), "  lake waits\n") != NULL);
     view.lake = false;
     CHECK(strstr(look(100, 30, true, false), "  no lake\n") != NULL);
+    age = to_ring = (struct kdp_histogram){0}; /* what was not measured is no zero */
+    CHECK(strstr(look(100, 30, true, false), "  feed age -  to ring -  no lake\n") != NULL);
 }
 
 KDP_TEST(without_utf8_bars_are_digits)

@@ -122,6 +122,18 @@ printed(void)
     return text;
 }
 
+KDP_TEST(the_next_command_can_be_pasted)
+{
+    char name[] = "it's mine";
+    const char *text;
+
+    made_run(NULL);
+    result.dir = name; /* there is none of that name */
+    text = printed();
+    CHECK(strstr(text, "FROM trades LIMIT 5\" --data 'it'\\''s mine'") != NULL);
+    CHECK(strstr(text, "kdp run --data 'it'\\''s mine' (goes on at sequence ") != NULL);
+}
+
 KDP_TEST(a_person_reads_nine_lines)
 {
     char want[8192];

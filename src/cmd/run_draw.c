@@ -81,6 +81,10 @@ put_spans(char *buf, size_t size, const char *what, uint64_t p50_ns, uint64_t p9
     double scale = *unit == 's' ? 1e9 : *unit == 'm' ? 1e6 : 1e3;
     double a = (double)p50_ns / scale, b = (double)p99_ns / scale;
 
+    if (p99_ns == 0) { /* nothing measured yet */
+        snprintf(buf, size, "%s -", what);
+        return;
+    }
     snprintf(buf, size, "%s p50 %.*f p99 %.*f %s", what, a < 99.95 ? 1 : 0, a, b < 99.95 ? 1 : 0, b, unit);
 }
 

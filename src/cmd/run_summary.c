@@ -311,6 +311,23 @@ print_disk(const struct kdp_run_result *result, FILE *out)
     put_line(out, "disk", text);
 }
 
+/* A path as a shell takes it: in quotes only where it must be. */
+static void
+put_shell_word(char *buf, size_t size, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./_-+,:=@%";
+    size_t len = 0;
+
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        snprintf(buf, size, "%s", word);
+        return;
+    }
+    buf[len++] = '\'';
+    for (; *word != '\0' && len + 6 < size; word++)
+        len += (size_t)snprintf(buf + len, size - len, *word == '\'' ? "'\\''" : "%c", *word);
+    snprintf(buf + len, size - len, "'");
+}
+
 static void
 print_block(const struct kdp_run_result *result, FILE *out)
 {
@@ -355,8 +372,10 @@ print_block(const struct kdp_run_result *result, FILE *out)
         put_line(out, "lake",
                  "its writer did not end well: SQL reads the rest from the tape; the next run files it");
     print_disk(result, out);
-    if (strcmp(result->dir, "./data") != 0)
-        snprintf(data, sizeof data, " --data %s", result->dir);
+    if (strcmp(result->dir, "./data") != 0) {
+        strcpy(data, " --data ");
+        put_shell_word(data + strlen(data), sizeof data - strlen(data), result->dir);
+    }
     snprintf(text, sizeof text, "kdp query \"FROM trades LIMIT 5\"%s", data);
     snprintf(again, sizeof again, "kdp run%s (goes on at sequence %" PRIu64 ")", data, result->seq_next);
     if (INDENT + strlen(text) + 5 + strlen(again) <=
