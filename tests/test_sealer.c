@@ -2,9 +2,11 @@
  *
  * The child is this program's own file, which does not know the word "seal" and ends at once. */
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 #include "clock.h"
+#include "error.h"
 #include "kdp_test.h"
 #include "sealer.h"
 
@@ -48,4 +50,15 @@ KDP_TEST(one_that_dies_is_started_again_later_each_time)
     CHECK(kdp_sealer_end(&sealer) != 0); /* what it leaves unsealed is no quiet end */
     CHECK_INT(sealer.pid, 0);
     CHECK_INT(kdp_sealer_end(&sealer), 0);
+}
+
+KDP_TEST(one_that_is_killed_while_it_ends_gets_a_successor)
+{
+    CHECK_INT(kdp_sealer_start(&sealer, "nowhere", 1000 * S), 0);
+    CHECK_INT(kill(sealer.pid, SIGKILL), 0);
+    CHECK(kdp_sealer_end(&sealer) != 0);
+    /* what is told is the successor's end, which does not know the word, not the signal */
+    if (strstr(kdp_error_text(), "ended with code") == NULL)
+        kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
+    CHECK_INT(sealer.pid, 0);
 }

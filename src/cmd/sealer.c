@@ -109,20 +109,22 @@ kdp_sealer_end(struct kdp_sealer *sealer)
     int status = 0;
     pid_t got;
 
-    if (sealer->pid == 0) {
-        if (sealer->again_mono == 0)
-            return 0; /* there was none, or DuckDB is not there */
-        /* the last one died: one more, for what it left */
-        if (spawn(sealer) != 0)
+    if (sealer->pid == 0 && sealer->again_mono == 0)
+        return 0; /* there was none, or DuckDB is not there */
+    /* one more for what a killed one left, be it killed before or now */
+    for (unsigned tries = 0; tries < 2; tries++) {
+        if (sealer->pid == 0 && spawn(sealer) != 0)
             return -KDP_EINCOMPLETE;
+        close(sealer->input); /* its sign to seal up to the head and end */
+        sealer->input = -1;
+        do
+            got = waitpid(sealer->pid, &status, 0);
+        while (got < 0 && errno == EINTR);
+        sealer->pid = 0;
+        sealer->again_mono = 0;
+        if (got <= 0 || !WIFSIGNALED(status))
+            break;
     }
-    close(sealer->input); /* its sign to seal up to the head and end */
-    sealer->input = -1;
-    do
-        got = waitpid(sealer->pid, &status, 0);
-    while (got < 0 && errno == EINTR);
-    sealer->pid = 0;
-    sealer->again_mono = 0;
     if (got > 0 && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == KDP_EXIT_NO_SQL))
         return 0;
     kdpi_fail(KDP_EINCOMPLETE, "the lake was not sealed: the sealer ended with %s %d",
