@@ -73,7 +73,8 @@ put_piece(struct prose *prose, int gap, const char *before, const char *after, c
     fputs(after, prose->out);
 }
 
-/* Two spans in one unit, that of the larger: "p50 0.4 p99 2.1 ms". */
+/* Two spans in one unit, that of the larger: "p50 0.4 p99 2.1 ms"; each with its own where one unit would hide the
+ * smaller: "p50 37.2 us p99 13.6 ms". */
 static void
 put_spans(char *buf, size_t size, const char *what, uint64_t p50_ns, uint64_t p99_ns)
 {
@@ -83,6 +84,12 @@ put_spans(char *buf, size_t size, const char *what, uint64_t p50_ns, uint64_t p9
 
     if (p99_ns == 0) { /* nothing measured yet */
         snprintf(buf, size, "%s -", what);
+        return;
+    }
+    if (a < 0.05 && p50_ns > 0) { /* the larger is of ms or s: the smaller is of the next unit down */
+        a *= 1e3;
+        snprintf(buf, size, "%s p50 %.1f %s p99 %.*f %s", what, a, *unit == 's' ? "ms" : "us", b < 99.95 ? 1 : 0,
+                 b, unit);
         return;
     }
     snprintf(buf, size, "%s p50 %.*f p99 %.*f %s", what, a < 99.95 ? 1 : 0, a, b < 99.95 ? 1 : 0, b, unit);
