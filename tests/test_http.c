@@ -1,5 +1,6 @@
 /* test_http.c - REST requests against a server of the test's own: order, kept connections, and everything that goes wrong. */
 #include "http.h"
+#include "http_fetch.h"
 
 #include "clock.h"
 #include "error.h"
@@ -329,7 +330,7 @@ KDP_TEST(nobody_there)
     snprintf(url, sizeof url, "http://127.0.0.1:%u", net_server_port(server));
     net_server_close(server);
     config.base_url = url;
-    CHECK_INT(kdp_http_fetch(&config, "/exchange/status", &answer), 0);
+    CHECK_INT(http_fetch(&config, "/exchange/status", &answer), 0);
     CHECK_INT(answer->status, 0);
     CHECK_INT(answer->error_code, KDP_ENET);
     CHECK_STR(answer->error, "cannot connect: 127.0.0.1: connection refused");
@@ -342,7 +343,7 @@ KDP_TEST(no_such_host)
                                      .timeout_ns = 10 * S};
     struct kdp_http_answer *answer;
 
-    CHECK_INT(kdp_http_fetch(&config, "/exchange/status", &answer), 0);
+    CHECK_INT(http_fetch(&config, "/exchange/status", &answer), 0);
     CHECK_INT(answer->status, 0);
     if (answer->error_code != KDP_ETIMEOUT) /* a machine whose resolver is out of reach says nothing at all */
         CHECK_STR(answer->error, "no such host: no-such-host.invalid");
@@ -404,7 +405,7 @@ fetch_tls(const char *dir, const char *ca, const char *host, int status, const c
     snprintf(ca_file, sizeof ca_file, "%s/%s", dir, ca != NULL ? ca : "");
     config.base_url = url;
     config.ca_file = ca != NULL ? ca_file : NULL;
-    CHECK_INT(kdp_http_fetch(&config, "/x", &answer), 0);
+    CHECK_INT(http_fetch(&config, "/x", &answer), 0);
     CHECK_INT(answer->status, status);
     if (status == 0) {
         CHECK_INT(answer->error_code, KDP_EREFUSED);
@@ -456,8 +457,7 @@ KDP_TEST(settings_that_cannot_work)
     config.base_url = "https://localhost";
     config.ca_file = "/nonexistent/ca.pem";
     CHECK_INT(kdp_http_open(&http, &config), -KDP_ENOENT);
-    CHECK_STR(kdp_error_text(),
-              "cannot read the CA file: /nonexistent/ca.pem: no such file or directory");
+    CHECK_STR(kdp_error_text(), "cannot read the CA file: /nonexistent/ca.pem: no such file or directory");
     config.ca_file = NULL;
     config.token = "two words";
     CHECK_INT(kdp_http_open(&http, &config), -KDP_EUSAGE);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "error.h"
 #include "http.h"
+#include "http_fetch.h"
 #include "kdp_test.h"
 #include "sim_fixture.h"
 
@@ -322,7 +323,7 @@ ask(const char *path, struct kdp_signer *signer, char *body, size_t size)
     int status;
 
     snprintf(ca, sizeof ca, "%s/ca.pem", fixture.dir);
-    CHECK_INT(kdp_http_fetch(&config, path, &answer), 0);
+    CHECK_INT(http_fetch(&config, path, &answer), 0);
     status = answer->status;
     snprintf(body, size, "%.*s", (int)answer->len, answer->body != NULL ? answer->body : "");
     kdp_http_answer_free(answer);

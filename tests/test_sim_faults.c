@@ -7,6 +7,7 @@
 #include "error.h"
 #include "faults.h"
 #include "http.h"
+#include "http_fetch.h"
 #include "kdp_test.h"
 #include "server_private.h"
 #include "sim_fixture.h"
@@ -432,7 +433,7 @@ ask(const char *path, char *body, size_t size)
     int status;
 
     snprintf(ca, sizeof ca, "%s/ca.pem", fixture.dir);
-    CHECK_INT(kdp_http_fetch(&config, path, &answer), 0);
+    CHECK_INT(http_fetch(&config, path, &answer), 0);
     status = answer->status;
     if (body != NULL)
         snprintf(body, size, "%.*s", (int)answer->len, answer->body != NULL ? answer->body : "");

@@ -183,8 +183,8 @@ kdpi_log_close(void)
     pthread_mutex_unlock(&lock);
 }
 
-bool
-kdpi_log_on(enum kdp_log_level level)
+static bool
+log_on(enum kdp_log_level level)
 {
     return level <= log_least;
 }
@@ -197,7 +197,7 @@ kdpi_log(enum kdp_log_level level, const char *event, const char *fmt, ...)
     size_t used;
     va_list args;
 
-    if (!kdpi_log_on(level) && level > KDP_LOG_WARNING)
+    if (!log_on(level) && level > KDP_LOG_WARNING)
         return;
     used = (size_t)snprintf(raw, sizeof raw, "%s%s", event, *fmt != '\0' ? " " : "");
     if (used < sizeof raw) {
@@ -212,7 +212,7 @@ kdpi_log(enum kdp_log_level level, const char *event, const char *fmt, ...)
         warnings++;
         memcpy(last_warning, words, sizeof last_warning);
     }
-    if (kdpi_log_on(level) && !fold(level, now_ns, words))
+    if (log_on(level) && !fold(level, now_ns, words))
         put_line(level, now_ns, words);
     pthread_mutex_unlock(&lock);
 }

@@ -20,7 +20,6 @@ int kdpi_log_level(const char *text);
 void kdpi_log_open(const char *path, enum kdp_log_level level);
 /* kdpi_log_close tells what was repeated and closes the file.  Logging goes on to stderr if someone still does. */
 void kdpi_log_close(void);
-bool kdpi_log_on(enum kdp_log_level level);
 /* kdpi_log writes one line; fmt gives the key=value words behind the event, or "".  Control characters are escaped; no
  * secret may be in it. */
 void kdpi_log(enum kdp_log_level level, const char *event, const char *fmt, ...)

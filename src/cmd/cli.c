@@ -56,8 +56,9 @@ kdp_cli_count(const struct kdp_cli *cli, const char *name)
     return kdpi_settings_count(cli->settings, row(cli, name));
 }
 
-int
-kdp_cli_choice(const struct kdp_cli *cli, const char *name)
+/* The index in the row's choices, -1 when not given. */
+static int
+choice_of(const struct kdp_cli *cli, const char *name)
 {
     const struct kdp_setting *setting = row(cli, name);
     const char *text = kdpi_settings_text(cli->settings, setting);
@@ -109,7 +110,7 @@ kdp_cli_positional(const struct kdp_cli *cli, const char *const **argsp)
 enum kdp_format
 kdp_cli_format(const struct kdp_cli *cli)
 {
-    int choice = kdp_cli_choice(cli, "format");
+    int choice = choice_of(cli, "format");
 
     return choice < 0 ? KDP_FORMAT_TABLE : (enum kdp_format)choice;
 }

@@ -55,8 +55,6 @@ bool kdp_cli_given(const struct kdp_cli *cli, const char *name);       /* by fla
 bool kdp_cli_switch(const struct kdp_cli *cli, const char *name);
 int64_t kdp_cli_count(const struct kdp_cli *cli,
                       const char *name); /* COUNT, BYTES, SPAN (ns); 0 when not given */
-int kdp_cli_choice(const struct kdp_cli *cli,
-                   const char *name); /* index in the row's choices, -1 when not given */
 unsigned kdp_cli_list(const struct kdp_cli *cli, const char *name, const char *const **valuesp);
 /* kdp_cli_origin says where a value came from, for messages: "--base-url", ".env line 3, KALSHI_BASE_URL". */
 void kdp_cli_origin(const struct kdp_cli *cli, const char *name, char *buf, size_t size);

@@ -12,7 +12,6 @@
 #include "kdp/version.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,7 +29,6 @@
 #define PENDING_MAX 65536u
 #define PATH_MAX_LEN 16384u /* a hundred escaped tickers */
 #define POLL_MS 1000
-#define FETCH_SLACK_MS 2000
 
 /* One request, from being asked to its answer being freed. */
 struct request {
@@ -677,30 +675,4 @@ kdp_http_pending(struct kdp_http *http)
     pending = http->pending;
     pthread_mutex_unlock(&http->lock);
     return pending;
-}
-
-int
-kdp_http_fetch(const struct kdp_http_config *config, const char *path, struct kdp_http_answer **answerp)
-{
-    int64_t deadline_ns;
-    struct kdp_http *http;
-    int rc;
-
-    *answerp = NULL;
-    rc = kdp_http_open(&http, config);
-    if (rc != 0)
-        return rc;
-    deadline_ns = kdpi_mono_ns() + http->config.timeout_ns + FETCH_SLACK_MS * KDP_NS_PER_MS;
-    rc = kdp_http_get(http, 1, path);
-    while (rc == 0 && (*answerp = kdp_http_take(http)) == NULL) {
-        struct pollfd p = {.fd = http->fd, .events = POLLIN};
-        int64_t left_ns = deadline_ns - kdpi_mono_ns();
-
-        if (left_ns <= 0)
-            rc = kdpi_fail(KDP_ETIMEOUT, "no answer in time: %s", http->host);
-        else
-            poll(&p, 1, (int)(left_ns / KDP_NS_PER_MS) + 1);
-    }
-    kdp_http_close(http);
-    return rc;
 }

@@ -51,7 +51,4 @@ void kdp_http_answer_free(struct kdp_http_answer *answer);
 int kdp_http_fd(const struct kdp_http *http);
 unsigned kdp_http_pending(struct kdp_http *http); /* asked and not yet taken */
 
-/* kdp_http_fetch is one request from beginning to end, blocking, for commands such as kdp status. */
-int kdp_http_fetch(const struct kdp_http_config *config, const char *path, struct kdp_http_answer **answerp);
-
 #endif

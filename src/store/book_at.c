@@ -11,16 +11,18 @@
 #include "record.h"
 #include "sql.h"
 
-void
-kdp_book_at_init(struct kdp_book_at *book)
+/* ---- the rule; records of the market, and State records of the plant, in order of seq, only those that count ---- */
+
+static void
+book_init(struct kdp_book_at *book)
 {
     memset(book, 0, sizeof *book);
     book->changed_ns = book->state_ns = KDP_TIME_NULL;
 }
 
-void
-kdp_book_at_snapshot(struct kdp_book_at *book, uint64_t seq, int64_t recv_ns, unsigned part, unsigned reason,
-                     unsigned state)
+static void
+book_snapshot(struct kdp_book_at *book, uint64_t seq, int64_t recv_ns, unsigned part, unsigned reason,
+              unsigned state)
 {
     if (part == 0) {
         memset(book->size_e2, 0, sizeof book->size_e2);
@@ -37,28 +39,28 @@ kdp_book_at_snapshot(struct kdp_book_at *book, uint64_t seq, int64_t recv_ns, un
     }
 }
 
-void
-kdp_book_at_level(struct kdp_book_at *book, unsigned side, int32_t price_e4, int64_t size_e2)
+static void
+book_level(struct kdp_book_at *book, unsigned side, int32_t price_e4, int64_t size_e2)
 {
     if ((side == KDP_SIDE_YES || side == KDP_SIDE_NO) && price_e4 >= 0 && price_e4 <= KDP_PRICE_MAX)
         book->size_e2[side - KDP_SIDE_YES][price_e4] = size_e2;
 }
 
-void
-kdp_book_at_delta(struct kdp_book_at *book, uint64_t seq, int64_t ns, unsigned side, int32_t price_e4,
-                  int64_t size_e2)
+static void
+book_delta(struct kdp_book_at *book, uint64_t seq, int64_t ns, unsigned side, int32_t price_e4,
+           int64_t size_e2)
 {
     if (!book->found)
         return;
     /* the record carries the size after the change: nothing is summed up, so nothing can drift */
-    kdp_book_at_level(book, side, price_e4, size_e2);
+    book_level(book, side, price_e4, size_e2);
     book->seq = seq;
     book->changed_ns = ns;
     book->deltas++;
 }
 
-void
-kdp_book_at_state(struct kdp_book_at *book, uint64_t seq, int64_t recv_ns, unsigned state, unsigned reason)
+static void
+book_state(struct kdp_book_at *book, uint64_t seq, int64_t recv_ns, unsigned state, unsigned reason)
 {
     book->seq = seq;
     book->state = (uint8_t)state;
@@ -90,25 +92,24 @@ apply(struct kdp_book_at *book, const struct kdp_head *rec)
         uint32_t count = 0;
         const struct kdp_book_snapshot_levels *level = kdpi_record_group(rec, &count);
 
-        kdp_book_at_snapshot(book, rec->seq, rec->recv_ns, snapshot->part, snapshot->reason,
-                             snapshot->book_state);
+        book_snapshot(book, rec->seq, rec->recv_ns, snapshot->part, snapshot->reason, snapshot->book_state);
         for (uint32_t i = 0; i < count; i++)
-            kdp_book_at_level(book, level[i].side, level[i].price_e4, level[i].size_e2);
+            book_level(book, level[i].side, level[i].price_e4, level[i].size_e2);
         break;
     }
     case KDP_TEMPLATE_LEVEL: {
         const struct kdp_level *level = (const void *)rec;
 
-        kdp_book_at_delta(book, rec->seq, ns, level->side, level->price_e4, level->size_e2);
+        book_delta(book, rec->seq, ns, level->side, level->price_e4, level->size_e2);
         break;
     }
     case KDP_TEMPLATE_STATE: {
         const struct kdp_state *state = (const void *)rec;
 
         if (state->subject == KDP_SUBJECT_INSTRUMENT)
-            kdp_book_at_state(book, rec->seq, rec->recv_ns, state->state, state->reason);
+            book_state(book, rec->seq, rec->recv_ns, state->state, state->reason);
         else if (book->found && book->state == KDP_BOOK_STATE_LIVE)
-            kdp_book_at_state(book, rec->seq, rec->recv_ns, KDP_BOOK_STATE_STALE, KDP_REASON_RESTART);
+            book_state(book, rec->seq, rec->recv_ns, KDP_BOOK_STATE_STALE, KDP_REASON_RESTART);
         break;
     }
     case KDP_TEMPLATE_DEFINITION: {
@@ -146,7 +147,7 @@ scan(struct kdp_book_at *book, struct kdp_reader *reader, uint32_t instrument, u
     size_t bytes;
     int rc;
 
-    kdp_book_at_init(book);
+    book_init(book);
     kdp_reader_filter(reader,
                       1u << KDP_TEMPLATE_BOOK_SNAPSHOT | 1u << KDP_TEMPLATE_LEVEL | 1u << KDP_TEMPLATE_STATE |
                           1u << KDP_TEMPLATE_DEFINITION,
@@ -156,8 +157,7 @@ scan(struct kdp_book_at *book, struct kdp_reader *reader, uint32_t instrument, u
 
         if (rc == -KDP_ERANGE) { /* what cannot be had any more may have changed it */
             if (!past && book->state == KDP_BOOK_STATE_LIVE)
-                kdp_book_at_state(book, kdp_reader_seq(reader) - 1, last_ns, KDP_BOOK_STATE_STALE,
-                                  KDP_REASON_GAP);
+                book_state(book, kdp_reader_seq(reader) - 1, last_ns, KDP_BOOK_STATE_STALE, KDP_REASON_GAP);
             continue;
         }
 
@@ -187,7 +187,7 @@ kdp_book_at_tape(struct kdp_book_at *book, const char *dir, const char *ticker, 
     char midnight[16];
     int rc = kdp_reader_open_seq(&reader, dir, 0, 0);
 
-    kdp_book_at_init(book);
+    book_init(book);
     *knownp = false;
     if (rc != 0)
         return rc;
@@ -289,23 +289,22 @@ replay_rows(struct kdp_book_at *book, struct kdp_sql_result *result)
         switch (int_of(result, 0, 0)) {
         case KDP_TEMPLATE_BOOK_SNAPSHOT:
             if (seq != last_seq)
-                kdp_book_at_snapshot(book, (uint64_t)seq, int_of(result, 2, 0),
-                                     (unsigned)int_of(result, 7, 0), word_of(result, 9, reasons),
-                                     word_of(result, 8, states));
+                book_snapshot(book, (uint64_t)seq, int_of(result, 2, 0), (unsigned)int_of(result, 7, 0),
+                              word_of(result, 9, reasons), word_of(result, 8, states));
             if (price >= 0)
-                kdp_book_at_level(book, side, (int32_t)price, size);
+                book_level(book, side, (int32_t)price, size);
             break;
         case KDP_TEMPLATE_LEVEL:
-            kdp_book_at_delta(book, (uint64_t)seq, int_of(result, 3, 0), side, (int32_t)price, size);
+            book_delta(book, (uint64_t)seq, int_of(result, 3, 0), side, (int32_t)price, size);
             break;
         case KDP_TEMPLATE_STATE:
-            kdp_book_at_state(book, (uint64_t)seq, int_of(result, 2, 0), word_of(result, 8, states),
-                              word_of(result, 9, reasons));
+            book_state(book, (uint64_t)seq, int_of(result, 2, 0), word_of(result, 8, states),
+                       word_of(result, 9, reasons));
             break;
         default: /* a start of the plant, or a hole: no book of before is live */
             if (book->state == KDP_BOOK_STATE_LIVE)
-                kdp_book_at_state(book, (uint64_t)seq, int_of(result, 2, 0), KDP_BOOK_STATE_STALE,
-                                  word_of(result, 9, reasons));
+                book_state(book, (uint64_t)seq, int_of(result, 2, 0), KDP_BOOK_STATE_STALE,
+                           word_of(result, 9, reasons));
             break;
         }
         last_seq = seq;
@@ -364,7 +363,7 @@ kdp_book_at_lake(struct kdp_book_at *book, struct kdp_sql *sql, const char *tick
     int64_t first = 0, day_ns;
     int rc;
 
-    kdp_book_at_init(book);
+    book_init(book);
     *knownp = false;
     if (at_ns == KDP_TIME_NULL)
         at_ns = INT64_C(9000000000) * KDP_NS_PER_S;

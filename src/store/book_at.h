@@ -29,15 +29,6 @@ struct kdp_book_at {
     int64_t size_e2[2][KDP_BOOK_AT_PRICES]; /* bids, offers, by price; 0: no level */
 };
 
-void kdp_book_at_init(struct kdp_book_at *book);
-/* Records of the market (and State records of the plant) in order of seq, only those that count. */
-void kdp_book_at_snapshot(struct kdp_book_at *book, uint64_t seq, int64_t recv_ns, unsigned part,
-                          unsigned reason, unsigned state);
-void kdp_book_at_level(struct kdp_book_at *book, unsigned side, int32_t price_e4, int64_t size_e2);
-void kdp_book_at_delta(struct kdp_book_at *book, uint64_t seq, int64_t ns, unsigned side, int32_t price_e4,
-                       int64_t size_e2);
-void kdp_book_at_state(struct kdp_book_at *book, uint64_t seq, int64_t recv_ns, unsigned state,
-                       unsigned reason);
 uint64_t kdp_book_at_hash(const struct kdp_book_at *book);
 
 /* kdp_book_at_tape rebuilds from tape and ring: 1, 0 when they do not reach back far enough (ask the lake),

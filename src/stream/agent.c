@@ -193,8 +193,10 @@ keep_in_bounds(struct kdp_stream *stream, int64_t mono_ns)
     return judge(stream, kdpi_retention(stream), stream->quota_text, mono_ns);
 }
 
-int
-kdpi_agent_cycle(struct kdp_stream *stream, int64_t mono_ns)
+/* Makes durable what is published now, whatever the time: 0, -KDP_EFULL (blocked says why), or the error that stopped the
+ * agent. */
+static int
+judged_cycle(struct kdp_stream *stream, int64_t mono_ns)
 {
     int64_t begun_ns = kdpi_mono_ns(), took_ns;
     int rc = kdp_stream_failed(stream);
@@ -243,7 +245,7 @@ kdp_stream_agent_work(struct kdp_stream *stream, int64_t mono_ns)
     if (records >= early || inputs >= ring->raw_bytes / 4 ||
         ((records > 0 || inputs > 0 || unsynced) &&
          mono_ns - stream->agent.last_sync_ns >= stream->config.sync_interval_ns))
-        return kdpi_agent_cycle(stream, mono_ns) == 0 ? (int)(1 + records / KDP_RECORD_MAX) : 0;
+        return judged_cycle(stream, mono_ns) == 0 ? (int)(1 + records / KDP_RECORD_MAX) : 0;
     if (inputs < INPUT_RUN || atomic_load_explicit(&stream->blocked, memory_order_relaxed) != NULL)
         return 0;
     input_end = atomic_load_explicit(&ring->shared->input.offset, memory_order_acquire);
@@ -266,7 +268,7 @@ run(void *arg)
 
         pthread_mutex_unlock(&stream->mutex);
         if (wanted > stream->drains_done) { /* drains_done is this thread's alone to write */
-            rc = kdpi_agent_cycle(stream, kdpi_mono_ns());
+            rc = judged_cycle(stream, kdpi_mono_ns());
             pthread_mutex_lock(&stream->mutex);
             stream->drains_done = wanted;
             stream->drain_rc = rc;
@@ -319,7 +321,7 @@ kdp_stream_agent_drain(struct kdp_stream *stream)
     int rc;
 
     if (!stream->running) {
-        rc = kdpi_agent_cycle(stream, stream->agent.last_sync_ns); /* by the clock of who steps it */
+        rc = judged_cycle(stream, stream->agent.last_sync_ns); /* by the clock of who steps it */
         explain(stream, rc);
         return rc;
     }

@@ -52,9 +52,6 @@ struct kdp_stream {
     bool stop;
 };
 
-/* kdpi_agent_cycle makes durable what is published now, whatever the time: 0, -KDP_EFULL (blocked says why),
- * or the error that stopped the agent. */
-int kdpi_agent_cycle(struct kdp_stream *stream, int64_t mono_ns);
 /* kdpi_agent_note keeps the ids that the definitions among records give out, and says where the records end.
  */
 int kdpi_agent_note(struct kdp_stream *stream, const void *records, size_t bytes, uint64_t *last_seqp);
