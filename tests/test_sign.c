@@ -258,11 +258,12 @@ KDP_TEST(files_that_are_no_keys)
 
 KDP_TEST(files_that_cannot_be_read)
 {
+    static const char hint[] =
+        "Put the key file that the exchange gave there, or set KALSHI_PRIVATE_KEY_PATH (--private-key)";
     const char *path = path_of("none.pem");
 
-    bad_key(path, KDP_ENOENT, "cannot read the private key: @: no such file or directory",
-            "Put the key file that the exchange gave there, or set KALSHI_PRIVATE_KEY_PATH (--private-key)");
-    bad_key(kdp_test_dir(), KDP_EIO, "cannot read the private key: @: is a directory", "");
+    bad_key(path, KDP_ENOENT, "cannot read the private key: @: no such file or directory", hint);
+    bad_key(kdp_test_dir(), KDP_EIO, "cannot read the private key: @: is a directory", hint);
 }
 
 /* Run as root, this takes the part of a user who may not. */
