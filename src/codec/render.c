@@ -83,7 +83,7 @@ put_text(struct out *out, struct kdp_text text, enum style style)
         return;
     }
     put_quote(out, style);
-    out_clean(out, text, style == STYLE_JSON);
+    kdpi_out_clean(out, text, style == STYLE_JSON);
     put_quote(out, style);
 }
 
@@ -118,7 +118,7 @@ put_scaled(struct out *out, int64_t value, int64_t null, unsigned scale, enum st
         return;
     }
     put_quote(out, style);
-    out_decimal(out, value, scale);
+    kdpi_out_decimal(out, value, scale);
     put_quote(out, style);
 }
 
@@ -135,15 +135,15 @@ put_field(struct out *out, const struct kdp_field_desc *field, const uint8_t *ba
 
     switch ((enum kdp_field_kind)field->kind) {
     case KDP_FIELD_U8:
-        out_unsigned(out, *at);
+        kdpi_out_unsigned(out, *at);
         break;
     case KDP_FIELD_U16:
         memcpy(&u16, at, sizeof u16);
-        out_unsigned(out, u16);
+        kdpi_out_unsigned(out, u16);
         break;
     case KDP_FIELD_U32:
         memcpy(&u32, at, sizeof u32);
-        out_unsigned(out, u32);
+        kdpi_out_unsigned(out, u32);
         break;
     case KDP_FIELD_U64:
         memcpy(&u64, at, sizeof u64);
@@ -153,7 +153,7 @@ put_field(struct out *out, const struct kdp_field_desc *field, const uint8_t *ba
             out_str(out, text);
             put_quote(out, style);
         } else {
-            out_unsigned(out, u64);
+            kdpi_out_unsigned(out, u64);
         }
         break;
     case KDP_FIELD_I32:
@@ -161,14 +161,14 @@ put_field(struct out *out, const struct kdp_field_desc *field, const uint8_t *ba
         if (field->nullable && i32 == INT32_MIN)
             put_null(out, style);
         else
-            out_decimal(out, i32, 0);
+            kdpi_out_decimal(out, i32, 0);
         break;
     case KDP_FIELD_I64:
         memcpy(&i64, at, sizeof i64);
         if (field->nullable && i64 == INT64_MIN)
             put_null(out, style);
         else
-            out_decimal(out, i64, 0);
+            kdpi_out_decimal(out, i64, 0);
         break;
     case KDP_FIELD_TIME:
         memcpy(&i64, at, sizeof i64);
@@ -270,7 +270,7 @@ put_head(struct out *out, enum source source, const struct kdp_record_desc *desc
 {
     switch (source) {
     case SOURCE_SEQ:
-        out_unsigned(out, rec->seq);
+        kdpi_out_unsigned(out, rec->seq);
         break;
     case SOURCE_TYPE:
         put_quote(out, style);
@@ -287,10 +287,10 @@ put_head(struct out *out, enum source source, const struct kdp_record_desc *desc
         put_time(out, rec->recv_ns, style);
         break;
     case SOURCE_SEQUENCE:
-        out_unsigned(out, rec->src_seq);
+        kdpi_out_unsigned(out, rec->src_seq);
         break;
     case SOURCE_LINE:
-        out_unsigned(out, rec->line);
+        kdpi_out_unsigned(out, rec->line);
         break;
     case SOURCE_ORIGIN:
         put_word(out, kdpi_enum_find("origin"), rec->origin, style);
@@ -299,13 +299,13 @@ put_head(struct out *out, enum source source, const struct kdp_record_desc *desc
         put_flags(out, rec->flags, style);
         break;
     case SOURCE_INSTRUMENT:
-        out_unsigned(out, rec->instrument);
+        kdpi_out_unsigned(out, rec->instrument);
         break;
     case SOURCE_EXCH_TS:
         put_time(out, rec->exch_ns, style);
         break;
     case SOURCE_PUB_DELAY_NS:
-        out_unsigned(out, rec->pub_delay_ns);
+        kdpi_out_unsigned(out, rec->pub_delay_ns);
         break;
     default:
         break;

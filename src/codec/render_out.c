@@ -34,7 +34,7 @@ out_escape(struct out *out, unsigned code, int json)
 }
 
 void
-out_clean(struct out *out, struct kdp_text text, int json)
+kdpi_out_clean(struct out *out, struct kdp_text text, int json)
 {
     const unsigned char *p = (const unsigned char *)text.data;
     size_t left = text.len;
@@ -61,7 +61,7 @@ out_clean(struct out *out, struct kdp_text text, int json)
 }
 
 void
-out_unsigned(struct out *out, uint64_t value)
+kdpi_out_unsigned(struct out *out, uint64_t value)
 {
     char digits[24];
     size_t at = sizeof digits;
@@ -74,7 +74,7 @@ out_unsigned(struct out *out, uint64_t value)
 }
 
 void
-out_decimal(struct out *out, int64_t value, unsigned scale)
+kdpi_out_decimal(struct out *out, int64_t value, unsigned scale)
 {
     char text[KDPI_DECIMAL_TEXT];
 

@@ -49,11 +49,11 @@ out_close(struct out *out)
     return out->len;
 }
 
-/* out_clean writes text from outside for a terminal or a cell: valid UTF-8 as it is, other bytes as U+FFFD,
+/* kdpi_out_clean writes text from outside for a terminal or a cell: valid UTF-8 as it is, other bytes as U+FFFD,
  * and nothing that could move a cursor: control characters (C1 too) as \xNN, or as JSON escapes (with quote
  * and backslash) for json. */
-void out_clean(struct out *out, struct kdp_text text, int json);
-void out_unsigned(struct out *out, uint64_t value);
-void out_decimal(struct out *out, int64_t value, unsigned scale);
+void kdpi_out_clean(struct out *out, struct kdp_text text, int json);
+void kdpi_out_unsigned(struct out *out, uint64_t value);
+void kdpi_out_decimal(struct out *out, int64_t value, unsigned scale);
 
 #endif

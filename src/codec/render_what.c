@@ -48,7 +48,7 @@ put_text(struct out *out, const char *before, struct kdp_text text)
     if (text.len == 0)
         return;
     out_str(out, before);
-    out_clean(out, text, 0);
+    kdpi_out_clean(out, text, 0);
 }
 
 static void

@@ -407,7 +407,7 @@ kdp_reader_next(struct kdp_reader *reader, const struct kdp_head **recp)
         }
         reader->next_seq = seq_of(record) + 1;
         if (((const struct kdp_head *)(const void *)record)->template_id == KDP_TEMPLATE_DEFINITION)
-            reader_learn(reader, record, (size_t)size);
+            kdpi_reader_learn(reader, record, (size_t)size);
         if (!counts(reader, record))
             continue;
         *recp = (const struct kdp_head *)(const void *)record;
@@ -441,7 +441,7 @@ kdp_reader_run(struct kdp_reader *reader, const void **recordsp, size_t *bytesp)
         size_t len = kdpi_tape_record_size(at, (size_t)(reader->end - at));
 
         if (((const struct kdp_head *)(const void *)at)->template_id == KDP_TEMPLATE_DEFINITION)
-            reader_learn(reader, at, len);
+            kdpi_reader_learn(reader, at, len);
         at += len;
     }
     *recordsp = from;

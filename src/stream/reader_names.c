@@ -3,7 +3,7 @@
 #include "tape_format.h"
 
 void
-reader_learn(struct kdp_reader *reader, const void *record, size_t size)
+kdpi_reader_learn(struct kdp_reader *reader, const void *record, size_t size)
 {
     struct kdp_tape_instrument instrument;
 
@@ -30,7 +30,7 @@ learn_from_ring(struct kdp_reader *reader)
         return;
     while (cursor.seq <= head && (size = kdp_ring_next(&cursor, buf)) > 0)
         if (((const struct kdp_head *)(const void *)buf)->template_id == KDP_TEMPLATE_DEFINITION)
-            reader_learn(reader, buf, (size_t)size);
+            kdpi_reader_learn(reader, buf, (size_t)size);
     reader->ring_learnt = cursor.seq - 1;
 }
 

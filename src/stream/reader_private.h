@@ -39,7 +39,7 @@ struct kdp_reader {
     uint64_t buf[KDP_RECORD_MAX / 8];
 };
 
-/* reader_learn takes a name from a Definition. */
-void reader_learn(struct kdp_reader *reader, const void *record, size_t size);
+/* kdpi_reader_learn takes a name from a Definition. */
+void kdpi_reader_learn(struct kdp_reader *reader, const void *record, size_t size);
 
 #endif

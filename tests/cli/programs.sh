@@ -1,8 +1,13 @@
 #!/bin/bash
 # The programs of examples/, on a made-up session: read_day prints the trades that kdp tap prints; book_top, which sees changes,
-# snapshots and states only, arrives at the best prices of the plant's own bbo records.
+# snapshots and states only, arrives at the best prices of the plant's own bbo records.  The library they use takes no name but kdp's.
 . "$(dirname "$0")/lib.sh"
 read_day=$KDP_BUILD/examples/read_day book_top=$KDP_BUILD/examples/book_top
+
+last="nm libkdp.a"; nm -g --defined-only "$KDP_BUILD/src/libkdp.a" >names 2>.err || wrong 'libkdp.a cannot be read'
+grep -q ' T kdp_reader_open' names || wrong 'libkdp.a has no reader'
+foreign=$(awk 'NF == 3 && $3 !~ /^(kdpi?_|_)/ { print $3 }' names)
+[ -z "$foreign" ] || wrong "names that a program may have itself: $foreign"
 
 kdp gen --frames 20000 --markets 8 --seed 5 --faults gap=0.0005,reconnect=0.0002 --output session.jsonl; exits 0
 kdp replay --input session.jsonl --data d --no-lake; exits 0
