@@ -476,3 +476,25 @@ KDP_TEST(the_agent_on_its_thread_keeps_up_and_drains)
     fill_check(kdp_test_dir(), 1, &seen);
     CHECK_INT(seen.inputs, 20001);
 }
+
+KDP_TEST(a_lock_that_outlives_its_plant_for_a_moment_is_waited_for)
+{
+    int64_t now_ns = kdpi_now_ns();
+    int ends[2], status, fd;
+    pid_t child;
+    char byte;
+
+    CHECK_INT(pipe(ends), 0);
+    child = fork();
+    if (child == 0) { /* what is left of a plant that was killed between fork and exec of its sealer */
+        fd = kdpi_plant_lock(kdp_test_dir(), now_ns);
+        (void)!write(ends[1], "x", 1);
+        usleep(50000);
+        _exit(fd >= 0 ? 0 : 1);
+    }
+    CHECK_INT(read(ends[0], &byte, 1), 1);
+    fd = kdpi_plant_lock(kdp_test_dir(), now_ns);
+    CHECK(fd >= 0);
+    close(fd);
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -640,4 +641,18 @@ KDP_TEST(a_full_disk_keeps_the_tape_whole_and_writing_goes_on)
     atexit(unmount_tmpfs);
     fill_and_go_on(tmpfs, grow_tmpfs);
     unmount_tmpfs();
+}
+
+KDP_TEST(a_header_begun_is_told_from_damage)
+{
+    uint8_t bytes[26] = {'K', 'D', 'P'}; /* then zeros: the file grew, and the rest never came */
+
+    CHECK(kdpi_tape_header_torn(bytes, sizeof bytes));
+    CHECK(kdpi_tape_header_torn(KDPI_TAPE_MAGIC, 5));
+    bytes[20] = 1;
+    CHECK(!kdpi_tape_header_torn(bytes, sizeof bytes));
+    memcpy(bytes, KDPI_TAPE_MAGIC, 8);
+    CHECK(kdpi_tape_header_torn(bytes, sizeof bytes));
+    bytes[0] = 'X';
+    CHECK(!kdpi_tape_header_torn(bytes, sizeof bytes));
 }

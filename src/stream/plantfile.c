@@ -15,7 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LOCK_TRIES 15u
+#define LOCK_PAUSE_NS (20 * KDP_NS_PER_MS)
 
 static const char *const state_words[] = {"none", "starting", "running", "closed"};
 
@@ -198,7 +202,15 @@ kdpi_plant_lock(const char *dir, int64_t now_ns)
         kdpi_folder_hint(errnum);
         return rc;
     }
-    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+    /* of a plant that was killed while it started a child, the child holds the lock until its exec */
+    for (unsigned tries = 0; (rc = fcntl(fd, F_OFD_SETLK, &lock)) != 0 && tries < LOCK_TRIES; tries++) {
+        struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
+        if (errno != EAGAIN && errno != EACCES)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    if (rc != 0) {
         rc = errno == EAGAIN || errno == EACCES ? busy(dir, fd)
                                                 : kdpi_fail_errno(errno, "cannot lock %s", path);
         close(fd);

@@ -49,11 +49,16 @@ bool
 kdpi_tape_header_torn(const void *bytes, uint64_t file_bytes)
 {
     size_t len = file_bytes < KDPI_TAPE_HEADER_BYTES ? (size_t)file_bytes : KDPI_TAPE_HEADER_BYTES;
-    size_t magic = len < 8 ? len : 8;
+    size_t written = 0;
 
     if (all_zero(bytes, len))
         return true;
-    return file_bytes < KDPI_TAPE_HEADER_BYTES && memcmp(bytes, KDPI_TAPE_MAGIC, magic) == 0;
+    if (file_bytes >= KDPI_TAPE_HEADER_BYTES)
+        return false;
+    /* the beginning of the magic, then the rest of it or, after a loss of power, zeros that were never written */
+    while (written < len && written < 8 && ((const char *)bytes)[written] == KDPI_TAPE_MAGIC[written])
+        written++;
+    return written == 8 || all_zero((const uint8_t *)bytes + written, len - written);
 }
 
 const char *
