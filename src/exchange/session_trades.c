@@ -11,7 +11,6 @@
 
 #define SLICE (3600 * SECOND)
 #define UNITE (60 * SECOND) /* a window that is not longer takes in the next hole */
-#define AGAIN (2 * SECOND)  /* between two readings of one window */
 #define EARLY_MAX (300 * SECOND)
 #define BEFORE (5 * SECOND)      /* an input may have been received so long before it is worked off */
 #define LONG_OPEN (600 * SECOND) /* then a person is told */
@@ -46,6 +45,13 @@ window_free(struct kdp_session *s)
         if (!s->windows[i].used)
             return &s->windows[i];
     return NULL;
+}
+
+/* Between two readings of one window: 2 s. */
+static int64_t
+again_ns(const struct kdp_session *s)
+{
+    return s->config.trade_settle_ns / 10;
 }
 
 /* How long after a window's end a reading must begin to be sure.  At the end a twentieth less, so that the wait, answer
@@ -84,7 +90,7 @@ window_new(struct kdp_session *s, int64_t from_ns, int64_t to_ns, bool hole)
     w->begin_ns = w->from_ns = w->early_ns = from_ns;
     w->to_ns = to_ns;
     w->early = hole && to_ns - from_ns <= EARLY_MAX; /* a long one is read whole soon enough */
-    w->quick_ns = s->mono - AGAIN;
+    w->quick_ns = s->mono - again_ns(s);
     w->opened_mono_ns = s->mono;
     w->opened_ns = input_now(s) - BEFORE;
     due_from(s, w);
@@ -277,8 +283,8 @@ trades_ask(struct kdp_session *s, struct request *request, bool backlog)
 
         if (!w->used || w->asked || (w->to_ns - w->begin_ns > EARLY_MAX) != backlog)
             continue;
-        early = w->early && !w->reading && w->quick_ns + AGAIN < w->due_ns;
-        due = w->reading ? s->mono : early ? w->quick_ns + AGAIN : w->due_ns;
+        early = w->early && !w->reading && w->quick_ns + again_ns(s) < w->due_ns;
+        due = w->reading ? s->mono : early ? w->quick_ns + again_ns(s) : w->due_ns;
         if (due < w->hold_ns)
             due = w->hold_ns;
         if (s->mono < due) {
@@ -323,7 +329,7 @@ read_whole(struct kdp_session *s, struct window *w)
     if (w->fresh > 0) {
         w->hole = true; /* an audit that found something is verified like any hole */
         due_from(s, w);
-        w->hold_ns = s->mono + AGAIN;
+        w->hold_ns = s->mono + again_ns(s);
         return;
     }
     if (sure > w->slice_ns)
