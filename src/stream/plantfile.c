@@ -185,12 +185,36 @@ kdpi_folder_hint(int errnum)
     }
 }
 
+/* Says whether the process that wrote its number into the lock file is gone, or has ended and waits for its parent. */
+static bool
+holder_is_dead(int fd)
+{
+    char text[128] = "", path[64], stat[512];
+    const char *end;
+    ssize_t len;
+    int pid = 0, file;
+
+    if (pread(fd, text, sizeof text - 1, 0) <= 0 || sscanf(text, "%d", &pid) != 1 || pid <= 0)
+        return false;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return errno == ENOENT;
+    len = read(file, stat, sizeof stat - 1);
+    close(file);
+    if (len <= 0)
+        return true;
+    stat[len] = '\0';
+    end = strrchr(stat, ')'); /* behind the name, which may hold anything */
+    return end != NULL && (end[2] == 'Z' || end[2] == 'X');
+}
+
 int
 kdpi_plant_lock(const char *dir, int64_t now_ns)
 {
     char path[PATH_MAX], text[64];
     struct flock lock = whole_file();
-    int fd, len, rc = path_of(path, dir, "plant.lock");
+    int fd, len, refused = 0, rc = path_of(path, dir, "plant.lock");
 
     if (rc != 0)
         return rc;
@@ -203,16 +227,17 @@ kdpi_plant_lock(const char *dir, int64_t now_ns)
         return rc;
     }
     /* of a plant that was killed while it started a child, the child holds the lock until its exec */
-    for (unsigned tries = 0; (rc = fcntl(fd, F_OFD_SETLK, &lock)) != 0 && tries < LOCK_TRIES; tries++) {
+    for (unsigned tries = 0; (rc = fcntl(fd, F_OFD_SETLK, &lock)) != 0; tries++) {
         struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
 
-        if (errno != EAGAIN && errno != EACCES)
+        refused = errno;
+        if ((refused != EAGAIN && refused != EACCES) || tries == LOCK_TRIES || !holder_is_dead(fd))
             break;
         nanosleep(&pause, NULL);
     }
     if (rc != 0) {
-        rc = errno == EAGAIN || errno == EACCES ? busy(dir, fd)
-                                                : kdpi_fail_errno(errno, "cannot lock %s", path);
+        rc = refused == EAGAIN || refused == EACCES ? busy(dir, fd)
+                                                    : kdpi_fail_errno(refused, "cannot lock %s", path);
         close(fd);
         return rc;
     }
