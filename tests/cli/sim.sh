@@ -50,6 +50,8 @@ kdp sim ctl --dir d gap sid=book count=3; exits 0; silent; no_answer
 kdp sim ctl --dir d gapp; exits 1; says 'no fault gapp'; says 'Did you mean gap?'
 kdp sim ctl --dir d gap colour=red; exits 1; says 'gap takes no colour'
 kdp sim ctl --dir d faults; exits 0; prints 'mass-cancel'
+kdp sim ctl --dir d books; exits 0
+ticker=$(printf '%s' "$out" | grep -o '^"[^"]*":{"status":"active"' | sed -n '1s/^"\([^"]*\)".*/\1/p')
 kdp sim ctl --dir d mass-cancel "$ticker"; exits 0; prints "$ticker"
 kdp sim ctl --dir d reset; exits 1; says 'no connection it could meet'
 kdp sim ctl --dir d quiet; exits 0

@@ -229,7 +229,12 @@ class Round:
 
     def intrude(self, process):
         """Somebody starts a second replay into the folder while one runs."""
-        if process.poll() is not None or plant_ring(self.data) is None:
+        try:
+            with open(os.path.join(self.data, "plant")) as file:
+                running = re.search(rf"^pid={process.pid}$", file.read(), re.M)
+        except OSError:
+            running = None
+        if process.poll() is not None or running is None:  # what stands there may be of the one killed before
             return
         done = subprocess.run([KDP, "replay", "--input", "/dev/null", "--data", self.data, "--append"], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=LIMIT_S)

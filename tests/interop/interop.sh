@@ -23,7 +23,7 @@ websockets)
 ws)
     command -v node >/dev/null 2>&1 || skip "no node here"
     [ -d "$root/build/peers/node_modules/ws" ] || skip "no build/peers: ./test makes it"
-    foreign() { NODE_PATH=$root/build/peers/node_modules node "$here/ws_peer.js" "$@"; }
+    foreign() { NODE_PATH=$root/build/peers/node_modules node --dns-result-order=ipv4first "$here/ws_peer.js" "$@"; }
     ;;
 esac
 

@@ -19,7 +19,7 @@ websockets)
 ws)
     command -v node >/dev/null 2>&1 || skip "no node here"
     [ -d "$root/build/peers/node_modules/ws" ] || skip "no build/peers: ./test makes it"
-    client() { NODE_PATH=$root/build/peers/node_modules node "$here/sim_client.js" "$@"; }
+    client() { NODE_PATH=$root/build/peers/node_modules node --dns-result-order=ipv4first "$here/sim_client.js" "$@"; }
     ;;
 esac
 
