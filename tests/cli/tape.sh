@@ -24,9 +24,17 @@ kdp tape mend; exits 2; says 'verify, info or repair'
 kdp tape verify --data none; exits 1; says 'no tape: none/tape'
 kdp tape verify data --data data; exits 2; says 'twice'
 
+flip() { # FILE OFFSET: another byte stands there, whatever it was
+    python3 -c 'import sys
+with open(sys.argv[1], "r+b") as file:
+    file.seek(int(sys.argv[2]))
+    byte = file.read(1)[0] ^ 0xff
+    file.seek(int(sys.argv[2]))
+    file.write(bytes([byte]))' "$1" "$2"
+}
 # damage: named by file, byte and sequences; repair without a yes writes nothing
 chmod u+w $segment
-printf '\377' | dd of=$segment bs=1 seek=$(($(stat -c %s $segment) * 6 / 10)) conv=notrunc 2>/dev/null
+flip $segment $(($(stat -c %s $segment) * 6 / 10))
 before=$(cksum <$segment)
 kdp tape verify; exits 1; prints 'DAMAGE'; prints "$segment"; says 'kdp tape repair'
 kdp tape verify --format json; exits 1; python3 -c 'import json, sys
@@ -53,7 +61,7 @@ os.write(master, sys.argv[1].encode() + b"\n")
 sys.exit(subprocess.call([os.environ["KDP"], "tape", "repair", "--data", sys.argv[2]], stdin=slave, stderr=open("ask.err", "w")))
 END
 cp -r data asked; chmod u+w asked/tape/00000001.seg
-printf '\377' | dd of=asked/tape/00000001.seg bs=1 seek=5000 conv=notrunc 2>/dev/null
+flip asked/tape/00000001.seg 5000
 code=0; python3 ask.py n asked >/dev/null || code=$?
 last='kdp tape repair, n'; out=; err=$(cat ask.err); exits 1; says '[y/N]'; says 'nothing was written'
 kdp tape verify asked; exits 1

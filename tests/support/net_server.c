@@ -206,8 +206,8 @@ accept_all(void *arg)
         conn->fd = fd;
         conn->number = number;
         server->conns[number] = conn;
+        atomic_fetch_add(&server->connections, 1); /* before it can answer anything */
         CHECK_INT(pthread_create(&conn->thread, NULL, serve, conn), 0);
-        atomic_fetch_add(&server->connections, 1);
     }
     return NULL;
 }
