@@ -488,7 +488,7 @@ trades_stop(struct kdp_session *s)
         if (w->to_ns > now) /* what comes after the stop is not this run's */
             w->to_ns = now > w->from_ns ? now : w->from_ns + 1;
         due_from(s, w);
-        s->stop_until_ns = s->mono + s->config.trade_settle_ns;
+        s->stop_until_ns = s->mono + settle_ns(s) + SECOND; /* 20 s with the second for the last answer */
     }
     /* what no number revealed since the last audit, beside the windows that are open */
     from = s->audited_ns - s->config.window_pad_ns;
