@@ -375,7 +375,8 @@ take_event(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
 {
     struct kdp_decoder *d = reader->d;
     size_t at = kdpi_json_offset(&d->json);
-    struct kdp_rest_event event = {kdpi_no_text, kdpi_no_text, kdpi_no_text};
+    struct kdp_rest_event event = {
+        .strike_date_ns = KDP_TIME_NULL, .mutually_exclusive = -1, .exchange_index = -1};
     struct kdp_text key;
 
     kdpi_json_object(&d->json);

@@ -29,7 +29,7 @@ void kdpi_rest_trades(struct kdp_rest_reader *reader, const char *body, size_t l
                       struct kdp_rest_end *end);
 
 struct kdp_rest_market { /* a Market object; null members as in kdp_message */
-    struct kdp_text ticker, event_ticker, title, yes_sub_title, no_sub_title, structure, mve_collection;
+    struct kdp_text ticker, event_ticker, title, yes_sub_title, structure, mve_collection;
     uint8_t status; /* enum kdp_market_status */
     uint8_t strike_type, result;
     int8_t can_close_early;
@@ -42,7 +42,13 @@ struct kdp_rest_market { /* a Market object; null members as in kdp_message */
     int64_t bid_size_e2, ask_size_e2;
     uint32_t range_count;
     struct kdp_definition_ranges ranges[16];
+    int64_t created_ns, updated_ns; /* KDP_TIME_NULL where absent */
+    /* the terms, filled only after kdpi_rest_want_terms: unescaped texts; custom_strike and legs as the JSON they came in */
+    struct kdp_text subtitle, no_sub_title, rules_primary, rules_secondary, early_close_condition,
+        expiration_value, functional_strike, custom_strike, legs, settlement_bounds, primary_participant;
 };
+/* kdpi_rest_want_terms says whether this reader fills in the terms of markets (they are two thirds of a body). */
+void kdpi_rest_want_terms(struct kdp_rest_reader *reader, bool wanted);
 /* The page of /markets, or the one object of /markets/{ticker}. */
 void kdpi_rest_markets(struct kdp_rest_reader *reader, const char *body, size_t len,
                        bool (*each)(void *arg, const struct kdp_rest_market *market), void *arg,
@@ -59,12 +65,72 @@ void kdpi_rest_books(struct kdp_rest_reader *reader, const char *body, size_t le
                      struct kdp_rest_end *end);
 
 struct kdp_rest_event {
-    struct kdp_text event_ticker, series_ticker, title;
+    struct kdp_text event_ticker, series_ticker, title, sub_title, category, collateral, strike_period;
+    int64_t strike_date_ns;    /* KDP_TIME_NULL */
+    int8_t mutually_exclusive; /* -1 absent */
+    int16_t exchange_index;
 };
-/* /events, /events/{ticker}: the events themselves. */
+/* /events, /events/multivariate, /events/{ticker}: the events themselves. */
 void kdpi_rest_events(struct kdp_rest_reader *reader, const char *body, size_t len,
                       bool (*each)(void *arg, const struct kdp_rest_event *event), void *arg,
                       struct kdp_rest_end *end);
+/* The markets nested in events (with_nested_markets=true) or beside the one event, event by event. */
+void kdpi_rest_event_markets(struct kdp_rest_reader *reader, const char *body, size_t len,
+                             bool (*each)(void *arg, const struct kdp_rest_market *market), void *arg,
+                             struct kdp_rest_end *end);
+
+struct kdp_rest_series {
+    struct kdp_text ticker, title, category, frequency, fee_type, contract_url, contract_terms_url;
+    struct kdp_text tags, settlement_sources, additional_prohibitions; /* as the JSON they came in */
+    int64_t fee_multiplier_e6;                                         /* KDP_INT64_NULL */
+    int64_t volume_e2; /* with include_volume; KDP_INT64_NULL */
+    int16_t exchange_index;
+};
+/* /series, /series/{ticker} */
+void kdpi_rest_series(struct kdp_rest_reader *reader, const char *body, size_t len,
+                      bool (*each)(void *arg, const struct kdp_rest_series *series), void *arg,
+                      struct kdp_rest_end *end);
+
+struct kdp_rest_fee_change { /* of a series (scheduled) or an event (override) */
+    struct kdp_text id, ticker, fee_type;
+    int64_t fee_multiplier_e6, scheduled_ns;
+    bool event;
+};
+/* /series/fee_changes, /events/fee_changes */
+void kdpi_rest_fee_changes(struct kdp_rest_reader *reader, const char *body, size_t len,
+                           bool (*each)(void *arg, const struct kdp_rest_fee_change *change), void *arg,
+                           struct kdp_rest_end *end);
+
+struct kdp_rest_candle {    /* null members: KDP_PRICE_NULL, KDP_INT64_NULL */
+    struct kdp_text ticker; /* empty where the body does not name it: a single market's */
+    int64_t end_ns;         /* end_period_ts, included in the period */
+    struct kdp_rest_ohlc {
+        int32_t open_e4, high_e4, low_e4, close_e4;
+    } bid, ask, price;
+    int64_t mean_e6;
+    int32_t previous_e4, min_e4, max_e4;
+    int64_t volume_e2, open_interest_e2;
+};
+/* All forms: live, batch, event and historical (whose keys have no _dollars and _fp).  adjusted_end_tsp: of the event form, 0
+ * elsewhere; NULL allowed. */
+void kdpi_rest_candles(struct kdp_rest_reader *reader, const char *body, size_t len,
+                       bool (*each)(void *arg, const struct kdp_rest_candle *candle), void *arg,
+                       struct kdp_rest_end *end, int64_t *adjusted_end_tsp);
+
+struct kdp_rest_cutoff { /* /historical/cutoff; KDP_TIME_NULL where absent */
+    int64_t market_settled_ns, trades_created_ns;
+};
+enum kdp_refusal kdpi_rest_cutoff(struct kdp_rest_reader *reader, const char *body, size_t len,
+                                  struct kdp_rest_cutoff *cutoff);
+
+struct kdp_rest_cost {
+    struct kdp_text method, path; /* "/markets/{ticker}" with its braces */
+    int64_t cost;
+};
+/* /account/endpoint_costs: the exceptions; *default_costp is 10 where the body does not say. */
+void kdpi_rest_costs(struct kdp_rest_reader *reader, const char *body, size_t len,
+                     bool (*each)(void *arg, const struct kdp_rest_cost *cost), void *arg,
+                     struct kdp_rest_end *end, int64_t *default_costp);
 
 struct kdp_rest_status {
     bool exchange_active, trading_active;

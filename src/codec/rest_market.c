@@ -90,6 +90,7 @@ clear(struct kdp_rest_reader *reader)
     memset(m, 0, offsetof(struct kdp_rest_market, ranges));
     m->ticker = m->event_ticker = m->title = m->yes_sub_title = m->no_sub_title = kdpi_no_text;
     m->structure = m->mve_collection = kdpi_no_text;
+    m->created_ns = m->updated_ns = KDP_TIME_NULL;
     m->can_close_early = -1;
     m->exchange_index = -1;
     m->open_ns = m->close_ns = m->expiry_ns = m->settlement_ns = KDP_TIME_NULL;
