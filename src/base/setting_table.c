@@ -169,6 +169,12 @@ static const struct kdp_setting table[] = {
     {"books", NULL, KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL,
      "the books a client must have in the end, as JSON", KDP_SECTION_COMMAND},
 
+    /* daily bulk files */
+    {"bulk", NULL, KDP_SETTING_CHOICE, "KIND", NULL, 0, 0, "markets|trades",
+     "a daily bulk file instead of a session", KDP_SECTION_COMMAND},
+    {"rows", NULL, KDP_SETTING_COUNT, "N", "100000", 0, INT64_MAX, NULL, "rows of a bulk file",
+     KDP_SECTION_COMMAND},
+
     /* kdp sim */
     {"port", NULL, KDP_SETTING_COUNT, "N", "0", 0, 65535, NULL, "TCP port, 0: a free one",
      KDP_SECTION_COMMAND},

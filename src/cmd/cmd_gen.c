@@ -6,6 +6,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "bulk.h"
 #include "clock.h"
 #include "command.h"
 #include "commands.h"
@@ -281,6 +282,50 @@ summarize(const struct kdp_cli *cli, const struct output *out, struct kdp_gen *g
                 kdpi_screen_bytes(b, out->text_bytes), kdpi_screen_bytes(c, out->file_bytes), out->path);
 }
 
+/* kdp gen --bulk: a day's bulk file in the place of a session. */
+static int
+write_bulk(struct kdp_cli *cli, const char *path)
+{
+    struct kdp_bulk bulk = {.seed = (uint64_t)kdp_cli_count(cli, "seed"),
+                            .rows = (uint64_t)kdp_cli_count(cli, "rows"),
+                            .markets = (uint64_t)kdp_cli_count(cli, "markets"),
+                            .day = 20715 /* 2026-09-19 */};
+    char a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT];
+    struct output out = {0};
+    struct kdp_progress progress;
+    int64_t day_ns;
+    uint64_t row = 0;
+    int rc;
+
+    bulk.kind = strcmp(kdp_cli_text(cli, "bulk"), "trades") == 0 ? KDP_BULK_TRADES : KDP_BULK_MARKETS;
+    if (kdp_cli_given(cli, "date") && kdp_cli_time(cli, "date", &day_ns) == 0)
+        bulk.day = kdpi_day_of(day_ns);
+    rc = output_open(&out, path);
+    kdp_progress_start(&progress, cli, "gen");
+    do {
+        if (rc == 0 && out.room - out.used < KDP_BULK_ROW_MAX)
+            rc = flush(&out, false);
+        if (rc != 0 || kdp_cli_interrupted() != 0)
+            break;
+        out.used += kdp_bulk_text(&bulk, row, out.buffer + out.used);
+        if ((++row & 16383) == 0 && kdp_progress_due(&progress))
+            kdp_progress_update(&progress, (double)row, (double)bulk.rows, "%llu rows",
+                                (unsigned long long)row);
+    } while (row < bulk.rows);
+    kdp_progress_end(&progress);
+    rc = output_close(&out, rc);
+    if (rc != 0 && !(out.file == stdout && errno == EPIPE))
+        return kdp_cli_error(cli, rc);
+    if (kdp_cli_interrupted() != 0) /* a file that was cut short would look like damage later */
+        return kdp_cli_finish(cli, kdp_cli_stopped(cli));
+    if (out.file != stdout && !kdp_cli_quiet(cli))
+        printf(
+            "rows       %s, seed %llu\nfile       %s, %s of text in %s\nnext       kdp preview --file %s\n",
+            kdpi_screen_count(a, bulk.rows), (unsigned long long)bulk.seed, path,
+            kdpi_screen_bytes(b, out.text_bytes), kdpi_screen_bytes(c, out.file_bytes), path);
+    return kdp_cli_finish(cli, KDP_EXIT_DONE);
+}
+
 int
 kdp_cmd_gen(struct kdp_cli *cli)
 {
@@ -295,6 +340,8 @@ kdp_cmd_gen(struct kdp_cli *cli)
     int64_t last_ns;
     int rc, got = 1, signal;
 
+    if (kdp_cli_given(cli, "bulk"))
+        return write_bulk(cli, path != NULL ? path : "-");
     rc = read_config(cli, &config, &form);
     if (rc == 0)
         rc = kdp_gen_open(&gen, &config);

@@ -86,7 +86,7 @@ static const struct kdp_command commands[] = {
      "Writes a made-up session of the exchange: the same seed, the same bytes.\n"
      "Ends after 60 s of exchange time unless --frames or --seconds says otherwise.",
      "size: frames seconds markets rate start seed|what: connections leg created commands faults|"
-     "output: output form books progress",
+     "bulk: bulk rows date|output: output form books progress",
      NULL,
      "kdp gen --frames 100000 --output session.jsonl.zst\n"
      "kdp gen --seconds 20 --faults gap,resync,dup --books books.json",

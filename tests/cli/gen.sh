@@ -20,4 +20,12 @@ kdp gen --frames ten --output x; exits 2; says '--frames "ten" is not a whole nu
 kdp gen --frames 10 --output /nonexistent/x; exits 1; says '/nonexistent/x'
 kdp gen --frames 10 --form xml --output x; exits 2
 [ ! -e x ] || wrong 'a refused wish left a file'
+
+# a day's bulk file: the same seed, the same bytes; rows and day as asked
+kdp gen --bulk trades --rows 3000 --date 2026-11-01 --output t.json --quiet; exits 0; silent; no_answer
+kdp gen --bulk trades --rows 3000 --date 2026-11-01 --output t.json.gz --quiet; exits 0
+gzip -dc t.json.gz | cmp - t.json || wrong 'the compressed bulk file differs'
+[ "$(python3 -c 'import json; r = json.load(open("t.json")); print(len(r), r[-1]["date"])')" = '3000 2026-11-01' ] || wrong 'rows or day of the bulk file'
+kdp gen --bulk markets --rows 0 --output -; exits 0
+[ "$out" = '[]' ] || wrong 'a bulk file without rows'
 done_testing
