@@ -1,10 +1,8 @@
-/* rest.c - REST bodies: the walk over pages, and trades, books and events on them; see rest.h. */
+/* rest.c - REST bodies: the walk over pages, and trades and books on them; see rest.h. */
 #include "rest_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define TEXT_MAX 4096u
 
 struct kdp_rest_reader *
 kdpi_rest_open(void)
@@ -113,9 +111,10 @@ take_cursor(struct kdp_rest_reader *reader, struct kdp_rest_end *end)
     end->member = "cursor";
 }
 
-/* One item: scratch and the marks of members begin anew, so that a page may hold any number of texts with escapes. */
-static bool
-take_item(struct kdp_rest_reader *reader, struct kdp_rest_page *page)
+/* Scratch and the marks of members begin anew with each item, so that a page may hold any number of texts with escapes. */
+bool
+kdpi_rest_item(struct kdp_rest_reader *reader, struct kdp_rest_page *page, const char *member,
+               bool (*item)(struct kdp_rest_page *page, struct kdp_rest_reader *reader))
 {
     struct kdp_decoder *d = reader->d;
     size_t at = kdpi_json_offset(&d->json);
@@ -123,9 +122,24 @@ take_item(struct kdp_rest_reader *reader, struct kdp_rest_page *page)
     kdpi_message_clear(d, &reader->msg);
     d->json.scratch_used = 0;
     if (kdpi_json_peek(&d->json) == KDP_JSON_OBJECT)
-        return page->item(page, reader);
-    kdpi_rest_refuse(reader, KDP_REFUSAL_TYPE, page->list, at);
+        return item(page, reader);
+    kdpi_rest_refuse(reader, KDP_REFUSAL_TYPE, member, at);
     kdpi_rest_wanted(page, reader);
+    return true;
+}
+
+bool
+kdpi_rest_list(struct kdp_rest_reader *reader, struct kdp_rest_page *page, const char *member,
+               bool (*item)(struct kdp_rest_page *page, struct kdp_rest_reader *reader))
+{
+    struct kdp_json *json = &reader->d->json;
+
+    if (kdpi_json_null(json))
+        return true;
+    kdpi_json_array(json); /* another kind is refused by it */
+    while (json->refusal == KDP_REFUSAL_NONE && kdpi_json_element(json))
+        if (!kdpi_rest_item(reader, page, member, item))
+            return false;
     return true;
 }
 
@@ -142,20 +156,21 @@ take_page(struct kdp_rest_reader *reader, struct kdp_rest_page *page, bool *ther
     }
     kdpi_json_object(json);
     while (kdpi_json_member(json, &key)) {
-        if (kdpi_text_is(key, "cursor")) {
-            take_cursor(reader, page->end);
-        } else if (kdpi_text_equal(key, page->list, strlen(page->list))) {
+        bool list = kdpi_text_equal(key, page->list, strlen(page->list)),
+             one = page->one != NULL && kdpi_text_equal(key, page->one, strlen(page->one));
+
+        if (one && (!list || kdpi_json_peek(json) == KDP_JSON_OBJECT)) {
             *therep = true;
-            if (kdpi_json_null(json))
-                continue;
-            kdpi_json_array(json); /* another kind is refused by it */
-            while (json->refusal == KDP_REFUSAL_NONE && kdpi_json_element(json))
-                if (!take_item(reader, page))
-                    return false;
-        } else if (page->one != NULL && kdpi_text_equal(key, page->one, strlen(page->one))) {
-            *therep = true;
-            if (!take_item(reader, page))
+            if (!kdpi_rest_item(reader, page, page->one, page->item))
                 return false;
+        } else if (list) {
+            *therep = true;
+            if (!kdpi_rest_list(reader, page, page->list, page->item))
+                return false;
+        } else if (kdpi_text_is(key, "cursor")) {
+            take_cursor(reader, page->end);
+        } else if (page->other != NULL && !page->other(page, reader, key, therep)) {
+            return false;
         }
     }
     return true;
@@ -366,47 +381,6 @@ kdpi_rest_books(struct kdp_rest_reader *reader, const char *body, size_t len,
         end->refusal = json->refusal;
         end->position = json->position;
     }
-}
-
-/* ---- events ---- */
-
-static bool
-take_event(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
-{
-    struct kdp_decoder *d = reader->d;
-    size_t at = kdpi_json_offset(&d->json);
-    struct kdp_rest_event event = {
-        .strike_date_ns = KDP_TIME_NULL, .mutually_exclusive = -1, .exchange_index = -1};
-    struct kdp_text key;
-
-    kdpi_json_object(&d->json);
-    while (kdpi_json_member(&d->json, &key)) {
-        enum kdp_member member = kdpi_member_find(d, key);
-
-        if (member != KDP_MEMBER_EVENT_TICKER && member != KDP_MEMBER_SERIES_TICKER &&
-            member != KDP_MEMBER_TITLE)
-            continue;
-        if (member == KDP_MEMBER_EVENT_TICKER)
-            kdpi_take_text(d, member, KDPI_TICKER_MAX, &event.event_ticker);
-        else if (member == KDP_MEMBER_SERIES_TICKER)
-            kdpi_take_text(d, member, KDPI_TICKER_MAX, &event.series_ticker);
-        else
-            kdpi_take_text(d, member, TEXT_MAX, &event.title);
-    }
-    if (event.event_ticker.len == 0)
-        kdpi_rest_refuse(reader, KDP_REFUSAL_MISSING, "event_ticker", at);
-    return !kdpi_rest_wanted(page, reader) || page->each.event(page->arg, &event);
-}
-
-void
-kdpi_rest_events(struct kdp_rest_reader *reader, const char *body, size_t len,
-                 bool (*each)(void *arg, const struct kdp_rest_event *event), void *arg,
-                 struct kdp_rest_end *end)
-{
-    struct kdp_rest_page page = {
-        .list = "events", .one = "event", .item = take_event, .each.event = each, .arg = arg, .end = end};
-
-    kdpi_rest_page(reader, body, len, &page);
 }
 
 bool

@@ -29,7 +29,7 @@ void kdpi_rest_trades(struct kdp_rest_reader *reader, const char *body, size_t l
                       struct kdp_rest_end *end);
 
 struct kdp_rest_market { /* a Market object; null members as in kdp_message */
-    struct kdp_text ticker, event_ticker, title, yes_sub_title, structure, mve_collection;
+    struct kdp_text ticker, event_ticker, title, yes_sub_title, no_sub_title, structure, mve_collection;
     uint8_t status; /* enum kdp_market_status */
     uint8_t strike_type, result;
     int8_t can_close_early;
@@ -44,8 +44,8 @@ struct kdp_rest_market { /* a Market object; null members as in kdp_message */
     struct kdp_definition_ranges ranges[16];
     int64_t created_ns, updated_ns; /* KDP_TIME_NULL where absent */
     /* the terms, filled only after kdpi_rest_want_terms: unescaped texts; custom_strike and legs as the JSON they came in */
-    struct kdp_text subtitle, no_sub_title, rules_primary, rules_secondary, early_close_condition,
-        expiration_value, functional_strike, custom_strike, legs, settlement_bounds, primary_participant;
+    struct kdp_text subtitle, rules_primary, rules_secondary, early_close_condition, expiration_value,
+        functional_strike, custom_strike, legs, settlement_bounds, primary_participant;
 };
 /* kdpi_rest_want_terms says whether this reader fills in the terms of markets (they are two thirds of a body). */
 void kdpi_rest_want_terms(struct kdp_rest_reader *reader, bool wanted);
@@ -132,10 +132,18 @@ void kdpi_rest_costs(struct kdp_rest_reader *reader, const char *body, size_t le
                      bool (*each)(void *arg, const struct kdp_rest_cost *cost), void *arg,
                      struct kdp_rest_end *end, int64_t *default_costp);
 
+#define KDPI_REST_SHARDS_MAX 16u
+struct kdp_rest_shard {   /* of exchange_index_statuses */
+    int16_t index;        /* exchange_index; -1 not said */
+    bool active, trading; /* exchange_active, true where it is not said; trading_active */
+    bool transfers;       /* intra_exchange_transfers_active */
+    char description[48]; /* escaped and cut for a screen; "" */
+};
 struct kdp_rest_status {
     bool exchange_active, trading_active;
-    int64_t resume_ns; /* KDP_TIME_NULL */
-    uint32_t shards, shards_trading;
+    int64_t resume_ns;               /* KDP_TIME_NULL */
+    uint32_t shards, shards_trading; /* those beyond KDPI_REST_SHARDS_MAX are counted, and not described */
+    struct kdp_rest_shard shard[KDPI_REST_SHARDS_MAX];
 };
 enum kdp_refusal kdpi_rest_status(struct kdp_rest_reader *reader, const char *body, size_t len,
                                   struct kdp_rest_status *status);

@@ -1,4 +1,4 @@
-/* rest_exchange.c - REST bodies about the exchange itself: its state, an account's limits, and errors. */
+/* rest_exchange.c - REST bodies about the exchange itself: its state, where history begins, an account's limits, and errors. */
 #include "rest_private.h"
 
 #include "error.h"
@@ -14,25 +14,48 @@ take_bool(struct kdp_json *json, bool *yesp)
 }
 
 static void
-take_shards(struct kdp_json *json, struct kdp_rest_status *status)
+take_shard(struct kdp_rest_reader *reader, struct kdp_rest_shard *shard)
 {
-    struct kdp_text key;
+    struct kdp_json *json = &reader->d->json;
+    struct kdp_text key, text = kdpi_no_text;
+    int64_t index;
+
+    *shard = (struct kdp_rest_shard){.index = -1, .active = true};
+    json->scratch_used = 0;
+    kdpi_message_clear(reader->d, &reader->msg);
+    kdpi_json_object(json);
+    while (json->refusal == KDP_REFUSAL_NONE && kdpi_json_member(json, &key)) {
+        if (kdpi_text_is(key, "exchange_active"))
+            take_bool(json, &shard->active);
+        else if (kdpi_text_is(key, "trading_active"))
+            take_bool(json, &shard->trading);
+        else if (kdpi_text_is(key, "intra_exchange_transfers_active"))
+            take_bool(json, &shard->transfers);
+        else if (kdpi_text_is(key, "description"))
+            kdpi_take_text(reader->d, KDP_MEMBER_UNKNOWN, KDPI_REST_WORD_MAX, &text);
+        else if (kdpi_text_is(key, "exchange_index") &&
+                 kdpi_take_decimal(reader->d, KDP_MEMBER_UNKNOWN, 0, 0, UINT8_MAX, &index))
+            shard->index = (int16_t)index;
+    }
+    kdpi_escape(shard->description, sizeof shard->description, text.data, text.len);
+}
+
+static void
+take_shards(struct kdp_rest_reader *reader, struct kdp_rest_status *status)
+{
+    struct kdp_json *json = &reader->d->json;
 
     if (kdpi_json_null(json))
         return;
     kdpi_json_array(json);
     while (json->refusal == KDP_REFUSAL_NONE && kdpi_json_element(json)) {
-        bool active = true, trading = false;
+        struct kdp_rest_shard shard;
 
-        kdpi_json_object(json);
-        while (json->refusal == KDP_REFUSAL_NONE && kdpi_json_member(json, &key)) {
-            if (kdpi_text_is(key, "exchange_active"))
-                take_bool(json, &active);
-            else if (kdpi_text_is(key, "trading_active"))
-                take_bool(json, &trading);
-        }
+        take_shard(reader, &shard);
+        if (status->shards < KDPI_REST_SHARDS_MAX)
+            status->shard[status->shards] = shard;
         status->shards++;
-        status->shards_trading += active && trading;
+        status->shards_trading += shard.active && shard.trading;
     }
 }
 
@@ -57,7 +80,7 @@ kdpi_rest_status(struct kdp_rest_reader *reader, const char *body, size_t len, s
             kdpi_rest_take_time(reader, "exchange_estimated_resume_time", &result.resume_ns);
         } else if (kdpi_text_is(key, "exchange_index_statuses")) {
             result.shards = result.shards_trading = 0;
-            take_shards(json, &result);
+            take_shards(reader, &result);
         }
     }
     if (!kdpi_json_end(json))
@@ -68,6 +91,33 @@ kdpi_rest_status(struct kdp_rest_reader *reader, const char *body, size_t len, s
         result.trading_active = result.exchange_active;
     *status = result;
     return KDP_REFUSAL_NONE; /* a resume time that is none tells nothing and hides nothing */
+}
+
+enum kdp_refusal
+kdpi_rest_cutoff(struct kdp_rest_reader *reader, const char *body, size_t len, struct kdp_rest_cutoff *cutoff)
+{
+    static const struct kdp_rest_field fields[] = {
+        {"market_settled_ts", KDP_REST_TIME, 0, offsetof(struct kdp_rest_cutoff, market_settled_ns)},
+        {"trades_created_ts", KDP_REST_TIME, 0, offsetof(struct kdp_rest_cutoff, trades_created_ns)},
+        {NULL, 0, 0, 0},
+    };
+    struct kdp_rest_cutoff result = {KDP_TIME_NULL, KDP_TIME_NULL};
+    struct kdp_json *json = &reader->d->json;
+
+    *cutoff = result;
+    kdpi_rest_begin(reader, body, len);
+    if (kdpi_json_peek(json) == KDP_JSON_OBJECT)
+        kdpi_rest_fields(reader, fields, &result);
+    else
+        kdpi_json_refuse(json, KDP_REFUSAL_NOT_OBJECT, 0, "expected an object");
+    if (!kdpi_json_end(json))
+        return json->refusal;
+    if (reader->msg.refusal != KDP_REFUSAL_NONE)
+        return reader->msg.refusal;
+    if (result.market_settled_ns == KDP_TIME_NULL && result.trades_created_ns == KDP_TIME_NULL)
+        return KDP_REFUSAL_MISSING;
+    *cutoff = result;
+    return KDP_REFUSAL_NONE;
 }
 
 /* A bucket's number of tokens, cut to whole ones; 0 for what is none. */

@@ -1,12 +1,13 @@
-/* rest_market.c - Market objects of REST: terms, state and quotes of a market; the long texts are stepped over. */
+/* rest_market.c - Market objects of REST: state and quotes of a market, and its terms when they are wanted: else the long
+ * texts are stepped over. */
 #include "rest_private.h"
 
 #include "decimal.h"
 
-#define WORD_MAX 4096u
+#define WORD_MAX KDPI_REST_WORD_MAX
 #define PRICE_MAX 10000
 
-/* What is read of a market.  LIKE names are read as the frame decoder reads them in a lifecycle message. */
+/* What is read of a market, in a lifecycle message by the same functions; the terms are the rows from SUBTITLE on. */
 /* clang-format off */
 #define MARKET_LIST(X) \
     X(TICKER, "ticker") X(EVENT_TICKER, "event_ticker") X(TITLE, "title") X(YES_SUB_TITLE, "yes_sub_title") \
@@ -19,7 +20,11 @@
     X(VOLUME, "volume") X(VOLUME_24H_FP, "volume_24h_fp") X(VOLUME_24H, "volume_24h") \
     X(INTEREST_FP, "open_interest_fp") X(INTEREST, "open_interest") X(BID, "yes_bid_dollars") \
     X(ASK, "yes_ask_dollars") X(LAST, "last_price_dollars") X(BID_SIZE, "yes_bid_size_fp") \
-    X(ASK_SIZE, "yes_ask_size_fp")
+    X(ASK_SIZE, "yes_ask_size_fp") X(CREATED, "created_time") X(UPDATED, "updated_time") \
+    X(SUBTITLE, "subtitle") X(RULES_1, "rules_primary") X(RULES_2, "rules_secondary") \
+    X(EARLY_CLOSE, "early_close_condition") X(EXPIRATION_VALUE, "expiration_value") \
+    X(FUNCTIONAL_STRIKE, "functional_strike") X(CUSTOM_STRIKE, "custom_strike") X(LEGS, "mve_selected_legs") \
+    X(BOUNDS, "settlement_bounds_type") X(PARTICIPANT, "primary_participant_key")
 /* clang-format on */
 
 enum market_member {
@@ -29,6 +34,8 @@ enum market_member {
 #undef KDP_X
         MARKET_MEMBERS
 };
+
+#define FIRST_TERM MARKET_SUBTITLE
 
 static const struct {
     const char *name;
@@ -90,6 +97,9 @@ clear(struct kdp_rest_reader *reader)
     memset(m, 0, offsetof(struct kdp_rest_market, ranges));
     m->ticker = m->event_ticker = m->title = m->yes_sub_title = m->no_sub_title = kdpi_no_text;
     m->structure = m->mve_collection = kdpi_no_text;
+    m->subtitle = m->rules_primary = m->rules_secondary = m->early_close_condition = kdpi_no_text;
+    m->expiration_value = m->functional_strike = m->custom_strike = m->legs = kdpi_no_text;
+    m->settlement_bounds = m->primary_participant = kdpi_no_text;
     m->created_ns = m->updated_ns = KDP_TIME_NULL;
     m->can_close_early = -1;
     m->exchange_index = -1;
@@ -167,6 +177,35 @@ take_bool(struct kdp_rest_reader *reader, enum market_member member, bool *yesp)
         kdpi_rest_refuse(reader, KDP_REFUSAL_TYPE, names[member].name, at);
 }
 
+/* clang-format off */
+#define FIELD(member, kind, max) \
+    {"", KDP_REST_##kind, max, offsetof(struct kdp_rest_market, member)}
+static const struct kdp_rest_field terms[MARKET_MEMBERS - FIRST_TERM] = {
+    [MARKET_SUBTITLE - FIRST_TERM] = FIELD(subtitle, TEXT, WORD_MAX),
+    [MARKET_RULES_1 - FIRST_TERM] = FIELD(rules_primary, TEXT, KDPI_REST_TERMS_MAX),
+    [MARKET_RULES_2 - FIRST_TERM] = FIELD(rules_secondary, TEXT, KDPI_REST_TERMS_MAX),
+    [MARKET_EARLY_CLOSE - FIRST_TERM] = FIELD(early_close_condition, TEXT, KDPI_REST_TERMS_MAX),
+    [MARKET_EXPIRATION_VALUE - FIRST_TERM] = FIELD(expiration_value, TEXT, WORD_MAX),
+    [MARKET_FUNCTIONAL_STRIKE - FIRST_TERM] = FIELD(functional_strike, TEXT, WORD_MAX),
+    [MARKET_CUSTOM_STRIKE - FIRST_TERM] = FIELD(custom_strike, JSON, 0),
+    [MARKET_LEGS - FIRST_TERM] = FIELD(legs, JSON, 0),
+    [MARKET_BOUNDS - FIRST_TERM] = FIELD(settlement_bounds, TEXT, WORD_MAX),
+    [MARKET_PARTICIPANT - FIRST_TERM] = FIELD(primary_participant, TEXT, WORD_MAX),
+};
+#undef FIELD
+/* clang-format on */
+
+static void
+take_term(struct kdp_rest_reader *reader, enum market_member member)
+{
+    struct kdp_rest_field field = terms[member - FIRST_TERM];
+
+    if (!reader->terms)
+        return;
+    field.name = names[member].name;
+    kdpi_rest_field_take(reader, &field, &reader->market);
+}
+
 static void
 take_member(struct kdp_rest_reader *reader, enum market_member member, int64_t expiry_ns[2])
 {
@@ -203,6 +242,12 @@ take_member(struct kdp_rest_reader *reader, enum market_member member, int64_t e
         return;
     case MARKET_LATEST:
         kdpi_rest_take_time(reader, names[member].name, &expiry_ns[1]);
+        return;
+    case MARKET_CREATED:
+        kdpi_rest_take_time(reader, names[member].name, &m->created_ns);
+        return;
+    case MARKET_UPDATED:
+        kdpi_rest_take_time(reader, names[member].name, &m->updated_ns);
         return;
     case MARKET_SETTLEMENT_TS:
         kdpi_rest_take_time(reader, names[member].name, &m->settlement_ns);
@@ -269,12 +314,14 @@ take_member(struct kdp_rest_reader *reader, enum market_member member, int64_t e
         kdpi_lifecycle_member(d, KDP_MEMBER_EXCHANGE_INDEX);
         return;
     default:
+        if (member >= FIRST_TERM)
+            take_term(reader, member);
         return;
     }
 }
 
-static bool
-take_market(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
+bool
+kdpi_rest_take_market(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
 {
     struct kdp_rest_market *m = &reader->market;
     struct kdp_message *msg = &reader->msg;
@@ -313,12 +360,22 @@ take_market(struct kdp_rest_page *page, struct kdp_rest_reader *reader)
 }
 
 void
+kdpi_rest_want_terms(struct kdp_rest_reader *reader, bool wanted)
+{
+    reader->terms = wanted;
+}
+
+void
 kdpi_rest_markets(struct kdp_rest_reader *reader, const char *body, size_t len,
                   bool (*each)(void *arg, const struct kdp_rest_market *market), void *arg,
                   struct kdp_rest_end *end)
 {
-    struct kdp_rest_page page = {
-        .list = "markets", .one = "market", .item = take_market, .each.market = each, .arg = arg, .end = end};
+    struct kdp_rest_page page = {.list = "markets",
+                                 .one = "market",
+                                 .item = kdpi_rest_take_market,
+                                 .each.market = each,
+                                 .arg = arg,
+                                 .end = end};
 
     kdpi_rest_page(reader, body, len, &page);
 }

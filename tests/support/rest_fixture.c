@@ -9,6 +9,8 @@
 
 struct kdp_rest_end rest_end;
 unsigned rest_stop_after;
+bool rest_terms;
+int64_t rest_number;
 
 static char lines[4 << 20];
 static size_t used;
@@ -113,6 +115,20 @@ each_market(void *arg, const struct kdp_rest_market *m)
     put_number("last", m->last_e4, KDP_PRICE_NULL);
     for (uint32_t i = 0; i < m->range_count; i++)
         put(" %d..%d/%d", m->ranges[i].start_e4, m->ranges[i].end_e4, m->ranges[i].step_e4);
+    if (rest_terms) {
+        put_time("created", m->created_ns);
+        put_time("updated", m->updated_ns);
+    }
+    put_text("subtitle", m->subtitle);
+    put_text("rules", m->rules_primary);
+    put_text("rules2", m->rules_secondary);
+    put_text("early_close", m->early_close_condition);
+    put_text("expired", m->expiration_value);
+    put_text("functional", m->functional_strike);
+    put_text("custom", m->custom_strike);
+    put_text("legs", m->legs);
+    put_text("bounds", m->settlement_bounds);
+    put_text("participant", m->primary_participant);
     return end_line();
 }
 
@@ -134,6 +150,94 @@ each_event(void *arg, const struct kdp_rest_event *event)
     put("%.*s", (int)event->event_ticker.len, event->event_ticker.data);
     put_text("series", event->series_ticker);
     put_text("title", event->title);
+    put_text("sub", event->sub_title);
+    put_text("category", event->category);
+    put_text("collateral", event->collateral);
+    put_text("period", event->strike_period);
+    put_time("date", event->strike_date_ns);
+    put_number("exclusive", event->mutually_exclusive, -1);
+    put_number("index", event->exchange_index, -1);
+    return end_line();
+}
+
+static bool
+each_series(void *arg, const struct kdp_rest_series *series)
+{
+    CHECK(arg == &rest_end);
+    put("%.*s", (int)series->ticker.len, series->ticker.data);
+    put_text("title", series->title);
+    put_text("category", series->category);
+    put_text("frequency", series->frequency);
+    put_text("fee", series->fee_type);
+    put_number("multiplier", series->fee_multiplier_e6, KDP_INT64_NULL);
+    put_text("contract", series->contract_url);
+    put_text("terms", series->contract_terms_url);
+    put_text("tags", series->tags);
+    put_text("sources", series->settlement_sources);
+    put_text("prohibited", series->additional_prohibitions);
+    put_number("volume", series->volume_e2, KDP_INT64_NULL);
+    put_number("index", series->exchange_index, -1);
+    return end_line();
+}
+
+static bool
+each_fee_change(void *arg, const struct kdp_rest_fee_change *change)
+{
+    CHECK(arg == &rest_end);
+    put("%.*s%s", (int)change->ticker.len, change->ticker.data, change->event ? " event" : "");
+    put_text("id", change->id);
+    put_text("fee", change->fee_type);
+    put_number("multiplier", change->fee_multiplier_e6, KDP_INT64_NULL);
+    put_time("from", change->scheduled_ns);
+    return end_line();
+}
+
+static void
+put_price(const char *before, int32_t price)
+{
+    if (price == KDP_PRICE_NULL)
+        put("%s-", before);
+    else
+        put("%s%d", before, price);
+}
+
+static void
+put_ohlc(const char *name, const struct kdp_rest_ohlc *ohlc)
+{
+    if (ohlc->open_e4 == KDP_PRICE_NULL && ohlc->high_e4 == KDP_PRICE_NULL &&
+        ohlc->low_e4 == KDP_PRICE_NULL && ohlc->close_e4 == KDP_PRICE_NULL)
+        return;
+    put(" %s=", name);
+    put_price("", ohlc->open_e4);
+    put_price("/", ohlc->high_e4);
+    put_price("/", ohlc->low_e4);
+    put_price("/", ohlc->close_e4);
+}
+
+static bool
+each_candle(void *arg, const struct kdp_rest_candle *candle)
+{
+    CHECK(arg == &rest_end);
+    put("%.*s@%lld", (int)candle->ticker.len, candle->ticker.data,
+        (long long)(candle->end_ns / KDP_NS_PER_S));
+    put_ohlc("bid", &candle->bid);
+    put_ohlc("ask", &candle->ask);
+    put_ohlc("price", &candle->price);
+    put_number("mean", candle->mean_e6, KDP_INT64_NULL);
+    put_number("previous", candle->previous_e4, KDP_PRICE_NULL);
+    put_number("min", candle->min_e4, KDP_PRICE_NULL);
+    put_number("max", candle->max_e4, KDP_PRICE_NULL);
+    put_number("volume", candle->volume_e2, KDP_INT64_NULL);
+    put_number("interest", candle->open_interest_e2, KDP_INT64_NULL);
+    return end_line();
+}
+
+static bool
+each_cost(void *arg, const struct kdp_rest_cost *cost)
+{
+    CHECK(arg == &rest_end);
+    put("%.*s %.*s %lld", (int)cost->method.len, cost->method.data, (int)cost->path.len, cost->path.data,
+        (long long)cost->cost);
     return end_line();
 }
 
@@ -158,19 +262,38 @@ rest_lines(const char *what, const char *body, size_t len)
     lines[used = 0] = '\0';
     items = 0;
     memset(&rest_end, 0xee, sizeof rest_end);
+    kdpi_rest_want_terms(rest_reader(), rest_terms);
     if (strcmp(what, "trades") == 0)
         kdpi_rest_trades(rest_reader(), copy, len, each_trade, &rest_end, &rest_end);
     else if (strcmp(what, "markets") == 0)
         kdpi_rest_markets(rest_reader(), copy, len, each_market, &rest_end, &rest_end);
     else if (strcmp(what, "books") == 0)
         kdpi_rest_books(rest_reader(), copy, len, each_book, &rest_end, &rest_end);
-    else
+    else if (strcmp(what, "events") == 0)
         kdpi_rest_events(rest_reader(), copy, len, each_event, &rest_end, &rest_end);
+    else if (strcmp(what, "event markets") == 0)
+        kdpi_rest_event_markets(rest_reader(), copy, len, each_market, &rest_end, &rest_end);
+    else if (strcmp(what, "series") == 0)
+        kdpi_rest_series(rest_reader(), copy, len, each_series, &rest_end, &rest_end);
+    else if (strcmp(what, "fee changes") == 0)
+        kdpi_rest_fee_changes(rest_reader(), copy, len, each_fee_change, &rest_end, &rest_end);
+    else if (strcmp(what, "candles") == 0)
+        kdpi_rest_candles(rest_reader(), copy, len, each_candle, &rest_end, &rest_end, &rest_number);
+    else if (strcmp(what, "costs") == 0)
+        kdpi_rest_costs(rest_reader(), copy, len, each_cost, &rest_end, &rest_end, &rest_number);
+    else
+        CHECK_STR(what, "a kind of body");
     free(copy);
     CHECK_INT(rest_end.items, items);
     CHECK(rest_end.member != NULL);
     CHECK(memchr(rest_end.cursor, '\0', sizeof rest_end.cursor) != NULL);
     return lines;
+}
+
+const char *
+rest_decode(const char *what, const char *body)
+{
+    return rest_lines(what, body, strlen(body));
 }
 
 const char *
