@@ -73,3 +73,12 @@ kdpi_json_text(FILE *out, const char *text, size_t len)
     }
     fputc('"', out);
 }
+
+void
+kdpi_hide(char *text, const char *secret)
+{
+    size_t len = strlen(secret);
+
+    for (char *at = text; len > 0 && (at = strstr(at, secret)) != NULL; at += len)
+        memset(at, '*', len);
+}

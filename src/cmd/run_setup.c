@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 
+#include "ask_setup.h"
 #include "cli_private.h"
 #include "error.h"
 #include "screen.h"
@@ -17,68 +18,15 @@
 int
 kdp_run_credentials(const struct kdp_cli *cli, struct kdp_signer **signerp)
 {
-    const char *key_id = kdp_cli_text(cli, "api-key"), *path = kdp_cli_text(cli, "private-key");
-    bool token = kdp_cli_given(cli, "ws-auth-token");
-    char origin[256];
-    int rc;
-
-    *signerp = NULL;
-    if (token) {
-        kdp_cli_origin(cli, "ws-auth-token", origin, sizeof origin);
-        kdp_cli_warning(cli,
-                        key_id == NULL || path == NULL
-                            ? "Set KALSHI_API_KEY and KALSHI_PRIVATE_KEY_PATH; then the token can go"
-                            : "There is a key: the token can go",
-                        "KALSHI_WS_AUTH_TOKEN (%s) is sent, but the exchange wants a signature", origin);
-    }
-    if (key_id == NULL && path == NULL && token)
-        return 0;
-    if (key_id == NULL || path == NULL) {
-        if (key_id == NULL && path == NULL)
-            kdpi_fail(KDP_EUSAGE, "no API key: KALSHI_API_KEY and KALSHI_PRIVATE_KEY_PATH are empty (flags, "
-                                  "environment, .env)");
-        else
-            kdpi_fail(KDP_EUSAGE, "no API key: %s is empty (flags, environment, .env)",
-                      key_id == NULL ? "KALSHI_API_KEY" : "KALSHI_PRIVATE_KEY_PATH");
-        kdpi_hint(
-            "The exchange streams to signed sessions only. Fill in .env (see env.example), or practise on: "
-            "kdp sim");
-        return kdp_cli_error(cli, -KDP_EUSAGE);
-    }
-    rc = kdp_signer_open(signerp, key_id, path);
-    return rc == 0 ? 0 : kdp_cli_error(cli, rc);
-}
-
-static int
-address(const struct kdp_cli *cli, const char *name, bool websocket)
-{
-    const char *text = kdp_cli_text(cli, name);
-    char origin[256], kept[512], hint[256];
-    struct kdp_url url;
-    int rc = kdpi_url_parse(&url, text);
-
-    if (rc == 0 && url.websocket == websocket)
-        return 0;
-    kdp_cli_origin(cli, name, origin, sizeof origin);
-    if (rc == 0)
-        snprintf(kept, sizeof kept, "%s: its scheme is not %s", text, websocket ? "wss" : "https");
-    else
-        snprintf(kept, sizeof kept, "%s", kdp_error_text());
-    snprintf(hint, sizeof hint, "%s", rc == 0 ? "" : kdp_error_hint());
-    rc = kdpi_fail(KDP_EUSAGE, "%s (%s) is no address: %s", name, origin, kept);
-    if (hint[0] != '\0')
-        kdpi_hint("%s", hint);
-    else
-        kdpi_hint("kdp config --defaults shows the exchange's own");
-    return kdp_cli_error(cli, rc);
+    return kdp_ask_credentials(cli, true, signerp);
 }
 
 int
 kdp_run_addresses(const struct kdp_cli *cli)
 {
-    int code = address(cli, "base-url", false);
+    int code = kdp_ask_address(cli, "base-url", false);
 
-    return code != 0 ? code : address(cli, "ws-url", true);
+    return code != 0 ? code : kdp_ask_address(cli, "ws-url", true);
 }
 
 static int

@@ -21,15 +21,15 @@ struct kdp_asker_config {
     const char *base_url, *ca_file, *token;
     const char *base_url_from; /* for words: "base-url, .env line 3"; NULL: none */
     struct kdp_signer *signer; /* NULL: unsigned; not owned */
-    unsigned parallel;         /* requests under way at once, 0: 4 */
-    int64_t tokens_per_s;      /* 0: of the account; INT64_MAX: no limit */
+    unsigned parallel;         /* requests under way at once, 0: 8 */
+    int64_t tokens_per_s;      /* 0: of the account, unsigned 200; INT64_MAX: no limit */
     unsigned tries;            /* of one request, 0: 8 */
     unsigned budget;           /* repeats in all, 0: 1,000 and a tenth of the requests */
     int64_t timeout_ns;        /* of one try, 0: 15 s */
     size_t body_max;           /* 0: 16 MiB */
     uint64_t seed;             /* of the jitter */
     int (*stopped)(void);      /* asked at least every 100 ms while waiting; NULL: never */
-    unsigned pace_percent;     /* of tests: waits are this share of theirs; 0: 100 */
+    unsigned pace_percent;     /* of tests: waits after a failure are this share of theirs; 0: 100 */
 };
 /* kdp_asker_open connects nothing yet; limits are asked for with the first request. */
 int kdp_asker_open(struct kdp_asker **askerp, const struct kdp_asker_config *config);

@@ -40,8 +40,8 @@ struct request {
     char *path, *body;
     size_t body_room;
     bool too_big, no_memory;
-    int64_t sent_mono_ns, head_wall_ns; /* head: when its Date came */
-    int64_t age_s;                      /* of an answer out of a cache: its Date is that much older */
+    int64_t head_wall_ns; /* when its Date came */
+    int64_t age_s;        /* of an answer out of a cache: its Date is that much older */
     char words[CURL_ERROR_SIZE];
 };
 
@@ -382,17 +382,19 @@ finish(struct request *request, CURLcode code)
     long status = 0;
 
     answer->got_ns = kdpi_now_ns();
-    answer->took_ns = kdpi_mono_ns() - request->sent_mono_ns;
+    answer->took_ns = kdpi_mono_ns() - answer->sent_mono_ns;
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
     /* not PRETRANSFER: it is noted behind the sending, and a thread that was put to sleep in between notes it late */
     curl_easy_getinfo(request->easy, CURLINFO_CONNECT_TIME_T, &tcp_us);
     curl_easy_getinfo(request->easy, CURLINFO_APPCONNECT_TIME_T, &before_us);
+    answer->connected = (strncmp(http->base, "https:", 6) == 0 ? before_us : tcp_us) > 0;
     if (before_us < tcp_us)
         before_us = tcp_us;
     curl_easy_getinfo(request->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_us);
     answer->wait_ns = first_us > before_us ? (first_us - before_us) * 1000 : 0;
+    answer->age_ns = request->age_s * KDP_NS_PER_S;
     if (answer->date_ns != KDP_TIME_NULL) {
-        answer->date_ns += request->age_s * KDP_NS_PER_S;
+        answer->date_ns += answer->age_ns;
         if (http->config.signer != NULL)
             kdp_signer_learn(http->config.signer, answer->date_ns, answer->sent_ns + before_us * 1000,
                              request->head_wall_ns);
@@ -410,7 +412,7 @@ static void
 start(struct kdp_http *http, struct request *request)
 {
     request->answer.sent_ns = kdpi_now_ns();
-    request->sent_mono_ns = kdpi_mono_ns();
+    request->answer.sent_mono_ns = kdpi_mono_ns();
     request->easy = curl_easy_init();
     if (request->easy != NULL && add_signature(request, request->answer.sent_ns) && set_up(request) &&
         curl_multi_add_handle(http->multi, request->easy) == CURLM_OK) {
@@ -426,6 +428,29 @@ start(struct kdp_http *http, struct request *request)
     give(http, request);
 }
 
+/* The next request that may go; NULL: there is none, or it must wait, for *wait_msp at most. */
+static struct request *
+next_asked(struct kdp_http *http, int *wait_msp)
+{
+    struct request *request;
+    int64_t wait_ns = 0;
+
+    pthread_mutex_lock(&http->lock);
+    request = http->asked.first; /* only this thread takes from it */
+    pthread_mutex_unlock(&http->lock);
+    if (request != NULL && http->config.gate != NULL)
+        wait_ns = http->config.gate(http->config.gate_arg, request->path, kdpi_mono_ns());
+    if (wait_ns > 0) {
+        if (wait_ns < POLL_MS * KDP_NS_PER_MS)
+            *wait_msp = (int)(wait_ns / KDP_NS_PER_MS) + 1;
+        return NULL;
+    }
+    pthread_mutex_lock(&http->lock);
+    request = list_pop(&http->asked);
+    pthread_mutex_unlock(&http->lock);
+    return request;
+}
+
 static void *
 run(void *arg)
 {
@@ -435,16 +460,10 @@ run(void *arg)
     while (!atomic_load_explicit(&http->stop, memory_order_relaxed)) {
         CURLMsg *message;
         bool finished = false;
-        int running, left;
+        int running, left, wait_ms = POLL_MS;
 
-        while (http->active_count < http->config.parallel) {
-            pthread_mutex_lock(&http->lock);
-            request = list_pop(&http->asked);
-            pthread_mutex_unlock(&http->lock);
-            if (request == NULL)
-                break;
+        while (http->active_count < http->config.parallel && (request = next_asked(http, &wait_ms)) != NULL)
             start(http, request);
-        }
         curl_multi_perform(http->multi, &running);
         while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
             CURLcode code = message->data.result;
@@ -458,7 +477,7 @@ run(void *arg)
             finished = true;
         }
         if (!finished) /* else there is room for the next one: look for it before sleeping */
-            curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
+            curl_multi_poll(http->multi, NULL, 0, wait_ms, NULL);
     }
     return NULL;
 }

@@ -25,6 +25,10 @@ struct kdp_http_config {
     unsigned parallel;         /* requests under way at once, 0: 4 */
     int64_t timeout_ns;        /* of each, 0: 15 s */
     size_t body_max;           /* bytes, 0: 16 MiB less 64 KiB: one input must hold it */
+    /* asked on the thread of the requests before one is sent: 0 lets it go now, else it is asked again after so many ns at the
+     * latest; NULL: each goes when its turn comes */
+    int64_t (*gate)(void *arg, const char *path, int64_t mono_ns);
+    void *gate_arg;
 };
 int kdp_http_open(struct kdp_http **httpp, const struct kdp_http_config *config);
 /* kdp_http_close gives up what is under way, at once. */
@@ -40,10 +44,13 @@ struct kdp_http_answer {
     size_t len;
     char error[256]; /* words for a person when status is 0 */
     int error_code; /* enum kdp_error when status is 0: ENET, ETIMEOUT, EREFUSED (certificate), EFORMAT (too long) */
+    bool connected;          /* with status 0: a connection stood, so it is no slip in the address */
     int64_t sent_ns, got_ns; /* wall clock */
+    int64_t sent_mono_ns;
     int64_t took_ns;
     int64_t wait_ns; /* of it, from the connection being there to the first byte of the answer */
     int64_t date_ns; /* of its Date header (and Age, where a cache answered), KDP_TIME_NULL */
+    int64_t age_ns;  /* of its Age header, 0 */
 };
 /* kdp_http_take gives the next answer, NULL: none yet.  kdp_http_fd polls readable while there is one. */
 struct kdp_http_answer *kdp_http_take(struct kdp_http *http);

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "error.h"
 #include "kdp/records.h"
+#include "words.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -278,6 +279,13 @@ kdp_signer_close(struct kdp_signer *signer)
         return;
     EVP_PKEY_free(signer->key);
     free(signer);
+}
+
+void
+kdp_signer_hide(const struct kdp_signer *signer, char *text)
+{
+    if (signer != NULL)
+        kdpi_hide(text, signer->key_id);
 }
 
 const char *
