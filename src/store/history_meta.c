@@ -44,7 +44,6 @@ static const struct kdp_history_column market[] = {
     {"updated_time", "TIMESTAMP_NS", "when the terms changed last, by the exchange", false},
     {"created_time", "TIMESTAMP_NS", "", false},
     {"event_ticker", "VARCHAR", "", false},
-    {"series_ticker", "VARCHAR", "where the answer or its request named it", false},
     {"title", "VARCHAR", "", false},
     {"subtitle", "VARCHAR", "", false},
     {"yes_sub_title", "VARCHAR", "YES wins at", false},
