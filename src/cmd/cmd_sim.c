@@ -3,6 +3,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "command.h"
@@ -55,7 +56,7 @@ static int
 control(struct kdp_cli *cli, const char *const *words, unsigned count)
 {
     const char *dir = kdp_cli_text(cli, "dir");
-    char found[4096], line[1024], *reply = NULL;
+    char found[4096], cwd[4096], line[1024], *reply = NULL;
     size_t used = 0, len = 0;
     int rc = 0;
 
@@ -63,7 +64,12 @@ control(struct kdp_cli *cli, const char *const *words, unsigned count)
         return kdp_cli_usage(cli, "kdp sim ctl help lists what it understands",
                              "nothing to tell the simulator");
     for (unsigned i = 0; i < count; i++) {
-        int n = snprintf(line + used, sizeof line - used, "%s%s", i == 0 ? "" : " ", words[i]);
+        bool file =
+            i == 1 && strcmp(words[0], "trades") == 0 && words[1][strspn(words[1], "0123456789")] != 0;
+        /* the simulator writes that file, and may run in another folder */
+        bool here = file && words[1][0] != '/' && getcwd(cwd, sizeof cwd) != NULL;
+        int n = snprintf(line + used, sizeof line - used, "%s%s%s%s", i == 0 ? "" : " ", here ? cwd : "",
+                         here ? "/" : "", words[i]);
 
         if (n < 0 || (size_t)n >= sizeof line - used)
             return kdp_cli_usage(cli, NULL, "a control line of more than %zu bytes", sizeof line - 1);
@@ -91,13 +97,26 @@ read_config(struct kdp_cli *cli, struct kdp_sim_config *config, char *lines, con
 
     config->exchange.input_count = kdp_cli_list(cli, "input", &config->exchange.inputs);
     config->exchange.seed = (uint64_t)kdp_cli_count(cli, "seed");
-    if (config->exchange.input_count == 0 || kdp_cli_given(cli, "markets"))
+    if ((config->exchange.input_count == 0 && !kdp_cli_given(cli, "trades")) || kdp_cli_given(cli, "markets"))
         config->exchange.markets = (uint32_t)kdp_cli_count(cli, "markets");
     config->exchange.rate = kdp_cli_given(cli, "rate") ? (uint32_t)kdp_cli_count(cli, "rate") : 1000;
     config->exchange.combo_rate = (uint32_t)kdp_cli_count(cli, "combo-rate");
     config->exchange.loop = kdp_cli_switch(cli, "loop");
     config->exchange.hold = kdp_cli_switch(cli, "hold");
     config->exchange.history_ns = kdp_cli_count(cli, "history");
+    config->past.trades = (uint64_t)kdp_cli_count(cli, "history-trades");
+    config->past.markets = (uint32_t)kdp_cli_count(cli, "history-markets");
+    config->past.span_ns = config->exchange.history_ns;
+    config->past.file_count = kdp_cli_list(cli, "trades", &config->past.files);
+    config->past.no_shift = !kdp_cli_switch(cli, "shift");
+    config->cutoff_back_ns = kdp_cli_count(cli, "cutoff");
+    config->cutoff_speed = (double)kdp_cli_count(cli, "cutoff-speed");
+    if (config->past.trades > 0 && config->past.file_count > 0)
+        return kdp_cli_usage(cli, "Leave one of them out",
+                             "--history-trades makes a past up, --trades gives a recorded one");
+    if (config->past.trades > 0 && config->past.span_ns == 0)
+        return kdp_cli_usage(cli, "Say how far back: --history 30d, for example",
+                             "--history-trades without --history");
     config->exchange.speed = strtod(speed, &end);
     if (*end != 0 || !(config->exchange.speed > 0) || config->exchange.speed > 10000)
         return kdp_cli_usage(cli, "Recordings are served at 0.1 to 10000 times their pace; 1 is as it was",

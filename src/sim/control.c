@@ -64,33 +64,6 @@ kdp_sim_books(const struct kdp_sim *sim, FILE *out)
 }
 
 static void
-put_trades(const struct kdp_sim *sim, int64_t from_ns, struct sim_text *reply)
-{
-    uint64_t count = kdp_exchange_trade_count(sim->exchange);
-
-    for (uint64_t n = kdp_exchange_trade_oldest(sim->exchange); n < count; n++) {
-        const struct kdp_exchange_trade *trade = kdp_exchange_trade_at(sim->exchange, n);
-        size_t len;
-        const char *ticker;
-
-        if (trade->time_ns < from_ns)
-            continue;
-        ticker = kdp_exchange_ticker(sim->exchange, trade->market, &len);
-        sim_lit(reply, "{\"trade_id\":\"");
-        sim_put_uuid(reply, trade->trade_id);
-        sim_lit(reply, "\",\"ticker\":");
-        sim_put_json(reply, ticker, len);
-        sim_lit(reply, ",\"yes_price\":\"");
-        sim_put_price(reply, trade->yes_price_e4);
-        sim_lit(reply, "\",\"count\":\"");
-        sim_put_size(reply, trade->count_e2);
-        sim_puts(reply, trade->taker_side == KDP_SIDE_YES ? "\",\"taker\":\"yes\"" : "\",\"taker\":\"no\"");
-        sim_puts(reply, trade->block ? ",\"block\":true" : ",\"block\":false");
-        sim_putf(reply, ",\"time_ns\":%lld}\n", (long long)trade->time_ns);
-    }
-}
-
-static void
 put_stats(const struct kdp_sim *sim, struct sim_text *reply)
 {
     struct kdp_sim_stats stats;
@@ -105,13 +78,13 @@ put_stats(const struct kdp_sim *sim, struct sim_text *reply)
              "waiting\":%u,"
              "\"quiet\":%s,\"paused\":%s,\"connections\":[",
              (double)(sim->mono_ns - sim->opened_mono_ns) * 1e-9, stats.markets, stats.markets_open,
-             (unsigned long long)kdp_exchange_trade_count(sim->exchange),
-             (unsigned long long)stats.frames_sent, (unsigned long long)sim->lost_frames,
-             (unsigned long long)stats.rest_requests, (unsigned long long)stats.rest_limited,
-             (unsigned long long)sim->auth_refused, (unsigned long long)stats.clients,
-             (unsigned long long)stats.clients_seen, (unsigned long long)sim->overflows,
-             (unsigned long long)stats.faults_done, (unsigned long long)sim->faults_missed, sim->armed_count,
-             sim->quiet ? "true" : "false", sim_paused(sim) ? "true" : "false");
+             (unsigned long long)sim_trade_count(sim), (unsigned long long)stats.frames_sent,
+             (unsigned long long)sim->lost_frames, (unsigned long long)stats.rest_requests,
+             (unsigned long long)stats.rest_limited, (unsigned long long)sim->auth_refused,
+             (unsigned long long)stats.clients, (unsigned long long)stats.clients_seen,
+             (unsigned long long)sim->overflows, (unsigned long long)stats.faults_done,
+             (unsigned long long)sim->faults_missed, sim->armed_count, sim->quiet ? "true" : "false",
+             sim_paused(sim) ? "true" : "false");
     for (const struct sim_session *s = sim->sessions; s != NULL; s = s->next) {
         size_t out;
 
@@ -163,15 +136,18 @@ put_printed(const struct kdp_sim *sim, bool books, struct sim_text *reply)
     return 0;
 }
 
-static const char help[] = "books            true books of all markets, as JSON\n"
-                           "trades [FROM_NS] trades since then, a JSON object a line, oldest first\n"
-                           "stats            counters and connections, as JSON\n"
-                           "quiet | go       nothing more happens by itself, and it goes on\n"
-                           "faults           the table of faults\n"
-                           "clear            no fault waits any more, no mix goes on\n"
-                           "AT SPAN LINE     later; EVERY SPAN LINE again and again\n"
-                           "stop             end the simulator\n"
-                           "FAULT ...        a line of that table: gap sid=book count=3\n";
+static const char help[] =
+    "books            true books of all markets, as JSON\n"
+    "trades [FROM_NS] trades since then, a JSON object a line, oldest first\n"
+    "trades FILE [FROM [TO]] the same into a file, .csv or lines of JSON; says counts and sums\n"
+    "cutoff [+SPAN | TIME | now] where the tiers part, moved on\n"
+    "stats            counters and connections, as JSON\n"
+    "quiet | go       nothing more happens by itself, and it goes on\n"
+    "faults           the table of faults\n"
+    "clear            no fault waits any more, no mix goes on\n"
+    "AT SPAN LINE     later; EVERY SPAN LINE again and again\n"
+    "stop             end the simulator\n"
+    "FAULT ...        a line of that table: gap sid=book count=3\n";
 
 static bool
 is(const char *line, const char *word, const char **restp)
@@ -201,12 +177,9 @@ sim_control_line(struct kdp_sim *sim, const char *line, struct sim_text *reply)
     } else if (is(line, "stats", &rest) && *rest == 0) {
         put_stats(sim, reply);
     } else if (is(line, "trades", &rest)) {
-        char *end;
-        long long from = strtoll(rest, &end, 10);
-
-        if (*end != 0)
-            return kdpi_fail(KDP_EUSAGE, "trades: not a time in nanoseconds");
-        put_trades(sim, from, reply);
+        return sim_truth(sim, rest, reply);
+    } else if (is(line, "cutoff", &rest)) {
+        return sim_cutoff_line(sim, rest, reply);
     } else if (is(line, "quiet", &rest) && *rest == 0) {
         sim->quiet = true;
     } else if (is(line, "go", &rest) && *rest == 0) {

@@ -227,6 +227,7 @@ exchange_tell_trade(struct kdp_exchange *ex, struct kdp_exchange_trade *trade, b
         ex->stats.trades_forgotten++;
     }
     ex->log[ex->log_count % LOG_MAX] = *trade;
+    ex->log_before[ex->log_count % LOG_MAX] = market->trades_end;
     event.trade = &ex->log[ex->log_count % LOG_MAX];
     market->trades++;
     market->trades_end = ++ex->log_count;
@@ -245,7 +246,7 @@ kdp_exchange_open(struct kdp_exchange **exchangep, const struct kdp_exchange_con
     int rc;
 
     *exchangep = NULL;
-    if (config->markets == 0 && config->input_count == 0) {
+    if (config->markets == 0 && config->input_count == 0 && !config->empty) {
         rc = kdpi_fail(KDP_EUSAGE, "no source for the exchange: neither markets to make up nor a recording");
         kdpi_hint("Give a number of markets, or a recording to serve, or both");
         return rc;
@@ -260,8 +261,9 @@ kdp_exchange_open(struct kdp_exchange **exchangep, const struct kdp_exchange_con
     ex->last_ns = INT64_MIN;
     ex->texts = calloc(1, sizeof *ex->texts);
     ex->log = kdpi_reserve(LOG_MAX * sizeof *ex->log); /* pages are taken as trades come */
+    ex->log_before = kdpi_reserve(LOG_MAX * sizeof *ex->log_before);
     rc = kdpi_fail(KDP_ENOMEM, "no memory for the exchange");
-    if (ex->texts == NULL || ex->log == NULL || !grow_heads(ex, config->markets))
+    if (ex->texts == NULL || ex->log == NULL || ex->log_before == NULL || !grow_heads(ex, config->markets))
         goto err;
     if (config->markets > 0) {
         rc = exchange_made_open(ex);
@@ -288,6 +290,7 @@ kdp_exchange_close(struct kdp_exchange *ex)
     exchange_made_close(ex);
     exchange_recorded_close(ex);
     kdpi_unreserve(ex->log, LOG_MAX * sizeof *ex->log);
+    kdpi_unreserve(ex->log_before, LOG_MAX * sizeof *ex->log_before);
     free(ex->texts);
     free(ex->markets);
     free(ex->heads);
@@ -400,14 +403,32 @@ kdp_exchange_trade_at(const struct kdp_exchange *ex, uint64_t number)
     return number >= ex->log_oldest && number < ex->log_count ? &ex->log[number % LOG_MAX] : NULL;
 }
 
+static uint64_t
+kept(const struct kdp_exchange *ex, uint64_t end) /* end: one more than its number, 0: none */
+{
+    return end > ex->log_oldest ? end - 1 : UINT64_MAX;
+}
+
+uint64_t
+kdp_exchange_trade_last(const struct kdp_exchange *ex, uint32_t market)
+{
+    return kept(ex, ex->markets[market].trades_end);
+}
+
+uint64_t
+kdp_exchange_trade_before(const struct kdp_exchange *ex, uint64_t number)
+{
+    return kept(ex, ex->log_before[number % LOG_MAX]);
+}
+
 size_t
 kdp_exchange_memory(const struct kdp_exchange *ex)
 {
     uint64_t log = ex->log_count < LOG_MAX ? ex->log_count : LOG_MAX;
 
     return sizeof *ex + sizeof *ex->texts + ex->market_room * sizeof *ex->markets +
-           ex->head_count * sizeof *ex->heads + log * sizeof *ex->log + exchange_made_memory(ex) +
-           exchange_recorded_memory(ex);
+           ex->head_count * sizeof *ex->heads + log * (sizeof *ex->log + sizeof *ex->log_before) +
+           exchange_made_memory(ex) + exchange_recorded_memory(ex);
 }
 
 void

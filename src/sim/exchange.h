@@ -35,6 +35,7 @@ struct kdp_exchange_config {
     bool hold;    /* stand at the beginning until kdp_exchange_release */
     /* history made up before now_ns, so that REST has something to serve: trades of that long */
     int64_t history_ns;
+    bool empty; /* it may have no source at all: there is a past (past.h) to serve */
 };
 
 struct kdp_exchange_level {
@@ -134,6 +135,9 @@ kdp_exchange_trade_count(const struct kdp_exchange *exchange); /* all so far; th
 uint64_t
 kdp_exchange_trade_oldest(const struct kdp_exchange *exchange); /* number of the oldest kept, from 0 */
 const struct kdp_exchange_trade *kdp_exchange_trade_at(const struct kdp_exchange *exchange, uint64_t number);
+/* One market's: the number of its newest trade, and of the one before a trade that is kept; UINT64_MAX: none is kept. */
+uint64_t kdp_exchange_trade_last(const struct kdp_exchange *exchange, uint32_t market);
+uint64_t kdp_exchange_trade_before(const struct kdp_exchange *exchange, uint64_t number);
 size_t kdp_exchange_memory(const struct kdp_exchange *exchange); /* bytes held at most, so far */
 
 struct kdp_exchange_stats {

@@ -49,6 +49,7 @@ struct kdp_exchange {
     uint32_t head_count;
 
     struct kdp_exchange_trade *log; /* LOG_MAX of them, a ring by number */
+    uint64_t *log_before; /* beside it: one more than the number of the same market's trade before, 0: none */
     uint64_t log_count, log_oldest;
 
     struct exchange_made *made;

@@ -199,17 +199,6 @@ limits(struct sim_conn *conn, bool is_signed)
     answer(conn, 200, &text);
 }
 
-/* The tiers' border: it moves on each minute, and stays two hours or half of the made-up history behind the present. */
-int64_t
-sim_cutoff_ns(const struct kdp_sim *sim)
-{
-    int64_t back = sim->config.exchange.history_ns / 2, minute = 60 * KDP_NS_PER_S;
-
-    if (back < 120 * minute)
-        back = 120 * minute;
-    return (sim->now_ns - back) / minute * minute;
-}
-
 static void
 cutoff(struct sim_conn *conn)
 {
@@ -229,6 +218,28 @@ uint64_t
 sim_trade_key(const struct kdp_sim *sim)
 {
     return (sim->config.exchange.seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* ---- cursors: a number that says nothing to whoever holds it, and carries no filter ---- */
+void
+sim_put_cursor(const struct kdp_sim *sim, struct sim_text *text, uint64_t number)
+{
+    sim_putf(text, "\"cursor\":\"C%016llx\"", (unsigned long long)(number ^ sim_trade_key(sim)));
+}
+
+bool
+sim_cursor_read(const struct kdp_sim *sim, const struct sim_query *query, uint64_t *numberp, bool *givenp)
+{
+    const char *text = sim_query_get(query, "cursor");
+    char *end;
+
+    *givenp = text != NULL && text[0] != 0;
+    if (!*givenp)
+        return true;
+    if (strlen(text) != 17 || text[0] != 'C')
+        return false;
+    *numberp = strtoull(text + 1, &end, 16) ^ sim_trade_key(sim);
+    return *end == 0;
 }
 
 /* ---- dispatch ---- */

@@ -41,48 +41,52 @@ add(struct candles *c, int64_t end_s, int32_t previous_e4)
     return &c->list[c->count++];
 }
 
+/* Trades come newest first, so candles do: each is begun by its close, and tells in the end what came before it. */
 static void
 collect(const struct kdp_sim *sim, uint32_t market, struct candles *c)
 {
-    uint64_t count = kdp_exchange_trade_count(sim->exchange);
-    int32_t last_e4 = KDP_PRICE_NULL;
-    bool latest = c->latest_before;
+    const struct kdp_exchange_trade *trade;
+    struct candle *candle = NULL;
+    struct sim_walk walk;
+    int32_t before_e4 = KDP_PRICE_NULL;
 
     c->count = 0;
-    for (uint64_t n = kdp_exchange_trade_oldest(sim->exchange); n < count; n++) {
-        const struct kdp_exchange_trade *trade = kdp_exchange_trade_at(sim->exchange, n);
+    sim_walk_begin(&walk, sim, market, c->end_s / c->period_s * c->period_s * KDP_NS_PER_S);
+    while ((trade = sim_walk_next(&walk)) != NULL) {
         int64_t s =
             (trade->time_ns + KDP_NS_PER_S - 1) / KDP_NS_PER_S; /* the second that it is not later than */
         int64_t end_s = (s + c->period_s - 1) / c->period_s * c->period_s;
-        struct candle *candle;
 
-        if (trade->market != market)
-            continue;
-        if (end_s > c->end_s)
+        if (end_s < c->start_s) {
+            before_e4 = trade->yes_price_e4;
             break;
-        if (end_s >= c->start_s) {
-            if (latest) { /* one without trades, that tells the price before the range */
-                add(c, c->start_s, last_e4);
-                latest = false;
-            }
-            candle = c->count > 0 && c->list[c->count - 1].end_s == end_s && c->list[c->count - 1].traded
-                         ? &c->list[c->count - 1]
-                         : add(c, end_s, last_e4);
-            if (!candle->traded)
-                candle->open_e4 = candle->high_e4 = candle->low_e4 = trade->yes_price_e4;
-            candle->traded = true;
-            candle->close_e4 = trade->yes_price_e4;
-            if (trade->yes_price_e4 > candle->high_e4)
-                candle->high_e4 = trade->yes_price_e4;
-            if (trade->yes_price_e4 < candle->low_e4)
-                candle->low_e4 = trade->yes_price_e4;
-            candle->volume_e2 += trade->count_e2;
-            candle->cash_e6 += trade->count_e2 * trade->yes_price_e4;
         }
-        last_e4 = trade->yes_price_e4;
+        if (candle == NULL || candle->end_s != end_s) {
+            candle = add(c, end_s, KDP_PRICE_NULL);
+            candle->traded = true;
+            candle->close_e4 = candle->high_e4 = candle->low_e4 = trade->yes_price_e4;
+        }
+        candle->open_e4 = trade->yes_price_e4;
+        if (trade->yes_price_e4 > candle->high_e4)
+            candle->high_e4 = trade->yes_price_e4;
+        if (trade->yes_price_e4 < candle->low_e4)
+            candle->low_e4 = trade->yes_price_e4;
+        candle->volume_e2 += trade->count_e2;
+        candle->cash_e6 += trade->count_e2 * trade->yes_price_e4;
     }
-    if (latest)
-        add(c, c->start_s, last_e4);
+    if (c->latest_before) /* one without trades, that tells the price before the range */
+        add(c, c->start_s, before_e4);
+    for (size_t i = 0; i < c->count / 2; i++) {
+        struct candle other = c->list[i];
+
+        c->list[i] = c->list[c->count - 1 - i];
+        c->list[c->count - 1 - i] = other;
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        c->list[i].previous_e4 = before_e4;
+        if (c->list[i].traded)
+            before_e4 = c->list[i].close_e4;
+    }
 }
 
 /* ---- printing ---- */
@@ -170,9 +174,9 @@ in_tier(const struct kdp_sim *sim, uint32_t market, bool historical, int64_t *op
 {
     struct kdp_exchange_market m;
 
-    kdp_exchange_market_at(sim->exchange, market, &m);
+    sim_market_at(sim, market, &m);
     *open_interest_e2p = m.open_interest_e2;
-    return (m.settled_ns != KDP_TIME_NULL && m.settled_ns < sim_cutoff_ns(sim)) == historical;
+    return sim_is_historical(sim, &m) == historical;
 }
 
 static void
@@ -187,7 +191,7 @@ one_market(struct sim_conn *conn, const struct sim_query *query, const char *tic
            bool historical)
 {
     struct kdp_sim *sim = conn->sim;
-    uint32_t market = kdp_exchange_find(sim->exchange, ticker, len);
+    uint32_t market = sim_market_find(sim, ticker, len);
     struct candles c = {0};
     struct sim_text text = {0};
     int64_t interest_e2;
@@ -233,7 +237,7 @@ several(struct sim_conn *conn, const struct sim_query *query)
     sim_lit(&text, "{\"markets\":[");
     for (bool first = true; *at != 0;) {
         size_t len = strcspn(at, ",");
-        uint32_t market = kdp_exchange_find(sim->exchange, at, len);
+        uint32_t market = sim_market_find(sim, at, len);
         int64_t interest_e2;
 
         if (market != UINT32_MAX && in_tier(sim, market, false, &interest_e2)) {
@@ -264,10 +268,10 @@ one_event(struct sim_conn *conn, const struct sim_query *query, const char *even
 
     if (!read_range(conn, query, &c))
         return;
-    for (uint32_t i = 0; count < MARKETS_MAX && i < kdp_exchange_market_count(sim->exchange); i++) {
+    for (uint32_t i = 0; count < MARKETS_MAX && i < sim_market_count(sim); i++) {
         struct kdp_exchange_market m;
 
-        kdp_exchange_market_at(sim->exchange, i, &m);
+        sim_market_at(sim, i, &m);
         if (strlen(m.event_ticker) == len && memcmp(m.event_ticker, event, len) == 0)
             markets[count++] = i;
     }
@@ -281,7 +285,7 @@ one_event(struct sim_conn *conn, const struct sim_query *query, const char *even
     for (unsigned i = 0; i < count; i++) {
         int64_t interest_e2;
         size_t ticker_len;
-        const char *ticker = kdp_exchange_ticker(sim->exchange, markets[i], &ticker_len);
+        const char *ticker = sim_market_ticker(sim, markets[i], &ticker_len);
 
         if (i > 0) {
             sim_lit(&text, ",");

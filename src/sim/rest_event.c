@@ -40,7 +40,7 @@ bool
 sim_begins(const struct kdp_sim *sim, uint32_t market, const char *word, size_t len)
 {
     size_t ticker_len;
-    const char *ticker = kdp_exchange_ticker(sim->exchange, market, &ticker_len);
+    const char *ticker = sim_market_ticker(sim, market, &ticker_len);
 
     return ticker_len >= len && memcmp(ticker, word, len) == 0 && (ticker_len == len || ticker[len] == '-');
 }
@@ -60,12 +60,12 @@ find_event(struct kdp_sim *sim, const char *event, size_t len, struct sim_text *
     bool found = false;
 
     for (unsigned pass = 0; pass < 2 && !found; pass++) {
-        for (uint32_t i = 0; i < kdp_exchange_market_count(sim->exchange); i++) {
+        for (uint32_t i = 0; i < sim_market_count(sim); i++) {
             struct kdp_exchange_market m;
 
             if (pass == 0 && !sim_begins(sim, i, event, len))
                 continue;
-            kdp_exchange_market_at(sim->exchange, i, &m);
+            sim_market_at(sim, i, &m);
             if (strlen(m.event_ticker) != len || memcmp(m.event_ticker, event, len) != 0)
                 continue;
             if (found)
@@ -90,7 +90,7 @@ sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const char 
         sim_http_error(conn, 404, "not_found", "event not found");
         return;
     }
-    kdp_exchange_market_at(sim->exchange, one, &m);
+    sim_market_at(sim, one, &m);
     sim_lit(&text, "{\"event\":");
     put_event(&text, &m);
     if (is_on(query, "with_nested_markets")) {
@@ -127,12 +127,12 @@ in_page(const struct page *page, const char *event)
 static void
 nest(struct kdp_sim *sim, struct page *page)
 {
-    for (uint32_t i = 0; i < kdp_exchange_market_count(sim->exchange); i++) {
+    for (uint32_t i = 0; i < sim_market_count(sim); i++) {
         struct kdp_exchange_market m;
         struct sim_text *text;
         uint32_t at;
 
-        kdp_exchange_market_at(sim->exchange, i, &m);
+        sim_market_at(sim, i, &m);
         at = in_page(page, m.event_ticker);
         if (at == UINT32_MAX)
             continue;
@@ -156,7 +156,7 @@ sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combo
     struct kdp_sim *sim = conn->sim;
     const char *series = sim_query_get(query, "series_ticker"), *status = sim_query_get(query, "status");
     const char *cursor = sim_query_get(query, "cursor"), *tickers = sim_query_get(query, "tickers");
-    uint32_t total = kdp_exchange_market_count(sim->exchange);
+    uint32_t total = sim_market_count(sim);
     struct sim_text text = {0};
     char *end;
     int64_t limit;
@@ -185,7 +185,7 @@ sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combo
     for (; index < total; index++) {
         struct kdp_exchange_market m;
 
-        kdp_exchange_market_at(sim->exchange, (uint32_t)index, &m);
+        sim_market_at(sim, (uint32_t)index, &m);
         if (m.combo != combos || (series != NULL && strcmp(series, m.series_ticker) != 0) ||
             (tickers != NULL && strstr(tickers, m.event_ticker) == NULL) ||
             (which < 4 && (m.status < least[which] || m.status > most[which])) ||
@@ -205,7 +205,7 @@ sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combo
     for (uint32_t i = 0; i < page.count; i++) {
         struct kdp_exchange_market m;
 
-        kdp_exchange_market_at(sim->exchange, page.first[i], &m);
+        sim_market_at(sim, page.first[i], &m);
         if (i > 0)
             sim_lit(&text, ",");
         put_event(&text, &m);
@@ -245,7 +245,7 @@ sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len)
     unsigned pass = 0;
 
     sim_puts(&text, ticker == NULL ? "{\"series\":[" : "{\"series\":");
-    for (uint32_t i = 0, total = kdp_exchange_market_count(sim->exchange); count < 4096 && i < total; i++) {
+    for (uint32_t i = 0, total = sim_market_count(sim); count < 4096 && i < total; i++) {
         struct kdp_exchange_market m;
 
         if (ticker != NULL && pass == 0 && !sim_begins(sim, i, ticker, len)) {
@@ -255,7 +255,7 @@ sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len)
             }
             continue;
         }
-        kdp_exchange_market_at(sim->exchange, i, &m);
+        sim_market_at(sim, i, &m);
         if (m.series_ticker == NULL || strlen(m.series_ticker) >= sizeof *names || m.series_ticker[0] == 0 ||
             (ticker != NULL &&
              (strlen(m.series_ticker) != len || memcmp(m.series_ticker, ticker, len) != 0)) ||

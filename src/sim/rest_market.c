@@ -10,28 +10,6 @@
 const char *const sim_statuses[9] = {"initialized", "initialized", "active",  "inactive", "closed",
                                      "determined",  "disputed",    "amended", "finalized"};
 
-/* ---- cursors: a number that says nothing to whoever holds it, and carries no filter ---- */
-static void
-put_cursor(const struct kdp_sim *sim, struct sim_text *text, uint64_t number)
-{
-    sim_putf(text, "\"cursor\":\"C%016llx\"", (unsigned long long)(number ^ sim_trade_key(sim)));
-}
-
-static bool
-read_cursor(const struct kdp_sim *sim, const struct sim_query *query, uint64_t *numberp, bool *givenp)
-{
-    const char *text = sim_query_get(query, "cursor");
-    char *end;
-
-    *givenp = text != NULL && text[0] != 0;
-    if (!*givenp)
-        return true;
-    if (strlen(text) != 17 || text[0] != 'C')
-        return false;
-    *numberp = strtoull(text + 1, &end, 16) ^ sim_trade_key(sim);
-    return *end == 0;
-}
-
 static void
 bad(struct sim_conn *conn, const char *message)
 {
@@ -119,7 +97,7 @@ sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index)
                                           "functional", "custom",        "structured"};
     struct kdp_exchange_market m;
 
-    kdp_exchange_market_at(sim->exchange, index, &m);
+    sim_market_at(sim, index, &m);
     put_text(text, "{\"ticker\":", m.ticker);
     put_text(text, ",\"event_ticker\":", m.event_ticker);
     put_text(text, ",\"market_type\":\"binary\",\"title\":", m.title);
@@ -156,23 +134,17 @@ sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index)
     sim_lit(text, "}");
 }
 
-static bool
-is_historical(const struct kdp_sim *sim, const struct kdp_exchange_market *m)
-{
-    return m->settled_ns != KDP_TIME_NULL && m->settled_ns < sim_cutoff_ns(sim);
-}
-
 void
 sim_rest_market(struct sim_conn *conn, const char *ticker, size_t len, bool historical)
 {
     struct kdp_sim *sim = conn->sim;
-    uint32_t index = kdp_exchange_find(sim->exchange, ticker, len);
+    uint32_t index = sim_market_find(sim, ticker, len);
     struct kdp_exchange_market m;
     struct sim_text text = {0};
 
     if (index != UINT32_MAX)
-        kdp_exchange_market_at(sim->exchange, index, &m);
-    if (index == UINT32_MAX || is_historical(sim, &m) != historical) {
+        sim_market_at(sim, index, &m);
+    if (index == UINT32_MAX || sim_is_historical(sim, &m) != historical) {
         sim_http_error(conn, 404, "not_found", "market not found");
         return;
     }
@@ -285,7 +257,7 @@ matches(const struct kdp_sim *sim, const struct filter *f, const struct kdp_exch
     int64_t times[SPANS] = {m->created_ns, m->updated_ns != KDP_TIME_NULL ? m->updated_ns : m->created_ns,
                             m->close_ns, m->settled_ns};
 
-    if (f->historical != is_historical(sim, m) || !status_matches(f->status, m->status) ||
+    if (f->historical != sim_is_historical(sim, m) || !status_matches(f->status, m->status) ||
         (f->mve == 1 && !m->combo) || (f->mve == 2 && m->combo))
         return false;
     if ((f->event != NULL && strcmp(f->event, m->event_ticker) != 0) ||
@@ -306,7 +278,7 @@ sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool hist
     struct kdp_sim *sim = conn->sim;
     struct filter filter = {.historical = historical};
     const char *wrong = filter_read(&filter, query);
-    uint32_t total = kdp_exchange_market_count(sim->exchange);
+    uint32_t total = sim_market_count(sim);
     struct sim_text text = {0};
     int64_t limit, count = 0;
     uint64_t index = 0;
@@ -321,7 +293,7 @@ sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool hist
         bad(conn, "limit is 0 to 1000");
         return;
     }
-    if (!read_cursor(sim, query, &index, &given) || index > total) {
+    if (!sim_cursor_read(sim, query, &index, &given) || index > total) {
         bad(conn, "invalid cursor");
         return;
     }
@@ -338,7 +310,7 @@ sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool hist
             }
             continue;
         }
-        kdp_exchange_market_at(sim->exchange, (uint32_t)index, &m);
+        sim_market_at(sim, (uint32_t)index, &m);
         if (!matches(sim, &filter, &m))
             continue;
         if (count == limit) {
@@ -351,7 +323,7 @@ sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool hist
     }
     sim_lit(&text, "],");
     if (more)
-        put_cursor(sim, &text, index);
+        sim_put_cursor(sim, &text, index);
     else
         sim_lit(&text, "\"cursor\":\"\"");
     sim_lit(&text, "}");
@@ -381,7 +353,7 @@ put_book(struct kdp_sim *sim, struct sim_text *text, uint32_t index, int64_t dep
 {
     struct kdp_exchange_market m;
 
-    kdp_exchange_market_at(sim->exchange, index, &m);
+    sim_market_at(sim, index, &m);
     sim_lit(text, "\"orderbook_fp\":{");
     put_side(text, "\"yes_dollars\":[", m.bids[0], m.bid_count[0], depth);
     put_side(text, ",\"no_dollars\":[", m.bids[1], m.bid_count[1], depth);
@@ -392,7 +364,7 @@ void
 sim_rest_orderbook(struct sim_conn *conn, const struct sim_query *query, const char *ticker, size_t len)
 {
     struct kdp_sim *sim = conn->sim;
-    uint32_t index = kdp_exchange_find(sim->exchange, ticker, len);
+    uint32_t index = sim_market_find(sim, ticker, len);
     struct sim_text text = {0};
     int64_t depth;
 
@@ -426,7 +398,7 @@ sim_rest_orderbooks(struct sim_conn *conn, const struct sim_query *query)
         if (strcmp(query->params[i].name, "tickers") != 0)
             continue;
         asked++;
-        index = kdp_exchange_find(sim->exchange, query->params[i].value, strlen(query->params[i].value));
+        index = sim_market_find(sim, query->params[i].value, strlen(query->params[i].value));
         if (index == UINT32_MAX)
             continue;
         sim_puts(&text, first ? "{\"ticker\":" : ",{\"ticker\":");
@@ -442,113 +414,5 @@ sim_rest_orderbooks(struct sim_conn *conn, const struct sim_query *query)
         bad(conn, "tickers: 1 to 100, repeated");
         return;
     }
-    answer(conn, &text);
-}
-
-/* ---- trades ---- */
-static void
-put_trade(struct kdp_sim *sim, struct sim_text *text, const struct kdp_exchange_trade *trade)
-{
-    bool yes = trade->taker_side == KDP_SIDE_YES;
-    size_t len;
-    const char *ticker = kdp_exchange_ticker(sim->exchange, trade->market, &len);
-
-    sim_lit(text, "{\"trade_id\":\"");
-    sim_put_uuid(text, trade->trade_id);
-    sim_lit(text, "\",\"ticker\":");
-    sim_put_json(text, ticker, len);
-    put_count(text, ",\"count_fp\":\"", trade->count_e2);
-    put_dollars(text, ",\"yes_price_dollars\":\"", trade->yes_price_e4);
-    put_dollars(text, ",\"no_price_dollars\":\"", 10000 - trade->yes_price_e4);
-    sim_puts(text, yes ? ",\"taker_outcome_side\":\"yes\",\"taker_book_side\":\"bid\""
-                       : ",\"taker_outcome_side\":\"no\",\"taker_book_side\":\"ask\"");
-    if (sim->config.taker_side)
-        sim_puts(text, yes ? ",\"taker_side\":\"yes\"" : ",\"taker_side\":\"no\"");
-    sim_lit(text, ",\"created_time\":");
-    sim_put_time(text, trade->time_ns, 6);
-    sim_puts(text, trade->block ? ",\"is_block_trade\":true}" : ",\"is_block_trade\":false}");
-}
-
-/* The first number whose trade is later than that: trades never go back in time. */
-static uint64_t
-trade_after(const struct kdp_sim *sim, int64_t time_ns)
-{
-    uint64_t low = kdp_exchange_trade_oldest(sim->exchange), high = kdp_exchange_trade_count(sim->exchange);
-
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-
-        if (kdp_exchange_trade_at(sim->exchange, middle)->time_ns > time_ns)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-void
-sim_rest_trades(struct sim_conn *conn, const struct sim_query *query, bool historical)
-{
-    struct kdp_sim *sim = conn->sim;
-    const char *ticker = sim_query_get(query, "ticker"), *block = sim_query_get(query, "is_block_trade");
-    uint64_t from, oldest = kdp_exchange_trade_oldest(sim->exchange), cursor = 0;
-    int64_t limit, min_s, max_s, cutoff_ns = sim_cutoff_ns(sim), count = 0, min_ns, max_ns;
-    uint32_t market = UINT32_MAX;
-    struct sim_text text = {0};
-    bool given, more = false;
-
-    if (!sim_query_int(query, "limit", 100, 0, 1000, &limit)) {
-        bad(conn, "limit is 0 to 1000");
-        return;
-    }
-    if (!sim_query_int(query, "min_ts", 0, 0, INT64_C(9000000000), &min_s) ||
-        !sim_query_int(query, "max_ts", INT64_C(9000000000), 0, INT64_C(9000000000), &max_s)) {
-        bad(conn, "a time is Unix seconds");
-        return;
-    }
-    if (block != NULL && strcmp(block, "true") != 0 && strcmp(block, "false") != 0) {
-        bad(conn, "is_block_trade is true or false");
-        return;
-    }
-    if (!read_cursor(sim, query, &cursor, &given) ||
-        (given && cursor > kdp_exchange_trade_count(sim->exchange))) {
-        bad(conn, "invalid cursor");
-        return;
-    }
-    if (ticker != NULL && ticker[0] != 0)
-        market = kdp_exchange_find(sim->exchange, ticker, strlen(ticker));
-    min_ns = min_s * KDP_NS_PER_S;
-    max_ns = max_s * KDP_NS_PER_S;
-    if (historical && max_ns >= cutoff_ns)
-        max_ns = cutoff_ns - 1;
-    if (!historical && min_ns < cutoff_ns)
-        min_ns = cutoff_ns;
-    from = given ? cursor : trade_after(sim, max_ns);
-    if (limit == 0)
-        limit = 100;
-    sim_lit(&text, "{\"trades\":[");
-    for (; from > oldest && !(ticker != NULL && ticker[0] != 0 && market == UINT32_MAX);
-         from--) { /* newest first */
-        const struct kdp_exchange_trade *trade = kdp_exchange_trade_at(sim->exchange, from - 1);
-
-        if (trade->time_ns < min_ns)
-            break;
-        if (trade->time_ns > max_ns || (market != UINT32_MAX && trade->market != market) ||
-            (block != NULL && block[0] != 0 && trade->block != (block[0] == 't')))
-            continue;
-        if (count == limit) {
-            more = true;
-            break;
-        }
-        if (count++ > 0)
-            sim_lit(&text, ",");
-        put_trade(sim, &text, trade);
-    }
-    sim_lit(&text, "],");
-    if (more)
-        put_cursor(sim, &text, from);
-    else
-        sim_lit(&text, "\"cursor\":\"\"");
-    sim_lit(&text, "}");
     answer(conn, &text);
 }

@@ -527,6 +527,35 @@ listen_on(struct kdp_sim *sim)
     return rc;
 }
 
+/* With a past of its own the running exchange makes up no history: the one ends where the other begins. */
+static int
+open_past(struct kdp_sim *sim)
+{
+    struct kdp_past_config *past = &sim->config.past;
+    int64_t first_ns, last_ns;
+    int rc;
+
+    sim->cutoff_back_ns = sim->config.cutoff_back_ns;
+    sim->cutoff_since_ns = sim->mono_ns;
+    if (past->trades > 0 || past->file_count > 0 || past->answer_count > 0) {
+        past->now_ns = sim->config.exchange.now_ns;
+        past->seed = sim->config.exchange.seed;
+        rc = kdp_past_open(&sim->past, past);
+        if (rc != 0)
+            return rc;
+        sim->config.exchange.history_ns = 0;
+        sim->config.exchange.empty = true;
+        kdp_past_span(sim->past, &first_ns, &last_ns);
+        if (sim->cutoff_back_ns == 0 && first_ns != KDP_TIME_NULL)
+            sim->cutoff_back_ns = past->now_ns - (first_ns + (last_ns - first_ns) / 2);
+    } else if (sim->cutoff_back_ns == 0) { /* two hours, or half of what was made up */
+        sim->cutoff_back_ns = sim->config.exchange.history_ns / 2;
+        if (sim->cutoff_back_ns < 7200 * KDP_NS_PER_S)
+            sim->cutoff_back_ns = 7200 * KDP_NS_PER_S;
+    }
+    return 0;
+}
+
 /* All that needs no socket and no folder: what tests and fuzzers of sessions want. */
 int
 sim_open_bare(struct kdp_sim **simp, const struct kdp_sim_config *config)
@@ -556,7 +585,9 @@ sim_open_bare(struct kdp_sim **simp, const struct kdp_sim_config *config)
     kdpi_json_init(&sim->json, sim->keys, sim->scratch, 1u << 20);
     if (sim->config.exchange.now_ns == 0)
         sim->config.exchange.now_ns = sim->now_ns;
-    rc = kdp_exchange_open(&sim->exchange, &sim->config.exchange);
+    rc = open_past(sim);
+    if (rc == 0)
+        rc = kdp_exchange_open(&sim->exchange, &sim->config.exchange);
     if (rc == 0)
         kdp_exchange_listen(sim->exchange, sim_event, sim);
     return rc;
@@ -637,6 +668,7 @@ kdp_sim_close(struct kdp_sim *sim)
     sim_text_free(&sim->body[1]);
     sim_text_free(&sim->other);
     kdp_exchange_close(sim->exchange);
+    kdp_past_close(sim->past);
     kdp_tls_context_free(sim->context);
     EVP_PKEY_free(sim->rsa);
     EVP_PKEY_free(sim->ed25519);

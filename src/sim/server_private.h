@@ -12,6 +12,7 @@
 
 #include "faults.h"
 #include "json.h"
+#include "past.h"
 #include "server.h"
 #include "tls.h"
 #include "ws.h"
@@ -156,6 +157,9 @@ struct sim_control; /* one client of the control socket */
 struct kdp_sim {
     struct kdp_sim_config config;
     struct kdp_exchange *exchange;
+    struct kdp_past *past;   /* NULL: none */
+    int64_t cutoff_back_ns;  /* how far behind now the tiers part; only ever less */
+    int64_t cutoff_since_ns; /* mono: from when cutoff_speed counts */
     struct kdp_tls_context *context;
     int epoll, listener, control_listener;
     uint16_t port;
@@ -248,13 +252,53 @@ void sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const 
 void sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len); /* NULL: all */
 bool sim_rest_candles(struct sim_conn *conn, const struct sim_query *query); /* false: no such path */
 bool sim_begins(const struct kdp_sim *sim, uint32_t market, const char *word, size_t len);
-int64_t sim_cutoff_ns(const struct kdp_sim *sim);
+void sim_put_cursor(const struct kdp_sim *sim, struct sim_text *text, uint64_t number);
+/* sim_cursor_read: false when it is none of ours; *givenp: there is one. */
+bool sim_cursor_read(const struct kdp_sim *sim, const struct sim_query *query, uint64_t *numberp,
+                     bool *givenp);
 uint64_t sim_trade_key(const struct kdp_sim *sim); /* what cursors are made unreadable with */
 void sim_put_uuid(struct sim_text *text, const uint8_t bytes[16]);
 void sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index);
 extern const char *const sim_statuses[9];
 
 void sim_cache_free(struct kdp_sim *sim);
+
+/* ---- rest_find.c: the past and the running exchange as one; markets of the past come first ---- */
+uint32_t sim_market_count(const struct kdp_sim *sim);
+void sim_market_at(const struct kdp_sim *sim, uint32_t market, struct kdp_exchange_market *out);
+const char *sim_market_ticker(const struct kdp_sim *sim, uint32_t market, size_t *lenp);
+uint32_t sim_market_find(const struct kdp_sim *sim, const char *ticker, size_t len); /* UINT32_MAX: no */
+int64_t sim_cutoff_ns(const struct kdp_sim *sim);
+/* sim_cutoff_move moves it on (never back) by that much; false: it is where it can be already. */
+bool sim_cutoff_move(struct kdp_sim *sim, int64_t ns);
+/* sim_is_historical tells whether it is listed in the historical tier alone. */
+bool sim_is_historical(const struct kdp_sim *sim, const struct kdp_exchange_market *m);
+
+/* Trades newest first, of all markets (market UINT32_MAX) or one.  at is a position that says where to go on: trades below it. */
+struct sim_walk {
+    const struct kdp_sim *sim;
+    uint32_t market;
+    uint64_t at;
+    struct kdp_exchange_trade trade;
+};
+/* sim_walk_begin stands behind the last trade that is not later than max_ns. */
+void sim_walk_begin(struct sim_walk *walk, const struct kdp_sim *sim, uint32_t market, int64_t max_ns);
+/* sim_walk_from goes on at a position of an earlier walk of the same market; false: it can be none. */
+bool sim_walk_from(struct sim_walk *walk, const struct kdp_sim *sim, uint32_t market, uint64_t at);
+/* sim_walk_next gives the next older trade, its market numbered as here; NULL: there is none. */
+const struct kdp_exchange_trade *sim_walk_next(struct sim_walk *walk);
+
+/* All trades by number, the oldest first; numbers of what the log has forgotten give none. */
+uint64_t sim_trade_count(const struct kdp_sim *sim);
+uint64_t sim_trade_from(const struct kdp_sim *sim, int64_t time_ns); /* the first that is not earlier */
+bool sim_trade_at(const struct kdp_sim *sim, uint64_t number, struct kdp_exchange_trade *trade);
+
+/* ---- truth.c: control lines "trades" and "cutoff", without their first word ---- */
+int sim_truth(const struct kdp_sim *sim, const char *line, struct sim_text *reply);
+int sim_cutoff_line(struct kdp_sim *sim, const char *line, struct sim_text *reply);
+
+/* ---- rest_trade.c ---- */
+void sim_put_trade(const struct kdp_sim *sim, struct sim_text *text, const struct kdp_exchange_trade *trade);
 
 /* ---- session.c: what is sent ---- */
 struct sim_session *sim_session_open(struct kdp_sim *sim, uint32_t number, struct kdp_ws *ws);
