@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#define KINDS 16u /* so that the digits 0 to 7 are the first eight */
+
 static struct kdp_rest_reader *reader;
 static const char *body_start;
 static size_t body_size;
@@ -91,6 +93,16 @@ each_market(void *arg, const struct kdp_rest_market *m)
     check_size(seen, m->volume_24h_e2);
     check_size(seen, m->open_interest_e2);
     check_size(seen, m->settlement_value_e6);
+    check_text(seen, m->subtitle, 4096);
+    check_text(seen, m->rules_primary, KDPI_REST_TERMS_MAX);
+    check_text(seen, m->rules_secondary, KDPI_REST_TERMS_MAX);
+    check_text(seen, m->early_close_condition, KDPI_REST_TERMS_MAX);
+    check_text(seen, m->expiration_value, 4096);
+    check_text(seen, m->functional_strike, 4096);
+    check_text(seen, m->custom_strike, body_size);
+    check_text(seen, m->legs, body_size);
+    check_text(seen, m->settlement_bounds, 4096);
+    check_text(seen, m->primary_participant, 4096);
     for (uint32_t i = 0; i < m->range_count; i++) {
         check_price(seen, m->ranges[i].start_e4);
         check_price(seen, m->ranges[i].end_e4);
@@ -125,7 +137,124 @@ each_event(void *arg, const struct kdp_rest_event *event)
     check_text(seen, event->event_ticker, KDPI_TICKER_MAX);
     check_text(seen, event->series_ticker, KDPI_TICKER_MAX);
     check_text(seen, event->title, 4096);
+    check_text(seen, event->sub_title, 4096);
+    check_text(seen, event->category, 4096);
+    check_text(seen, event->collateral, 4096);
+    check_text(seen, event->strike_period, 4096);
+    KDP_ASSERT(event->mutually_exclusive >= -1 && event->mutually_exclusive <= 1);
+    KDP_ASSERT(event->exchange_index >= -1 && event->exchange_index <= UINT8_MAX);
     return true;
+}
+
+static bool
+each_series(void *arg, const struct kdp_rest_series *series)
+{
+    struct seen *seen = arg;
+
+    seen->items++;
+    KDP_ASSERT(series->ticker.len > 0);
+    check_text(seen, series->ticker, KDPI_TICKER_MAX);
+    check_text(seen, series->title, 4096);
+    check_text(seen, series->category, 4096);
+    check_text(seen, series->frequency, 4096);
+    check_text(seen, series->fee_type, 4096);
+    check_text(seen, series->contract_url, 4096);
+    check_text(seen, series->contract_terms_url, 4096);
+    check_text(seen, series->tags, body_size);
+    check_text(seen, series->settlement_sources, body_size);
+    check_text(seen, series->additional_prohibitions, body_size);
+    check_size(seen, series->volume_e2);
+    fold(seen, (uint64_t)series->fee_multiplier_e6);
+    return true;
+}
+
+static bool
+each_fee_change(void *arg, const struct kdp_rest_fee_change *change)
+{
+    struct seen *seen = arg;
+
+    seen->items++;
+    KDP_ASSERT(change->ticker.len > 0);
+    check_text(seen, change->ticker, KDPI_TICKER_MAX);
+    check_text(seen, change->id, KDPI_TICKER_MAX);
+    check_text(seen, change->fee_type, 4096);
+    fold(seen, (uint64_t)change->fee_multiplier_e6 + change->event);
+    return true;
+}
+
+static void
+check_ohlc(struct seen *seen, const struct kdp_rest_ohlc *ohlc)
+{
+    check_price(seen, ohlc->open_e4);
+    check_price(seen, ohlc->high_e4);
+    check_price(seen, ohlc->low_e4);
+    check_price(seen, ohlc->close_e4);
+}
+
+static bool
+each_candle(void *arg, const struct kdp_rest_candle *candle)
+{
+    struct seen *seen = arg;
+
+    seen->items++;
+    KDP_ASSERT(candle->end_ns != KDP_TIME_NULL && candle->ticker.data != NULL);
+    KDP_ASSERT(candle->ticker.len <= KDPI_TICKER_MAX);
+    KDP_ASSERT(candle->ticker.len == 0 || candle->ticker.data == reader->candle_ticker);
+    for (size_t i = 0; i < candle->ticker.len; i++)
+        fold(seen, (unsigned char)candle->ticker.data[i]);
+    check_ohlc(seen, &candle->bid);
+    check_ohlc(seen, &candle->ask);
+    check_ohlc(seen, &candle->price);
+    check_price(seen, candle->previous_e4);
+    check_price(seen, candle->min_e4);
+    check_price(seen, candle->max_e4);
+    check_size(seen, candle->mean_e6);
+    check_size(seen, candle->volume_e2);
+    check_size(seen, candle->open_interest_e2);
+    return true;
+}
+
+static bool
+each_cost(void *arg, const struct kdp_rest_cost *cost)
+{
+    struct seen *seen = arg;
+
+    seen->items++;
+    KDP_ASSERT(cost->path.len > 0 && cost->cost >= 0);
+    check_text(seen, cost->method, 4096);
+    check_text(seen, cost->path, 4096);
+    fold(seen, (uint64_t)cost->cost);
+    return true;
+}
+
+static void
+check_status(const char *body, size_t size, struct seen *seen)
+{
+    struct kdp_rest_status status;
+
+    if (kdpi_rest_status(reader, body, size, &status) != KDP_REFUSAL_NONE)
+        return;
+    KDP_ASSERT(status.shards_trading <= status.shards);
+    for (uint32_t i = 0; i < status.shards && i < KDPI_REST_SHARDS_MAX; i++) {
+        const char *words = status.shard[i].description;
+
+        KDP_ASSERT(memchr(words, '\0', sizeof status.shard[i].description) != NULL);
+        for (; *words != '\0'; words++)
+            KDP_ASSERT((unsigned char)*words >= 0x20 && *words != 0x7f);
+        fold(seen, (uint64_t)status.shard[i].index + status.shard[i].trading);
+    }
+}
+
+static void
+check_cutoff(const char *body, size_t size, struct seen *seen)
+{
+    struct kdp_rest_cutoff cutoff;
+    enum kdp_refusal refusal = kdpi_rest_cutoff(reader, body, size, &cutoff);
+
+    KDP_ASSERT(refusal < KDP_REFUSALS);
+    KDP_ASSERT(refusal == KDP_REFUSAL_NONE ||
+               (cutoff.market_settled_ns == KDP_TIME_NULL && cutoff.trades_created_ns == KDP_TIME_NULL));
+    fold(seen, (uint64_t)cutoff.market_settled_ns + (uint64_t)cutoff.trades_created_ns);
 }
 
 static void
@@ -172,10 +301,11 @@ decode(unsigned kind, const char *body, size_t size)
 {
     struct seen seen = {0, 0};
     struct kdp_rest_end end;
-    struct kdp_rest_status status;
     struct kdp_rest_limits limits;
+    int64_t number = -1;
 
     memset(&end, 0xa5, sizeof end);
+    kdpi_rest_want_terms(reader, kind == 8);
     switch (kind) {
     case 0:
         kdpi_rest_trades(reader, body, size, each_trade, &seen, &end);
@@ -194,8 +324,7 @@ decode(unsigned kind, const char *body, size_t size)
         check_end(&end, &seen);
         break;
     case 4:
-        if (kdpi_rest_status(reader, body, size, &status) == KDP_REFUSAL_NONE)
-            KDP_ASSERT(status.shards_trading <= status.shards);
+        check_status(body, size, &seen);
         break;
     case 5:
         check_schedule(body, size, &seen);
@@ -205,8 +334,33 @@ decode(unsigned kind, const char *body, size_t size)
             KDP_ASSERT(limits.read_refill >= 0 && limits.read_capacity >= 0 &&
                        strlen(limits.tier) < sizeof limits.tier);
         break;
-    default:
+    case 7:
         check_errors(body, size);
+        break;
+    case 8: /* with their terms */
+        kdpi_rest_event_markets(reader, body, size, each_market, &seen, &end);
+        check_end(&end, &seen);
+        break;
+    case 9:
+        kdpi_rest_series(reader, body, size, each_series, &seen, &end);
+        check_end(&end, &seen);
+        break;
+    case 10:
+        kdpi_rest_fee_changes(reader, body, size, each_fee_change, &seen, &end);
+        check_end(&end, &seen);
+        break;
+    case 11:
+        kdpi_rest_candles(reader, body, size, each_candle, &seen, &end, &number);
+        check_end(&end, &seen);
+        KDP_ASSERT(number >= 0);
+        break;
+    case 12:
+        kdpi_rest_costs(reader, body, size, each_cost, &seen, &end, &number);
+        check_end(&end, &seen);
+        KDP_ASSERT(number >= 0);
+        break;
+    default:
+        check_cutoff(body, size, &seen);
         break;
     }
     return seen;
@@ -230,10 +384,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(copy, data + 1, size - 1);
     body_start = copy;
     body_size = size - 1;
-    first = decode(data[0] % 8, copy, size - 1);
+    first = decode(data[0] % KINDS, copy, size - 1);
     /* in the middle of something else before */
-    decode((data[0] + 1u) % 8, copy, size - 1);
-    again = decode(data[0] % 8, copy, size - 1);
+    decode((data[0] + 1u) % KINDS, copy, size - 1);
+    again = decode(data[0] % KINDS, copy, size - 1);
     KDP_ASSERT(first.items == again.items && first.fold == again.fold);
     free(copy);
     return 0;
