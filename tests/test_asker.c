@@ -10,9 +10,11 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define S KDP_NS_PER_S
 
@@ -182,9 +184,8 @@ KDP_TEST(what_no_repeat_mends_ends_in_words)
     given_up("/down/9", -KDP_ENET, "the exchange failed: 127.0.0.1: 503 \"be right back\": /down/9; 3 tries");
     given_up("/limited/9", -KDP_EREFUSED,
              "asked too often: 127.0.0.1: 429 \"too many requests\": /limited/9; 3 tries");
-    given_up(
-        "/html/9", -KDP_EFORMAT,
-        "not an answer of the exchange: 127.0.0.1: /html/9: it begins with \"<html>hello</html>\"; 3 tries");
+    given_up("/html/9", -KDP_EFORMAT,
+             "not an answer of the exchange: 127.0.0.1: /html/9: it is HTML or XML; 3 tries");
     given_up("/cut/9", -KDP_EFORMAT, "answer cut short: 127.0.0.1: /cut/9: 13 bytes; 3 tries");
     given_up("/slow/9", -KDP_ETIMEOUT, "no answer in time: 127.0.0.1: waited 0.25 s: /slow/9; 3 tries");
     given_up("/long/9", -KDP_EFORMAT, "answer too long: 127.0.0.1: more than 1000 bytes: /long/9; 3 tries");
@@ -196,4 +197,564 @@ KDP_TEST(what_no_repeat_mends_ends_in_words)
     kdp_asker_free(answer);
     CHECK_INT(kdp_asker_next(asker, &answer, NULL), -KDP_ENOENT);
     close_both();
+}
+
+KDP_TEST(all_together_are_repeated_so_often_and_no_more)
+{
+    struct kdp_asker_answer *answer;
+    struct kdp_asker_stats stats;
+    uint64_t request;
+    unsigned failed = 0;
+
+    open_both(trouble, (struct kdp_asker_config){.budget = 5});
+    for (uint64_t i = 0; i < 4; i++) {
+        char path[32];
+
+        snprintf(path, sizeof path, "/down/99/%llu", (unsigned long long)i);
+        CHECK_INT(kdp_asker_get(asker, i, path), 0);
+    }
+    while (kdp_asker_pending(asker) > 0) {
+        CHECK_INT(kdp_asker_next(asker, &answer, &request), -KDP_ENET);
+        CHECK(strstr(kdp_error_text(), "5 of 4 requests had to be repeated, that is too many") != NULL);
+        failed++;
+    }
+    CHECK_INT(failed, 4);
+    kdp_asker_stats(asker, &stats);
+    CHECK_INT(stats.retried, 5);
+    CHECK_INT(stats.requests, 9);
+    close_both();
+}
+
+KDP_TEST(what_the_caller_cannot_read_is_asked_again)
+{
+    struct kdp_asker_answer *answer;
+
+    open_both(trouble, (struct kdp_asker_config){.tries = 3});
+    CHECK_INT(kdp_asker_one(asker, "/fine/0/a", &answer), 0);
+    CHECK_INT(kdp_asker_again(asker, answer, "the list of trades is missing"), 0);
+    CHECK_INT(kdp_asker_pending(asker), 1);
+    CHECK_INT(kdp_asker_next(asker, &answer, NULL), 0);
+    CHECK_INT(answer->tries, 2);
+    CHECK_INT(kdp_asker_again(asker, answer, "the list of trades is missing"), 0);
+    CHECK_INT(kdp_asker_next(asker, &answer, NULL), 0);
+    CHECK_INT(answer->tries, 3);
+    CHECK_INT(kdp_asker_again(asker, answer, "the list of trades is missing"), -KDP_EFORMAT);
+    CHECK_STR(kdp_error_text(),
+              "cannot be read: 127.0.0.1: /fine/0/a: the list of trades is missing; 3 tries");
+    CHECK_INT(kdp_asker_pending(asker), 0);
+    close_both();
+}
+
+/* The exchange during maintenance. */
+static bool
+maintenance(void *arg, struct net_conn *conn, const char *head)
+{
+    static atomic_int calls;
+    char target[256];
+
+    (void)arg;
+    net_target(head, target, sizeof target);
+    if (strstr(target, "/exchange/status") != NULL)
+        net_answer(conn, "503 Service Unavailable", "",
+                   "{\"exchange_active\":false,\"trading_active\":false}");
+    else if (strstr(target, "/exchange/schedule") != NULL)
+        net_answer(conn, "504 Gateway Timeout", "",
+                   atomic_fetch_add(&calls, 1) == 0 ? "{\"error\":{\"code\":\"upstream\",\"message\":\"no\"}}"
+                                                    : "{\"schedule\":{}}");
+    else
+        net_answer(conn, "301 Moved Permanently", "Location: /trade-api/v2/elsewhere\r\n", "");
+    return true;
+}
+
+KDP_TEST(state_and_schedule_are_answers_while_it_is_down)
+{
+    struct kdp_asker_answer *answer;
+
+    open_both(maintenance, (struct kdp_asker_config){0});
+    CHECK_INT(kdp_asker_one(asker, "/exchange/status", &answer), 0);
+    CHECK_INT(answer->status, 503);
+    CHECK_STR(answer->body, "{\"exchange_active\":false,\"trading_active\":false}");
+    CHECK_INT(answer->tries, 1);
+    kdp_asker_free(answer);
+    CHECK_INT(kdp_asker_one(asker, "/exchange/schedule", &answer), 0);
+    CHECK_INT(answer->status, 504);
+    CHECK_INT(answer->tries, 2); /* the first was an error's body */
+    kdp_asker_free(answer);
+    close_both();
+}
+
+KDP_TEST(nothing_is_followed_elsewhere)
+{
+    struct kdp_asker_answer *answer;
+
+    open_both(maintenance, (struct kdp_asker_config){0});
+    CHECK_INT(kdp_asker_one(asker, "/series/", &answer), 0);
+    CHECK_INT(answer->status, 301);
+    CHECK_INT(net_server_requests(server), 1);
+    CHECK_INT(kdp_asker_refused(asker, answer), -KDP_EREFUSED);
+    CHECK_STR(kdp_error_text(), "the exchange sends us elsewhere: 127.0.0.1: 301: /series/");
+    kdp_asker_free(answer);
+    close_both();
+}
+
+/* ---- signed ---- */
+
+#define KEY_ID "0b0e9c5e-6a1f-4d0b-9b6d-5a1c0f3e2d7b"
+
+static struct kdp_signer *
+make_signer(void)
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    struct kdp_signer *signer;
+    char path[512];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/key.pem", kdp_test_dir());
+    file = fopen(path, "w");
+    CHECK(key != NULL && file != NULL && PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1);
+    CHECK_INT(fclose(file), 0);
+    EVP_PKEY_free(key);
+    CHECK_INT(kdp_signer_open(&signer, KEY_ID, path), 0);
+    return signer;
+}
+
+/* Its clock is an hour ahead: signatures of ours are refused until ours has learnt that.  /never is refused always. */
+static bool
+other_clock(void *arg, struct net_conn *conn, const char *head)
+{
+    static const char date_form[] = "%a, %d %b %Y %H:%M:%S GMT";
+    time_t there = (time_t)(kdpi_now_ns() / S) + 3600;
+    char date[80], headers[128], stamp[64], target[256];
+    struct tm tm;
+    long long ms;
+
+    (void)arg;
+    gmtime_r(&there, &tm);
+    strftime(date, sizeof date, date_form, &tm);
+    snprintf(headers, sizeof headers, "Date: %s\r\n", date);
+    net_target(head, target, sizeof target);
+    net_header(head, "KALSHI-ACCESS-TIMESTAMP", stamp, sizeof stamp);
+    ms = atoll(stamp);
+    if (strstr(target, "/never") != NULL || ms < ((long long)there - 60) * 1000 ||
+        ms > ((long long)there + 60) * 1000)
+        net_answer(conn, "401 Unauthorized", headers,
+                   "{\"code\":\"header_timestamp_expired\",\"message\":\"timestamp expired\"}");
+    else
+        net_answer(conn, "200 OK", headers, "{}");
+    return true;
+}
+
+KDP_TEST(a_signature_of_the_wrong_time_is_healed_once)
+{
+    struct kdp_signer *signer = make_signer();
+    struct kdp_asker_answer *answer;
+    struct kdp_asker_stats stats;
+
+    open_both(other_clock, (struct kdp_asker_config){.signer = signer, .tokens_per_s = INT64_MAX});
+    CHECK_INT(kdp_asker_one(asker, "/markets", &answer), 0);
+    CHECK_INT(answer->status, 200);
+    CHECK_INT(answer->tries, 2);
+    kdp_asker_free(answer);
+    CHECK_INT(kdp_asker_one(asker, "/never", &answer), 0);
+    CHECK_INT(answer->status, 401);
+    CHECK_INT(answer->tries, 2);
+    CHECK_INT(kdp_asker_refused(asker, answer), -KDP_EREFUSED);
+    CHECK_STR(kdp_error_text(),
+              "the exchange refused the time of the signature: 127.0.0.1: 401 \"timestamp expired\"");
+    kdp_asker_free(answer);
+    kdp_asker_stats(asker, &stats);
+    CHECK_INT(stats.retried, 0); /* it is no failure of theirs */
+    close_both();
+    kdp_signer_close(signer);
+}
+
+/* Says everything it was told about the key: nothing of it may come out at our end. */
+static bool
+indiscreet(void *arg, struct net_conn *conn, const char *head)
+{
+    char key[128], bearer[128], target[256], body[600];
+    const char *status = "401 Unauthorized";
+
+    (void)arg;
+    net_target(head, target, sizeof target);
+    net_header(head, "KALSHI-ACCESS-KEY", key, sizeof key);
+    net_header(head, "Authorization", bearer, sizeof bearer);
+    CHECK_STR(key, KEY_ID);
+    CHECK_STR(bearer, "Bearer s3cret-token");
+    snprintf(body, sizeof body, "{\"code\":\"%s\",\"message\":\"no key %s here, %s\"}", key, key, bearer);
+    if (strstr(target, "/403") != NULL)
+        status = "403 Forbidden";
+    else if (strstr(target, "/404") != NULL)
+        status = "404 Not Found";
+    else if (strstr(target, "/429") != NULL)
+        status = "429 Too Many Requests";
+    else if (strstr(target, "/500") != NULL)
+        status = "500 Internal Server Error";
+    else if (strstr(target, "/200") != NULL) {
+        status = "200 OK";
+        snprintf(body, sizeof body, "%.23s", key);
+    } else if (strstr(target, "/cut") != NULL) {
+        status = "200 OK";
+        snprintf(body, sizeof body, "{\"%s", key);
+    }
+    net_answer(conn, status, "", body);
+    return true;
+}
+
+KDP_TEST(no_words_have_the_key_or_the_token_in_them)
+{
+    static const char *const paths[] = {"/401", "/403", "/404", "/429", "/500", "/200", "/cut"};
+    struct kdp_signer *signer = make_signer();
+    struct kdp_asker_answer *answer;
+
+    open_both(indiscreet, (struct kdp_asker_config){.signer = signer, .token = "s3cret-token", .tries = 2});
+    for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        char words[1200];
+        int rc = kdp_asker_one(asker, paths[i], &answer);
+
+        if (rc == 0)
+            rc = kdp_asker_refused(asker, answer);
+        kdp_asker_free(answer);
+        CHECK(rc < 0);
+        snprintf(words, sizeof words, "%s|%s", kdp_error_text(), kdp_error_hint());
+        CHECK(strlen(words) > 20);
+        CHECK(strstr(words, "0b0e9c5e") == NULL && strstr(words, "s3cret") == NULL);
+        if (i == 0)
+            CHECK(strncmp(words, "the exchange refused the key: 127.0.0.1: 401 \"no key ****", 57) == 0);
+    }
+    close_both();
+    kdp_signer_close(signer);
+}
+
+/* An exchange with an account: says its limits to those who sign. */
+static atomic_int limits_asked, costs_asked, unsigned_seen, signed_seen;
+
+static bool
+account(void *arg, struct net_conn *conn, const char *head)
+{
+    char key[128], target[256];
+    bool is_signed = net_header(head, "KALSHI-ACCESS-KEY", key, sizeof key);
+
+    (void)arg;
+    net_target(head, target, sizeof target);
+    atomic_fetch_add(is_signed ? &signed_seen : &unsigned_seen, 1);
+    if (strstr(target, "/account/limits") != NULL) {
+        atomic_fetch_add(&limits_asked, 1);
+        net_answer(conn, "200 OK", "",
+                   "{\"usage_tier\":\"premier\",\"read\":{\"refill_rate\":1200,\"bucket_capacity\":3600}}");
+    } else if (strstr(target, "/account/endpoint_costs") != NULL) {
+        atomic_fetch_add(&costs_asked, 1);
+        net_answer(conn, "404 Not Found", "", "{}");
+    } else {
+        net_answer(conn, "200 OK", "", "{}");
+    }
+    return true;
+}
+
+static void
+ask_some(struct kdp_asker *from, unsigned count)
+{
+    struct kdp_asker_answer *answer;
+
+    for (unsigned i = 0; i < count; i++)
+        CHECK_INT(kdp_asker_get(from, i, "/markets"), 0);
+    while (kdp_asker_pending(from) > 0) {
+        CHECK_INT(kdp_asker_next(from, &answer, NULL), 0);
+        CHECK_INT(answer->status, 200);
+        kdp_asker_free(answer);
+    }
+}
+
+KDP_TEST(signed_requests_share_the_account_and_unsigned_ones_nothing)
+{
+    struct kdp_signer *signer = make_signer();
+    struct kdp_asker *second, *open;
+    struct kdp_asker_stats stats;
+    struct kdp_asker_config config = {.pace_percent = 1, .signer = signer};
+    double spent;
+
+    open_both(account, config);
+    config.base_url = url;
+    CHECK_INT(kdp_asker_open(&second, &config), 0);
+    config.signer = NULL;
+    CHECK_INT(kdp_asker_open(&open, &config), 0);
+    ask_some(asker, 6);
+    ask_some(second, 6);
+    CHECK_INT(atomic_load(&limits_asked), 1);
+    CHECK_INT(atomic_load(&costs_asked), 1);
+    CHECK_INT(atomic_load(&unsigned_seen), 0);
+    kdp_asker_stats(second, &stats);
+    CHECK_STR(stats.tier, "premier");
+    CHECK_INT(stats.tokens_per_s, 1200);
+    CHECK_INT(stats.capacity, 3600);
+    CHECK(asker->share == second->share && asker->share != open->share);
+    spent = asker->share->pace.spent;
+    CHECK(spent == 14 * KDP_PACE_COST);
+
+    ask_some(open, 6);
+    CHECK_INT(atomic_load(&unsigned_seen), 6); /* and asked for no limits */
+    CHECK_INT(atomic_load(&limits_asked), 1);
+    CHECK(asker->share->pace.spent == spent);
+    CHECK(open->share->pace.spent == 6 * KDP_PACE_COST);
+    kdp_asker_stats(open, &stats);
+    CHECK_STR(stats.tier, "");
+    CHECK_INT(stats.tokens_per_s, KDP_PACE_RATE);
+    kdp_asker_close(open);
+    kdp_asker_close(second);
+    close_both();
+    kdp_signer_close(signer);
+}
+
+KDP_TEST(a_caller_that_is_busy_loses_no_budget)
+{
+    struct kdp_asker_answer *answer;
+    int64_t deadline_ns;
+
+    open_both(account, (struct kdp_asker_config){.tokens_per_s = 1000, .parallel = 4});
+    for (unsigned i = 0; i < 12; i++)
+        CHECK_INT(kdp_asker_get(asker, i, "/markets"), 0);
+    CHECK_INT(kdp_asker_next(asker, &answer, NULL), 0);
+    kdp_asker_free(answer);
+    /* it reads now, and does not come back until the others have gone all the same */
+    deadline_ns = kdpi_mono_ns() + 20 * S;
+    while (net_server_requests(server) < 12) {
+        CHECK(kdpi_mono_ns() < deadline_ns);
+        poll(NULL, 0, 2);
+    }
+    ask_some(asker, 0);
+    close_both();
+}
+
+/* An exchange with a bucket of its own: 2,000 tokens a second, and half a second's worth at most. */
+static bool
+strict(void *arg, struct net_conn *conn, const char *head)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static double tokens = 1000;
+    static int64_t at_ns;
+    int64_t now_ns = kdpi_mono_ns();
+    bool ok;
+
+    (void)arg, (void)head;
+    pthread_mutex_lock(&lock);
+    if (at_ns != 0 && now_ns > at_ns)
+        tokens += (double)(now_ns - at_ns) * 2e-6;
+    at_ns = now_ns;
+    tokens = tokens > 1000 ? 1000 : tokens;
+    ok = tokens >= 10;
+    tokens -= ok ? 10 : 0;
+    pthread_mutex_unlock(&lock);
+    if (ok)
+        net_answer(conn, "200 OK", "", "{}");
+    else
+        net_answer(conn, "429 Too Many Requests", "", "{\"error\":\"too many requests\"}");
+    return true;
+}
+
+KDP_TEST(a_budget_is_used_over_real_connections)
+{
+    struct kdp_asker_stats stats;
+    int64_t began_ns = kdpi_mono_ns(), took_ns;
+
+    open_both(strict, (struct kdp_asker_config){.tokens_per_s = 2000});
+    ask_some(asker, 400);
+    took_ns = kdpi_mono_ns() - began_ns;
+    kdp_asker_stats(asker, &stats);
+    CHECK_INT(stats.limited, 0);
+    CHECK_INT(stats.requests, 400);
+    CHECK(took_ns > 17 * S / 10);                             /* 4,000 tokens, of which 500 were there */
+    CHECK(stats.budget_used > 0.8 && stats.budget_used <= 1); /* a machine under load is late now and then */
+    close_both();
+}
+
+/* ---- order ---- */
+
+/* /bad fails for a while, everything else takes a millisecond. */
+static bool
+one_bad(void *arg, struct net_conn *conn, const char *head)
+{
+    static atomic_int seen;
+    char target[256];
+
+    (void)arg;
+    net_target(head, target, sizeof target);
+    poll(NULL, 0, 1);
+    if (strstr(target, "/bad") != NULL && atomic_fetch_add(&seen, 1) < 3)
+        net_answer(conn, "500 Internal Server Error", "", "");
+    else
+        net_answer(conn, "200 OK", "", "{}");
+    return true;
+}
+
+KDP_TEST(a_repeat_goes_before_what_is_new)
+{
+    struct kdp_asker_answer *answer;
+    unsigned before = 0;
+
+    open_both(one_bad, (struct kdp_asker_config){.parallel = 2});
+    CHECK_INT(kdp_asker_get(asker, 7, "/bad"), 0);
+    for (unsigned i = 0; i < 1000; i++)
+        CHECK_INT(kdp_asker_get(asker, 1, "/good"), 0);
+    for (;;) {
+        uint64_t request;
+
+        CHECK_INT(kdp_asker_next(asker, &answer, &request), 0);
+        kdp_asker_free(answer);
+        if (request == 7)
+            break;
+        before++;
+    }
+    CHECK(before < 500); /* its waits are 10, 20 and 40 ms, in each of which some dozen others are answered */
+    close_both();
+}
+
+/* Down for 40 requests; notes how many different ones it saw meanwhile. */
+static atomic_int down_seen, down_different;
+
+static bool
+down_for_a_while(void *arg, struct net_conn *conn, const char *head)
+{
+    static atomic_uint known[8];
+    char target[256];
+    unsigned number;
+
+    (void)arg;
+    net_target(head, target, sizeof target);
+    CHECK(sscanf(target, "/trade-api/v2/%u", &number) == 1 && number < 256);
+    if (atomic_fetch_add(&down_seen, 1) < 40) {
+        if ((atomic_fetch_or(&known[number / 32], 1u << number % 32) >> number % 32 & 1) == 0)
+            atomic_fetch_add(&down_different, 1);
+        net_answer(conn, "503 Service Unavailable", "", "");
+    } else {
+        net_answer(conn, "200 OK", "", "{}");
+    }
+    return true;
+}
+
+KDP_TEST(an_exchange_that_is_down_does_not_use_up_the_tries_of_all)
+{
+    bool got[200] = {false};
+    unsigned count = 0;
+
+    open_both(down_for_a_while, (struct kdp_asker_config){.parallel = 2});
+    for (unsigned i = 0; i < 200; i++) {
+        char path[16];
+
+        snprintf(path, sizeof path, "/%u", i);
+        CHECK_INT(kdp_asker_get(asker, i, path), 0);
+    }
+    while (kdp_asker_pending(asker) > 0) {
+        struct kdp_asker_answer *answer;
+        uint64_t request;
+
+        CHECK_INT(kdp_asker_next(asker, &answer, &request), 0);
+        CHECK(request < 200 && !got[request]);
+        got[request] = true;
+        count++;
+        kdp_asker_free(answer);
+    }
+    CHECK_INT(count, 200);
+    CHECK(atomic_load(&down_different) <= 16); /* those handed over before it was clear */
+    close_both();
+}
+
+/* ---- ends ---- */
+
+static int
+stop_after_a_few(void)
+{
+    static int calls;
+
+    return ++calls > 3 ? 2 : 0;
+}
+
+KDP_TEST(a_signal_ends_the_waiting)
+{
+    struct kdp_asker_answer *answer;
+    int64_t began_ns = kdpi_mono_ns();
+
+    open_both(trouble, (struct kdp_asker_config){.stopped = stop_after_a_few});
+    CHECK_INT(kdp_asker_get(asker, 1, "/slow/99"), 0);
+    CHECK_INT(kdp_asker_next(asker, &answer, NULL), -KDP_ESTOPPED);
+    CHECK(kdpi_mono_ns() - began_ns < 5 * S);
+    CHECK_INT(kdp_asker_pending(asker), 1);
+    close_both(); /* with it under way */
+}
+
+KDP_TEST(closing_gives_up_what_is_in_any_state)
+{
+    struct kdp_asker_answer *answer;
+
+    open_both(trouble, (struct kdp_asker_config){.parallel = 2, .pace_percent = 100});
+    CHECK_INT(kdp_asker_get(asker, 1, "/fine/0"), 0);
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_INT(kdp_asker_get(asker, 2, "/down/99"), 0);
+    CHECK_INT(kdp_asker_get(asker, 2, "/slow/99"), 0);
+    for (unsigned i = 0; i < 20; i++)
+        CHECK_INT(kdp_asker_get(asker, 3, "/fine/0"), 0);
+    CHECK_INT(kdp_asker_next(asker, &answer, NULL), 0);
+    close_both();
+    CHECK_STR(answer->path, "/fine/0"); /* what was given stays the caller's */
+    CHECK_STR(answer->body, "{\"path\":\"/trade-api/v2/fine/0\"}");
+    kdp_asker_free(answer);
+}
+
+/* ---- nobody there ---- */
+
+static void
+nobody(const char *base_url, int rc, unsigned requests, const char *words, const char *hint)
+{
+    struct kdp_asker_config config = {.base_url = base_url,
+                                      .base_url_from = "base-url, .env line 3",
+                                      .tokens_per_s = INT64_MAX,
+                                      .timeout_ns = 10 * S,
+                                      .pace_percent = 1};
+    struct kdp_asker_answer *answer;
+    struct kdp_asker_stats stats;
+
+    CHECK_INT(kdp_asker_open(&asker, &config), 0);
+    CHECK_INT(kdp_asker_one(asker, "/markets", &answer), rc);
+    if (strncmp(kdp_error_text(), words, strlen(words)) != 0)
+        CHECK_STR(kdp_error_text(), words);
+    CHECK(strstr(kdp_error_text(), "(base-url, .env line 3)") != NULL);
+    CHECK_STR(kdp_error_hint(), hint);
+    kdp_asker_stats(asker, &stats);
+    CHECK_INT(stats.requests, requests);
+    kdp_asker_close(asker);
+}
+
+KDP_TEST(an_address_where_nobody_answers_is_said_soon)
+{
+    char base[128], words[256], cert[512], key[512];
+    const char *dir = kdp_test_dir();
+
+    server = net_server_open(account, NULL, NULL, NULL);
+    snprintf(base, sizeof base, "http://127.0.0.1:%u/x", net_server_port(server));
+    net_server_close(server);
+    nobody(base, -KDP_ENET, 2, "cannot connect: 127.0.0.1: connection refused",
+           "Is that the address, and is the network up?");
+    net_certificates(dir, "Corp Proxy CA", "localhost", -1, 10);
+    snprintf(cert, sizeof cert, "%s/cert.pem", dir);
+    snprintf(key, sizeof key, "%s/key.pem", dir);
+    server = net_server_open(account, NULL, cert, key);
+    snprintf(base, sizeof base, "https://localhost:%u/x", net_server_port(server));
+    snprintf(words, sizeof words, "certificate not trusted: localhost: issued by unknown \"Corp Proxy CA\"");
+    nobody(base, -KDP_EREFUSED, 1, words,
+           "If that issuer is yours, add its root: --ca-file FILE.pem. Checking cannot be turned off");
+    net_server_close(server);
+}
+
+KDP_TEST(what_cannot_be_asked_is_refused_at_once)
+{
+    struct kdp_asker_config config = {.base_url = "wss://a/b"};
+    struct kdp_asker_answer *answer;
+
+    CHECK_INT(kdp_asker_open(&asker, &config), -KDP_EUSAGE);
+    CHECK(asker == NULL);
+    config.base_url = "http://127.0.0.1:9/x";
+    CHECK_INT(kdp_asker_open(&asker, &config), 0);
+    CHECK_INT(kdp_asker_get(asker, 1, "markets"), -KDP_EINVAL);
+    CHECK_INT(kdp_asker_next(asker, &answer, NULL), -KDP_ENOENT);
+    CHECK(answer == NULL);
+    kdp_asker_close(asker);
 }

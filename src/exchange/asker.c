@@ -214,15 +214,15 @@ kdp_asker_open(struct kdp_asker **askerp, const struct kdp_asker_config *config)
 void
 kdp_asker_close(struct kdp_asker *asker)
 {
-    struct kdp_http_answer *answer;
+    struct asker_ask *ask;
 
     if (asker == NULL)
         return;
-    while (asker->http != NULL && (answer = kdp_http_take(asker->http)) != NULL)
-        kdp_http_answer_free(answer);
-    kdp_http_close(asker->http);
-    while (asker->all != NULL)
-        ask_free(asker->all);
+    kdp_http_close(asker->http); /* and the answers that nobody took */
+    while ((ask = asker->all) != NULL) {
+        asker->all = ask->all_next;
+        ask_free(ask);
+    }
     asker_share_give(asker->share);
     free(asker->waiting);
     free(asker->base_url);
@@ -581,9 +581,11 @@ kdp_asker_again(struct kdp_asker *asker, struct kdp_asker_answer *answer, const 
 int
 kdp_asker_one(struct kdp_asker *asker, const char *path, struct kdp_asker_answer **answerp)
 {
-    int rc = kdp_asker_get(asker, 0, path);
+    int rc;
 
+    KDP_ASSERT(asker->pending == 0);
     *answerp = NULL;
+    rc = kdp_asker_get(asker, 0, path);
     return rc != 0 ? rc : kdp_asker_next(asker, answerp, NULL);
 }
 

@@ -79,7 +79,7 @@ asker_gave_up(const struct asker_ask *ask, enum asker_trouble trouble, bool budg
 {
     const struct kdp_asker *asker = ask->asker;
     const struct kdp_http_answer *http = ask->http;
-    char path[PATH_TEXT], status[360], times[96], begin[24 * 4 + 1], tokens[KDPI_SCREEN_TEXT];
+    char path[PATH_TEXT], status[360], times[96], tokens[KDPI_SCREEN_TEXT];
     int rc = -KDP_ENET;
 
     put_path(path, ask->path);
@@ -108,13 +108,15 @@ asker_gave_up(const struct asker_ask *ask, enum asker_trouble trouble, bool budg
         kdpi_hint(NEXT_STATE);
         return rc;
     case ASKER_NOT_JSON:
-        kdpi_escape(begin, sizeof begin, http->body, http->len < 24 ? http->len : 24);
         if (http->len > 0 && http->body[0] == '{')
             rc = kdpi_fail(KDP_EFORMAT, "answer cut short: %s: %s: %zu bytes%s", asker->host, path, http->len,
                            times);
         else
-            rc = kdpi_fail(KDP_EFORMAT, "not an answer of the exchange: %s: %s: it begins with \"%s\"%s",
-                           asker->host, path, begin, times);
+            rc = kdpi_fail(KDP_EFORMAT, "not an answer of the exchange: %s: %s: %s%s", asker->host, path,
+                           http->len == 0         ? "it is empty"
+                           : http->body[0] == '<' ? "it is HTML or XML"
+                                                  : "it is no JSON object",
+                           times);
         kdpi_hint("Is that the address of the exchange's API? See --base-url (KALSHI_BASE_URL)");
         return rc;
     case ASKER_UNREADABLE:
