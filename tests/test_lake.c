@@ -539,7 +539,7 @@ KDP_TEST(a_manifest_that_is_not_ours_is_refused_with_its_place)
     } cases[] = {
         {"{\"format\": 1, \"sealed_seq\": 5, \"files\": [", -KDP_EFORMAT, "byte"},
         {"", -KDP_EFORMAT, "damaged manifest"},
-        {"{\"format\": 2}", -KDP_EVERSION, "manifest format 2"},
+        {"{\"format\": 3}", -KDP_EVERSION, "manifest format 3"},
         {"{\"format\": 1, \"sealed_seq\": -1, \"files\": []}", -KDP_EFORMAT, "below zero"},
         {"{\"format\": 1, \"files\": [{\"path\": \"../../etc/passwd\"}]}", -KDP_EFORMAT, "path"},
         {"{\"format\": 1, \"files\": [{\"path\": \"date=2026-11-18/a'b.parquet\"}]}", -KDP_EFORMAT, "path"},

@@ -82,3 +82,31 @@ kdpi_hide(char *text, const char *secret)
     for (char *at = text; len > 0 && (at = strstr(at, secret)) != NULL; at += len)
         memset(at, '*', len);
 }
+
+bool
+kdpi_utf8_whole(const char *text, size_t len)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + len;
+
+    while (at < end) {
+        unsigned c = *at++;
+        unsigned more = c < 0x80                ? 0
+                        : c >= 0xc2 && c < 0xe0 ? 1
+                        : (c & 0xf0) == 0xe0    ? 2
+                        : c >= 0xf0 && c < 0xf5 ? 3
+                                                : 9;
+
+        if (more == 0)
+            continue;
+        if (more > 3 || (size_t)(end - at) < more || (at[0] & 0xc0) != 0x80)
+            return false;
+        if ((c == 0xe0 && at[0] < 0xa0) || (c == 0xed && at[0] >= 0xa0) || (c == 0xf0 && at[0] < 0x90) ||
+            (c == 0xf4 && at[0] >= 0x90))
+            return false;
+        for (unsigned i = 1; i < more; i++)
+            if ((at[i] & 0xc0) != 0x80)
+                return false;
+        at += more;
+    }
+    return true;
+}

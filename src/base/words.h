@@ -2,6 +2,7 @@
 #ifndef KDPI_WORDS_H
 #define KDPI_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -16,5 +17,7 @@ void kdpi_hide(char *text, const char *secret);
 
 /* kdpi_json_text writes text with quotes and escapes. */
 void kdpi_json_text(FILE *out, const char *text, size_t len);
+/* kdpi_utf8_whole says whether bytes are well-formed UTF-8. */
+bool kdpi_utf8_whole(const char *text, size_t len);
 
 #endif

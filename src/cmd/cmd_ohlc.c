@@ -19,10 +19,11 @@
 
 #define SQL_TIME 40
 
-/* The order of trades as one number: exchange time, live before refilled, sequence. */
-#define ORDER_KEY                                                                         \
-    "(epoch_ns(\"timestamp\")::HUGEINT * 2 + (origin IS DISTINCT FROM 'ws')::INTEGER) * " \
-    "9223372036854775808 + coalesce(seq, 0)"
+/* The order of trades as one number: exchange time, live before refilled before history, sequence; history has none, any
+ * order that is the same each time will do. */
+#define ORDER_KEY                                                                                 \
+    "(epoch_ns(\"timestamp\")::HUGEINT * 4 + CASE origin WHEN 'ws' THEN 0 WHEN 'history' THEN 2 " \
+    "ELSE 1 END) * 9223372036854775808 + coalesce(seq, (hash(trade_id) // 2)::BIGINT)"
 
 static void
 sql_time(char *out, int64_t ns)
@@ -35,7 +36,7 @@ static int
 ask(struct kdp_sql *sql, const char *ticker, int64_t interval_ns, int64_t start_ns, int64_t end_ns,
     struct kdp_sql_result **resultp)
 {
-    char text[1400], from[SQL_TIME], to[SQL_TIME];
+    char text[1500], from[SQL_TIME], to[SQL_TIME];
     const char *parameters[] = {ticker};
 
     sql_time(from, start_ns > 0 ? start_ns : 0);

@@ -127,7 +127,7 @@ kdp_cmd_query(struct kdp_cli *cli)
         free(typed);
         return kdp_cli_error(cli, rc);
     }
-    if (kdp_sql_cut(sql) == 0)
+    if (kdp_sql_empty(sql))
         kdp_cli_notice(cli,
                        "Name the data folder with --data DIR; kdp run and kdp replay bring data into one",
                        "no data in %s: its tables are empty", config.dir);

@@ -27,6 +27,7 @@ typedef struct _duckdb_vector *duckdb_vector;
 typedef struct _duckdb_selection_vector *duckdb_selection_vector;
 typedef struct _duckdb_value *duckdb_value;
 typedef struct _duckdb_table_function *duckdb_table_function;
+typedef struct _duckdb_scalar_function *duckdb_scalar_function;
 typedef struct _duckdb_bind_info *duckdb_bind_info;
 typedef struct _duckdb_init_info *duckdb_init_info;
 typedef struct _duckdb_function_info *duckdb_function_info;
@@ -34,6 +35,9 @@ typedef void (*duckdb_delete_callback_t)(void *data);
 typedef void (*duckdb_table_function_bind_t)(duckdb_bind_info info);
 typedef void (*duckdb_table_function_init_t)(duckdb_init_info info);
 typedef void (*duckdb_table_function_t)(duckdb_function_info info, duckdb_data_chunk output);
+
+typedef void (*duckdb_scalar_function_t)(duckdb_function_info info, duckdb_data_chunk input,
+                                         duckdb_vector output);
 
 typedef enum { DuckDBSuccess = 0, DuckDBError = 1 } duckdb_state;
 typedef enum {
@@ -234,6 +238,18 @@ typedef struct {
     X(void *, function_get_local_init_data, (duckdb_function_info info))                                     \
     X(void *, function_get_extra_info, (duckdb_function_info info))                                          \
     X(void, function_set_error, (duckdb_function_info info, const char *error))                              \
+    X(duckdb_scalar_function, create_scalar_function, (void))                                                \
+    X(void, destroy_scalar_function, (duckdb_scalar_function * function))                                    \
+    X(void, scalar_function_set_name, (duckdb_scalar_function function, const char *name))                   \
+    X(void, scalar_function_set_volatile, (duckdb_scalar_function function))                                 \
+    X(void, scalar_function_add_parameter, (duckdb_scalar_function function, duckdb_logical_type type))      \
+    X(void, scalar_function_set_return_type, (duckdb_scalar_function function, duckdb_logical_type type))    \
+    X(void, scalar_function_set_extra_info,                                                                  \
+      (duckdb_scalar_function function, void *extra, duckdb_delete_callback_t destroy))                      \
+    X(void, scalar_function_set_function, (duckdb_scalar_function function, duckdb_scalar_function_t call))  \
+    X(duckdb_state, register_scalar_function,                                                                \
+      (duckdb_connection connection, duckdb_scalar_function function))                                       \
+    X(void *, scalar_function_get_extra_info, (duckdb_function_info info))                                   \
     X(int64_t, get_int64, (duckdb_value value))                                                              \
     X(void, destroy_value, (duckdb_value * value))
 

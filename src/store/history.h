@@ -12,8 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct kdp_history;
+struct kdp_manifest;
 struct kdp_message;
 
 struct kdp_history_config {
@@ -52,6 +54,8 @@ int kdp_history_trade(struct kdp_history *history, const struct kdp_message *tra
 /* kdp_history_row takes a row of one of the other tables, its cells as text (exact decimals, RFC 3339 times), NULL for SQL NULL,
  * in the order of kdp_history_tables, leaving out the columns marked own. */
 int kdp_history_row(struct kdp_history *history, unsigned table, const char *const *cells, unsigned count);
+/* kdp_history_seen sets seen_ts of the rows given from now on; without it (or 0) it is the wall clock when a row is given. */
+void kdp_history_seen(struct kdp_history *history, int64_t ns);
 /* kdp_history_window says that all rows of [start, end) of the scope have been given; it counts with the next flush. */
 int kdp_history_window(struct kdp_history *history, const char *table, const char *scope, int64_t start_ns,
                        int64_t end_ns);
@@ -65,6 +69,7 @@ struct kdp_history_totals { /* since open */
     uint64_t inserted;      /* of them, new in the lake */
     uint64_t already;       /* were in the lake before this run: of capture or of an earlier backfill */
     uint64_t duplicates;    /* came twice in this run (pages and tiers overlap) */
+    uint64_t later;         /* behind kdp_history_limit when it came to writing: the plant brings them */
     uint64_t rows[16];      /* of the other tables, by number */
     uint64_t files, bytes;
     int64_t store_ns; /* monotonic time spent writing */
@@ -87,5 +92,9 @@ struct kdp_history_table {
 };
 const struct kdp_history_table *kdp_history_tables(unsigned *countp);
 int kdp_history_table_find(const char *name); /* -1: none */
+/* kdp_history_select writes a SELECT of all rows of a table, typed also where there are none; of a table by day the files
+ * that touch [from_ns, to_ns). */
+void kdp_history_select(FILE *out, const struct kdp_history_table *table, const char *dir,
+                        const struct kdp_manifest *manifest, int64_t from_ns, int64_t to_ns);
 
 #endif

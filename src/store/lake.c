@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,28 +49,11 @@ day_is_over(const struct kdp_lake *lake, int32_t day, bool drain)
 static int
 take_lock(struct kdp_lake *lake)
 {
-    char path[PATH_ROOM], pid[32] = "";
-    ssize_t len;
+    int rc = lake_lock(&lake->lock_fd, lake->config.dir, "lake.lock", "being sealed");
 
-    snprintf(path, sizeof path, "%s/lake.lock", lake->config.dir);
-    lake->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (lake->lock_fd < 0)
-        return kdpi_fail_errno(errno, "cannot open %s", path);
-    if (flock(lake->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK)
-            return kdpi_fail_errno(errno, "cannot lock %s", path);
-        len = read(lake->lock_fd, pid, sizeof pid - 1);
-        pid[len > 0 ? len : 0] = '\0';
-        pid[strspn(pid, "0123456789")] = '\0';
-        kdpi_fail(KDP_EBUSY, "the lake of %s is being sealed by another process: pid %s", lake->config.dir,
-                  pid[0] != '\0' ? pid : "unknown");
+    if (rc == -KDP_EBUSY)
         kdpi_hint("kdp run seals by itself; queries need no sealer");
-        return -KDP_EBUSY;
-    }
-    len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-    if (ftruncate(lake->lock_fd, 0) != 0 || pwrite(lake->lock_fd, pid, (size_t)len, 0) != len)
-        return kdpi_fail_errno(errno, "cannot write %s", path);
-    return 0;
+    return rc;
 }
 
 static bool
@@ -82,7 +64,8 @@ is_leftover(const char *name)
     return strncmp(name, ".tmp-", 5) == 0 || (len > 8 && strcmp(name + len - 8, ".parquet") == 0);
 }
 
-/* sweep removes the files of one table that its manifest does not name: what a killed sealer left behind. */
+/* sweep removes the files of one table that its manifest does not name: what a killed sealer left behind.  Those of a
+ * history writer, which may be at work, are its own business. */
 static int
 sweep(struct kdp_lake *lake, const char *table, const struct kdp_manifest *manifest)
 {
@@ -121,6 +104,8 @@ sweep(struct kdp_lake *lake, const char *table, const struct kdp_manifest *manif
                     lake->config.dir, table);
                 return -KDP_EFORMAT;
             }
+            if (lake_is_history(file->d_name))
+                continue;
             if (unlinkat(dirfd(files), file->d_name, 0) == 0)
                 lake->totals.removed++;
         }
@@ -248,7 +233,7 @@ static bool
 has_day(const struct kdp_manifest *manifest, int32_t day)
 {
     for (size_t i = 0; i < manifest->count; i++)
-        if (manifest->files[i].day == day)
+        if (manifest->files[i].day == day && !kdp_manifest_is_history(&manifest->files[i]))
             return true;
     return false;
 }
@@ -443,8 +428,8 @@ close_day(struct kdp_lake *lake, unsigned index, const struct kdp_manifest *mani
     for (size_t i = 0; i < manifest->count; i++) {
         const struct kdp_manifest_file *part = &manifest->files[i];
 
-        if (part->day != day)
-            continue;
+        if (part->day != day || kdp_manifest_is_history(part))
+            continue; /* files of history stay as they are: what they hold is in order, and has no seq */
         snprintf(path, sizeof path, "%s/%s/%s", lake->config.dir, table->name, part->path);
         lake_quoted(literal, sizeof literal, path);
         used += (size_t)sprintf(select + used, "%s%s", count > 0 ? "," : "", literal);
@@ -495,8 +480,10 @@ close_table(struct kdp_lake *lake, unsigned index, bool drain, bool only_look)
         int32_t day = manifest.files[i].day;
         bool first = true, sorted = false;
 
+        if (kdp_manifest_is_history(&manifest.files[i]))
+            continue;
         for (size_t other = 0; other < manifest.count; other++) {
-            if (manifest.files[other].day != day)
+            if (manifest.files[other].day != day || kdp_manifest_is_history(&manifest.files[other]))
                 continue;
             if (other < i)
                 first = false;

@@ -126,6 +126,40 @@ kdp_lake_batch_rows(const struct kdp_lake_batch *batch, unsigned table)
     return batch->tables[table].count;
 }
 
+int
+kdp_lake_batch_reserve(struct kdp_lake_batch *batch, unsigned table, size_t count)
+{
+    struct rows *rows = &batch->tables[table];
+    struct ref *at = kdpi_grow(rows->at, &rows->room, sizeof *at, count),
+               *sorted =
+                   at != NULL ? kdpi_grow(batch->sorted, &batch->sorted_room, sizeof *sorted, count) : NULL;
+
+    if (at != NULL)
+        rows->at = at;
+    if (sorted == NULL)
+        return -KDP_ENOMEM;
+    batch->sorted = sorted;
+    return 0;
+}
+
+const struct kdp_head *
+kdp_lake_batch_record(const struct kdp_lake_batch *batch, unsigned table, size_t row)
+{
+    return record_at(batch, batch->tables[table].at[row]);
+}
+
+void
+kdp_lake_batch_drop(struct kdp_lake_batch *batch, unsigned table, const uint8_t *drop)
+{
+    struct rows *rows = &batch->tables[table];
+    size_t kept = 0;
+
+    for (size_t i = 0; i < rows->count; i++)
+        if (drop[i] == 0)
+            rows->at[kept++] = rows->at[i];
+    rows->count = kept;
+}
+
 /* find_day sets batch->day to the place of a time's day in batch->days, adding it in order; most often it is
  * there. */
 static int

@@ -31,9 +31,16 @@ void kdp_lake_batch_close(struct kdp_lake_batch *batch);
 void kdp_lake_batch_clear(struct kdp_lake_batch *batch);
 
 /* kdp_lake_batch_add copies a valid record: 0, -KDP_EFULL when it does not fit any more (the record is not in
- * it then), or -KDP_ENOMEM.  Records must come in order of seq. */
+ * it then), or -KDP_ENOMEM.  Records must come in order of seq, or
+ * all without one. */
 int kdp_lake_batch_add(struct kdp_lake_batch *batch, unsigned table, const struct kdp_head *rec, size_t size);
 size_t kdp_lake_batch_rows(const struct kdp_lake_batch *batch, unsigned table);
+/* kdp_lake_batch_reserve makes room for so many rows at once: address space, not memory. */
+int kdp_lake_batch_reserve(struct kdp_lake_batch *batch, unsigned table, size_t rows);
+/* kdp_lake_batch_record gives the record of a row, by the order in which rows were added. */
+const struct kdp_head *kdp_lake_batch_record(const struct kdp_lake_batch *batch, unsigned table, size_t row);
+/* kdp_lake_batch_drop takes out the rows whose byte in drop is not 0; their records stay in memory until clear. */
+void kdp_lake_batch_drop(struct kdp_lake_batch *batch, unsigned table, const uint8_t *drop);
 
 /* kdp_lake_batch_sort sorts one table (and forgets the order of the one sorted before) and gives its days,
  * ascending; they are valid until the next sort.  Tickers come from ticker(arg, id); ids above instrument_max

@@ -7,6 +7,7 @@
 
 #include "decimal.h"
 #include "error.h"
+#include "words.h"
 
 #define WORDS_MAX 64u
 
@@ -55,41 +56,12 @@ set_null(const struct kdp_lake_fill *fill, duckdb_vector vector, uint64_t **vali
     (*validp)[row / 64] &= ~(UINT64_C(1) << (row % 64));
 }
 
-/* utf8_whole says whether DuckDB may be given these bytes: it does not check them itself. */
-static bool
-utf8_whole(const char *text, size_t len)
-{
-    const unsigned char *at = (const unsigned char *)text, *end = at + len;
-
-    while (at < end) {
-        unsigned c = *at++;
-        unsigned more = c < 0x80                ? 0
-                        : c >= 0xc2 && c < 0xe0 ? 1
-                        : (c & 0xf0) == 0xe0    ? 2
-                        : c >= 0xf0 && c < 0xf5 ? 3
-                                                : 9;
-
-        if (more == 0)
-            continue;
-        if (more > 3 || (size_t)(end - at) < more || (at[0] & 0xc0) != 0x80)
-            return false;
-        if ((c == 0xe0 && at[0] < 0xa0) || (c == 0xed && at[0] >= 0xa0) || (c == 0xf0 && at[0] < 0x90) ||
-            (c == 0xf4 && at[0] >= 0x90))
-            return false;
-        for (unsigned i = 1; i < more; i++)
-            if ((at[i] & 0xc0) != 0x80)
-                return false;
-        at += more;
-    }
-    return true;
-}
-
 static void
 put_text(const struct kdp_lake_fill *fill, duckdb_vector vector, size_t row, const char *text, size_t len)
 {
     char escaped[4 * KDP_RECORD_MAX + 1];
 
-    if (!utf8_whole(text, len)) {
+    if (!kdpi_utf8_whole(text, len)) { /* DuckDB does not check what it is given */
         for (size_t i = 0; i < len && i < KDP_RECORD_MAX; i++)
             escaped[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
         text = escaped;
@@ -329,8 +301,11 @@ kdp_lake_fill_column(struct kdp_lake_fill *fill, const struct kdp_lake_column *c
             ((uint8_t *)data)[i] = rows[i].rec->flags;
         break;
     case KDP_LAKE_SEQ:
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             ((int64_t *)data)[i] = (int64_t)rows[i].rec->seq;
+            if (rows[i].rec->seq == 0) /* history: never was in the stream */
+                set_null(fill, vector, &valid, i);
+        }
         break;
     case KDP_LAKE_FIELD:
         for (size_t i = 0; i < count; i++)

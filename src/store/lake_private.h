@@ -1,6 +1,6 @@
-/* lake_private.h - what the files of the lake's writer share; nobody else includes it.
+/* lake_private.h - what the files of the lake's writers share; nobody else includes it.
  *
- * lake.c decides what is sealed when, lake_file.c writes files and manifests. */
+ * lake.c decides what is sealed when, history.c what is filed of the past, lake_file.c writes files and manifests. */
 #ifndef KDPI_LAKE_PRIVATE_H
 #define KDPI_LAKE_PRIVATE_H
 
@@ -30,6 +30,26 @@ struct kdp_lake {
     int64_t days_checked_ns;
     struct kdp_lake_totals totals;
 };
+
+/* What a file is written with: by the sealer or by the history writer. */
+struct lake_writer {
+    const struct kdp_duckdb *duck;
+    duckdb_connection connection;
+    const char *dir, *compression;
+    unsigned schema_version;
+    void (*step)(void *arg);
+    void *step_arg;
+};
+int lake_writer_sql(const struct lake_writer *writer, const char *text);
+/* lake_writer_file runs a SELECT into DIR/table/folder/name: beside its place, synced, renamed, the folder synced. file
+ * gets path and bytes. */
+int lake_writer_file(const struct lake_writer *writer, const char *table, const char *folder,
+                     const char *name, const char *select, struct kdp_manifest_file *file);
+/* lake_is_history tells files of the history writer, finished or not, by their names. */
+bool lake_is_history(const char *name);
+
+/* lake_lock takes DIR/name for this process: *fdp to keep open, or -KDP_EBUSY with words that name the one that has it. */
+int lake_lock(int *fdp, const char *dir, const char *name, const char *doing);
 
 /* lake_step tells a test that a step is done, where a crash may be tried. */
 void lake_step(const struct kdp_lake *lake);

@@ -127,6 +127,7 @@ build(void)
     for (unsigned id = 1; id <= KDP_TEMPLATE_MAX; id++) {
         const struct kdp_record_desc *desc = kdpi_record_desc(id);
         struct kdp_lake_table *table = &tables[table_count];
+        struct kdp_lake_column *seq;
 
         if (desc == NULL || desc->table == NULL)
             continue;
@@ -160,7 +161,11 @@ build(void)
         add(table, "origin", "where it was learnt", KDP_LAKE_ORIGIN, KDP_FIELD_ENUM)->words =
             words_named("origin");
         add(table, "flags", "bits of the record's head", KDP_LAKE_FLAGS, KDP_FIELD_U8);
-        add(table, "seq", "place in the stream", KDP_LAKE_SEQ, KDP_FIELD_I64);
+        seq = add(table, "seq", "place in the stream", KDP_LAKE_SEQ, KDP_FIELD_I64);
+        if (id == KDP_TEMPLATE_TRADE) { /* the one table that history adds rows to */
+            seq->nullable = true;
+            seq->about = "place in the stream, none for what history brought";
+        }
         by_template[id] = (int8_t)table_count++;
     }
 }

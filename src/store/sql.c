@@ -238,6 +238,15 @@ kdp_sql_cut(const struct kdp_sql *sql)
     return sql->cut;
 }
 
+bool
+kdp_sql_empty(const struct kdp_sql *sql)
+{
+    for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
+        if (sql->views.manifests[i].count > 0)
+            return false;
+    return sql->cut == 0;
+}
+
 int64_t
 kdp_sql_cut_ns(struct kdp_sql *sql)
 {
@@ -251,6 +260,7 @@ kdp_sql_cut_ns(struct kdp_sql *sql)
     for (unsigned i = 0; i < KDP_LAKE_TABLES_MAX; i++)
         for (size_t f = 0; f < sql->views.manifests[i].count; f++)
             if (sql->views.manifests[i].files[f].ns_max > last &&
+                !kdp_manifest_is_history(&sql->views.manifests[i].files[f]) &&
                 sql->views.manifests[i].files[f].to <= sql->cut)
                 last = sql->views.manifests[i].files[f].ns_max;
     return last;
@@ -440,7 +450,7 @@ files_changed(struct kdp_sql *sql)
     now.from_ns = sql->views.from_ns;
     now.to_ns = sql->views.to_ns;
     now.from_seq = sql->views.from_seq;
-    for (unsigned i = 0; i < KDP_LAKE_TABLES_MAX; i++)
+    for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
         for (size_t f = 0; f < sql->views.manifests[i].count && !changed; f++)
             changed = kdp_manifest_find(&now.manifests[i], sql->views.manifests[i].files[f].path) == NULL;
     if (changed) {

@@ -26,7 +26,8 @@ struct kdp_sql_config {
  * -KDP_ENOLIB without DuckDB.  One thread. */
 int kdp_sql_open(struct kdp_sql **sqlp, const struct kdp_sql_config *config);
 void kdp_sql_close(struct kdp_sql *sql);
-uint64_t kdp_sql_cut(const struct kdp_sql *sql); /* S; 0: the directory holds nothing */
+uint64_t kdp_sql_cut(const struct kdp_sql *sql); /* S; 0: there is no stream, though there may be history */
+bool kdp_sql_empty(const struct kdp_sql *sql);   /* neither stream nor history */
 /* kdp_sql_cut_ns gives the receive time of record S, KDP_TIME_NULL when it cannot be told. */
 int64_t kdp_sql_cut_ns(struct kdp_sql *sql);
 /* kdp_sql_hole lists the sequence numbers that are neither in the lake nor on the tape any more: answers are without them.

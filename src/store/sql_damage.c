@@ -54,13 +54,18 @@ look_at(const char *path, uint64_t bytes, char *words, size_t size)
 static int
 blame(const struct kdp_sql_views *views, unsigned table, const char *path, const char *why)
 {
-    const char *name = kdp_lake_tables(NULL)[table].name;
+    const char *name = kdp_sql_views_table(table), *file = strrchr(path, '/');
 
     kdpi_fail(KDP_ECHECKSUM, "damaged lake file: %s: %s", path, why);
-    kdpi_hint(
-        "Put back a copy, or move the folder %s/%s aside: kdp seal then makes it anew as far as the tape "
-        "reaches",
-        views->dir, name);
+    if (table >= KDP_LAKE_TABLES_MAX)
+        kdpi_hint("Put back a copy, or move the folder %s/%s aside: kdp backfill then fetches it anew",
+                  views->dir, name);
+    else
+        kdpi_hint(
+            "Put back a copy, or move the folder %s/%s aside: kdp seal then makes it anew as far as the tape "
+            "reaches%s",
+            views->dir, name,
+            file != NULL && strncmp(file, "/hist-", 6) == 0 ? ", kdp backfill the rest" : "");
     return -KDP_ECHECKSUM;
 }
 
@@ -70,14 +75,14 @@ is_of_files(int *tablep)
 {
     static const char create[] = "CREATE OR REPLACE VIEW ";
     const char *at = strstr(kdp_error_hint(), create);
-    unsigned count;
-    const struct kdp_lake_table *tables = kdp_lake_tables(&count);
 
     *tablep = -1;
-    for (unsigned i = 0; i < count && at != NULL; i++) {
-        size_t len = strlen(tables[i].name);
+    for (unsigned i = 0; i < KDP_SQL_TABLES_MAX && at != NULL; i++) {
+        const char *name = kdp_sql_views_table(i);
+        size_t len = name != NULL ? strlen(name) : 0;
 
-        if (strncmp(at + sizeof create - 1, tables[i].name, len) == 0 && at[sizeof create - 1 + len] == ' ')
+        if (name != NULL && strncmp(at + sizeof create - 1, name, len) == 0 &&
+            at[sizeof create - 1 + len] == ' ')
             *tablep = (int)i;
     }
     return *tablep >= 0 || strcasestr(kdp_error_text(), "parquet") != NULL ||
@@ -94,15 +99,14 @@ kdp_sql_views_damage(const struct kdp_sql_views *views)
         return 0;
     /* their sizes and both ends first: DuckDB's words name what it noticed, which may be a consequence */
     for (unsigned named = 0; named < 2; named++)
-        for (unsigned i = 0; i < KDP_LAKE_TABLES_MAX; i++)
+        for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
             for (size_t f = 0; f < views->manifests[i].count; f++) {
                 const struct kdp_manifest_file *file = &views->manifests[i].files[f];
                 const char *why = NULL;
 
                 if (file->from > views->cut)
                     continue;
-                snprintf(path, sizeof path, "%s/%s/%s", views->dir, kdp_lake_tables(NULL)[i].name,
-                         file->path);
+                snprintf(path, sizeof path, "%s/%s/%s", views->dir, kdp_sql_views_table(i), file->path);
                 if (named == 0) {
                     why = look_at(path, file->bytes, words, sizeof words);
                 } else if (strstr(kdp_error_text(), path) != NULL) {
@@ -118,7 +122,7 @@ kdp_sql_views_damage(const struct kdp_sql_views *views)
             }
     if (table < 0)
         return 0;
-    snprintf(path, sizeof path, "one of %s/%s", views->dir, kdp_lake_tables(NULL)[table].name);
+    snprintf(path, sizeof path, "one of %s/%s", views->dir, kdp_sql_views_table((unsigned)table));
     snprintf(said, sizeof said, "%s", kdp_error_text());
     return blame(views, (unsigned)table, path, said);
 }

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "error.h"
+#include "history.h"
 
 #define ATTEMPTS 5
 
@@ -25,24 +26,51 @@ find_holes(struct kdp_sql_views *views, struct kdp_reader *reader, uint64_t floo
     }
 }
 
+const char *
+kdp_sql_views_table(unsigned index)
+{
+    unsigned count;
+    const struct kdp_lake_table *tables = kdp_lake_tables(&count);
+    const struct kdp_history_table *others;
+
+    if (index < KDP_LAKE_TABLES_MAX)
+        return index < count ? tables[index].name : NULL;
+    others = kdp_history_tables(&count);
+    return index - KDP_LAKE_TABLES_MAX < count ? others[index - KDP_LAKE_TABLES_MAX].name : NULL;
+}
+
+/* read_history reads the manifests of the tables without records: what they name is what there is, whatever the cut. */
+static int
+read_history(struct kdp_sql_views *views, const char *dir)
+{
+    int rc = 0;
+
+    for (unsigned i = KDP_LAKE_TABLES_MAX; i < KDP_SQL_TABLES_MAX && rc == 0; i++)
+        if (kdp_sql_views_table(i) != NULL)
+            rc = kdp_manifest_read(&views->manifests[i], dir, kdp_sql_views_table(i));
+    return rc;
+}
+
 int
 kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq, struct kdp_reader *reader)
 {
     const struct kdp_lake_table *tables;
     unsigned count;
+    int rc;
 
     tables = kdp_lake_tables(&count);
     memset(views, 0, sizeof *views);
     views->dir = dir;
     views->from_ns = INT64_MIN;
     views->to_ns = INT64_MAX;
+    rc = read_history(views, dir);
+    if (rc != 0)
+        return rc;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         uint64_t sealed_max = 0, floor = UINT64_MAX, head;
 
         /* Manifests first: whatever is sealed by then is below the head read after them. */
         for (unsigned i = 0; i < count; i++) {
-            int rc;
-
             kdp_manifest_release(&views->manifests[i]);
             rc = kdp_manifest_read(&views->manifests[i], dir, tables[i].name);
             if (rc != 0)
@@ -63,8 +91,8 @@ kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq
         if (head < sealed_max)
             head = sealed_max; /* the tape is gone, the lake is not */
         if (at_seq > head) {
-            int rc = kdpi_fail(KDP_ERANGE, "--at-seq %" PRIu64 ": %s: the stream ends at %" PRIu64, at_seq,
-                               dir, head);
+            rc = kdpi_fail(KDP_ERANGE, "--at-seq %" PRIu64 ": %s: the stream ends at %" PRIu64, at_seq, dir,
+                           head);
             kdpi_hint("Leave it out for all there is");
             return rc;
         }
@@ -80,7 +108,7 @@ kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq
 void
 kdp_sql_views_release(struct kdp_sql_views *views)
 {
-    for (unsigned i = 0; i < KDP_LAKE_TABLES_MAX; i++)
+    for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
         kdp_manifest_release(&views->manifests[i]);
 }
 
@@ -93,9 +121,10 @@ put_path(FILE *out, const struct kdp_sql_views *views, unsigned table, const str
             putc('\'', out);
         putc(*at, out);
     }
-    fprintf(out, "/%s/%s'", kdp_lake_tables(NULL)[table].name, file->path);
+    fprintf(out, "/%s/%s'", kdp_sql_views_table(table), file->path);
 }
 
+/* Rows of history have no place in the stream: they count at every cut. */
 static bool
 counts(const struct kdp_sql_views *views, const struct kdp_manifest_file *file)
 {
@@ -153,6 +182,16 @@ put_view(FILE *out, const struct kdp_sql_views *views, unsigned index)
     fprintf(out, ";\n");
 }
 
+static void
+put_history(FILE *out, const struct kdp_sql_views *views, unsigned index)
+{
+    const struct kdp_history_table *table = &kdp_history_tables(NULL)[index - KDP_LAKE_TABLES_MAX];
+
+    fprintf(out, "CREATE OR REPLACE VIEW %s AS ", table->name);
+    kdp_history_select(out, table, views->dir, &views->manifests[index], views->from_ns, views->to_ns);
+    fprintf(out, ";\n");
+}
+
 /* mentions looks for a word, letters of either case, whole or not. */
 static bool
 mentions(const char *text, const char *word)
@@ -163,8 +202,7 @@ mentions(const char *text, const char *word)
 char *
 kdp_sql_views_text(const struct kdp_sql_views *views, const char *text)
 {
-    const struct kdp_lake_table *tables;
-    unsigned count, wanted = 0;
+    unsigned wanted = 0;
     bool all, live;
     char *sql = NULL;
     size_t size;
@@ -172,15 +210,14 @@ kdp_sql_views_text(const struct kdp_sql_views *views, const char *text)
 
     if (out == NULL)
         return NULL;
-    tables = kdp_lake_tables(&count);
     all = mentions(text, "duckdb_") || mentions(text, "information_schema") || mentions(text, "pg_") ||
           mentions(text, "sqlite_") || mentions(text, "show ");
-    for (unsigned i = 0; i < count; i++)
-        wanted += mentions(text, tables[i].name) ? 1 : 0;
+    for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
+        wanted += kdp_sql_views_table(i) != NULL && mentions(text, kdp_sql_views_table(i)) ? 1 : 0;
     all = all || wanted == 0;
-    for (unsigned i = 0; i < count; i++)
-        if (all || mentions(text, tables[i].name))
-            put_view(out, views, i);
+    for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
+        if (kdp_sql_views_table(i) != NULL && (all || mentions(text, kdp_sql_views_table(i))))
+            i < KDP_LAKE_TABLES_MAX ? put_view(out, views, i) : put_history(out, views, i);
     live = all || mentions(text, "bbo_live");
     if (live)
         fprintf(out, "CREATE OR REPLACE VIEW bbo_live AS SELECT * FROM bbo WHERE book_state = 'live';\n");
@@ -190,16 +227,15 @@ kdp_sql_views_text(const struct kdp_sql_views *views, const char *text)
 char *
 kdp_sql_views_files(const struct kdp_sql_views *views)
 {
-    unsigned count, written = 0;
+    unsigned written = 0;
     char *list = NULL;
     size_t size;
     FILE *out = open_memstream(&list, &size);
 
     if (out == NULL)
         return NULL;
-    kdp_lake_tables(&count);
     putc('[', out);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
         for (size_t f = 0; f < views->manifests[i].count; f++) {
             if (!counts(views, &views->manifests[i].files[f]))
                 continue;

@@ -7,6 +7,8 @@
 #include "manifest.h"
 
 #define KDP_SQL_HOLES_MAX 8
+#define KDP_SQL_TABLES_MAX \
+    (KDP_LAKE_TABLES_MAX + 16u) /* those of records, then those that only history has */
 
 struct kdp_sql_views {
     const char *dir; /* absolute */
@@ -15,11 +17,13 @@ struct kdp_sql_views {
         uint64_t from, to;
     } holes[KDP_SQL_HOLES_MAX];
     unsigned hole_count;
-    int64_t from_ns, to_ns;      /* files outside are left out of the views */
+    int64_t from_ns, to_ns; /* files outside are left out of the views */
     uint64_t from_seq;
-    struct kdp_manifest manifests[KDP_LAKE_TABLES_MAX];
+    struct kdp_manifest manifests[KDP_SQL_TABLES_MAX];
 };
 
+/* kdp_sql_views_table gives the name of the table of a manifest, NULL where there is none. */
+const char *kdp_sql_views_table(unsigned index);
 /* kdp_sql_views_read reads the manifests, then fixes the cut (at_seq, or the head when 0) and looks whether
  * the tape still reaches down to what is sealed; when retention was quicker it starts over. */
 int kdp_sql_views_read(struct kdp_sql_views *views, const char *dir, uint64_t at_seq,

@@ -1,0 +1,88 @@
+/* history_private.h - what the files of the history writer share; nobody else includes it.
+ *
+ * history.c: lock, windows, limit, the order of a flush; history_trades.c: trades against what the lake has;
+ * history_rows.c: the tables without records; history_table.c: what those tables are. */
+#ifndef KDPI_HISTORY_PRIVATE_H
+#define KDPI_HISTORY_PRIVATE_H
+
+#include "duckdb_api.h"
+#include "history.h"
+#include "lake_batch.h"
+#include "lake_private.h"
+#include "manifest.h"
+
+#define HISTORY_TABLES_MAX 16u
+#define HISTORY_SCHEMA_VERSION 1u
+
+struct history_tickers { /* texts by number, from 1; emptied with the batch */
+    char *text;
+    size_t used, room;
+    uint32_t *at; /* where number i begins */
+    size_t at_room;
+    uint32_t count;
+    uint32_t *slots; /* open addressing: number, 0 free */
+    size_t slot_count;
+};
+
+struct history_trades {
+    unsigned table; /* of kdp_lake_tables */
+    struct kdp_lake_batch *batch;
+    size_t rows_max, added; /* rows, and records taken since the batch was emptied */
+    size_t tickers_max;     /* bytes of their texts */
+    struct history_tickers tickers;
+    uint32_t *slots; /* by trade id: row + 1, 0 free */
+    size_t slot_count;
+    uint8_t *known; /* by row, while a flush looks: what the lake has */
+    uint8_t mark;
+};
+
+struct history_rows; /* of one table, see history_rows.c */
+
+struct history_pending { /* windows whose rows have all been given */
+    struct kdp_manifest_window *windows;
+    size_t count, room;
+};
+
+struct kdp_history {
+    struct kdp_history_config config;
+    struct lake_writer writer;
+    duckdb_database database;
+    int lock_fd;
+    uint64_t run;    /* number of this writer in the folder: part of the names of its files */
+    unsigned serial; /* of its files */
+    int64_t seen_ns; /* set by the caller, 0: the clock */
+    struct history_trades trades;
+    struct history_rows *rows[HISTORY_TABLES_MAX];
+    struct history_pending pending[1 + HISTORY_TABLES_MAX]; /* trades, then the others */
+    size_t rows_bytes_max;                                  /* of each other table */
+    uint64_t bytes_written, rows_written;                   /* of trades: how large a file becomes */
+    struct kdp_history_totals totals;
+};
+
+void history_step(const struct kdp_history *history);
+/* history_name gives the next file's name. */
+void history_name(struct kdp_history *history, char *name, size_t size);
+/* history_name_run gives the run that a path's file is of, 0: not a file of history. */
+uint64_t history_name_run(const char *path);
+/* history_manifest_first makes the table's folder and an empty manifest where there is none: so that a file without a
+ * manifest always means that one was lost. */
+int history_manifest_first(struct kdp_history *history, const char *table);
+/* history_named names files and windows in the table's manifest in one replacement, and forgets the windows. */
+int history_named(struct kdp_history *history, const char *table, unsigned schema_version,
+                  const struct kdp_manifest_file *files, size_t count, struct history_pending *pending);
+
+/* history_row_bytes gives what a trade takes in a file, by those written so far. */
+uint64_t history_row_bytes(const struct kdp_history *history);
+
+int history_trades_open(struct kdp_history *history, uint64_t bytes);
+void history_trades_close(struct kdp_history *history);
+bool history_trades_full(const struct kdp_history *history);
+/* history_trades_flush writes what is new below limit_ns (KDP_TIME_NULL: all). */
+int history_trades_flush(struct kdp_history *history, int64_t limit_ns);
+
+int history_rows_open(struct kdp_history *history);
+void history_rows_close(struct kdp_history *history);
+bool history_rows_full(const struct kdp_history *history);
+int history_rows_flush(struct kdp_history *history, unsigned table);
+
+#endif
