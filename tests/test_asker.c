@@ -505,6 +505,33 @@ KDP_TEST(signed_requests_share_the_account_and_unsigned_ones_nothing)
     kdp_signer_close(signer);
 }
 
+KDP_TEST(requests_cost_what_the_exchange_says)
+{
+    static const char body[] =
+        "{\"default_cost\":12,\"endpoint_costs\":["
+        "{\"method\":\"GET\",\"path\":\"/trade-api/v2/markets/{ticker}\",\"cost\":3},"
+        "{\"method\":\"DELETE\",\"path\":\"/markets\",\"cost\":4},"
+        "{\"method\":\"GET\",\"path\":\"/series/{s}/markets/{t}/candlesticks\",\"cost\":50},"
+        "{\"method\":\"GET\",\"path\":\"/free\",\"cost\":0},"
+        "{\"method\":\"GET\",\"path\":\"/wrong\",\"cost\":-7}]}";
+    struct asker_share *share = asker_share_take(NULL, 200, 7, 100);
+
+    CHECK_INT(asker_share_cost(share, "/markets"), 10);
+    asker_share_costs(share, "/trade-api/v2", body, strlen(body));
+    CHECK_INT(asker_share_cost(share, "/markets"), 12);
+    CHECK_INT(asker_share_cost(share, "/markets/KXA-1"), 3);
+    CHECK_INT(asker_share_cost(share, "/markets/KXA-1?x=/y"), 3);
+    CHECK_INT(asker_share_cost(share, "/markets/"), 12);
+    CHECK_INT(asker_share_cost(share, "/markets/KXA-1/orderbook"), 12);
+    CHECK_INT(asker_share_cost(share, "/series/A/markets/B/candlesticks?period_interval=1"), 50);
+    CHECK_INT(asker_share_cost(share, "/series/A/markets/B/candlestick"), 12);
+    CHECK_INT(asker_share_cost(share, "/free"), 0);
+    CHECK_INT(asker_share_cost(share, "/wrong"), 12);
+    asker_share_costs(share, "/trade-api/v2", "{}", 2);
+    CHECK_INT(asker_share_cost(share, "/markets/KXA-1"), 10);
+    asker_share_give(share);
+}
+
 KDP_TEST(a_caller_that_is_busy_loses_no_budget)
 {
     struct kdp_asker_answer *answer;

@@ -463,6 +463,8 @@ take_own(struct kdp_asker *asker, struct asker_ask *ask, enum asker_trouble trou
         return;
     if (trouble == ASKER_FINE && http->status == 200 && strcmp(ask->path, LIMITS_PATH) == 0)
         asker_share_limits(asker->share, http->body, http->len);
+    else if (trouble == ASKER_FINE && http->status == 200)
+        asker_share_costs(asker->share, asker->base_path, http->body, http->len);
     link_out(asker, ask);
     ask_free(ask);
 }

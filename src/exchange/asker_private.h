@@ -33,6 +33,7 @@ void asker_share_give(struct asker_share *share);
 int64_t asker_share_cost(const struct asker_share *share, const char *path);
 /* Answers to the asker's own requests. */
 void asker_share_limits(struct asker_share *share, const char *body, size_t len);
+void asker_share_costs(struct asker_share *share, const char *base_path, const char *body, size_t len);
 
 /* asker_whole says whether text is one JSON object from brace to brace, by its braces and quotes alone: a body cut short never is.
  * What is wrong inside is for the reader of its values. */

@@ -2,10 +2,13 @@
 #include "asker_private.h"
 
 #include "clock.h"
+#include "json.h"
 #include "rest.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define COST_MAX 100000 /* what is dearer is a mistake */
 
 static pthread_mutex_t shares_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct asker_share *shares;
@@ -102,5 +105,52 @@ asker_share_limits(struct asker_share *share, const char *body, size_t len)
         kdp_pace_limits(&share->pace, limits.read_refill, limits.read_capacity, kdpi_mono_ns());
         pthread_mutex_unlock(&share->lock);
     }
+    kdpi_rest_close(reader);
+}
+
+struct costs {
+    struct asker_share *share;
+    const char *base_path;
+};
+
+static bool
+each_cost(void *arg, const struct kdp_rest_cost *row)
+{
+    const struct costs *costs = arg;
+    struct asker_share *share = costs->share;
+    struct asker_cost *cost = &share->cost[share->costs];
+    struct kdp_text path = row->path;
+    size_t base = strlen(costs->base_path);
+
+    if (!kdpi_text_is(row->method, "GET"))
+        return true;
+    if (base > 1 && path.len > base &&
+        memcmp(path.data, costs->base_path, base) == 0) { /* either way of writing it */
+        path.data += base;
+        path.len -= base;
+    }
+    if (path.len == 0 || path.len >= sizeof cost->path || row->cost < 0 || row->cost > COST_MAX)
+        return true;
+    memcpy(cost->path, path.data, path.len);
+    cost->path[path.len] = '\0';
+    cost->cost = row->cost;
+    return ++share->costs < ASKER_COSTS;
+}
+
+void
+asker_share_costs(struct asker_share *share, const char *base_path, const char *body, size_t len)
+{
+    struct kdp_rest_reader *reader = kdpi_rest_open();
+    struct costs costs = {share, base_path};
+    struct kdp_rest_end end;
+    int64_t usual = KDP_PACE_COST;
+
+    if (reader == NULL)
+        return;
+    pthread_mutex_lock(&share->lock);
+    share->costs = 0;
+    kdpi_rest_costs(reader, body, len, each_cost, &costs, &end, &usual);
+    share->default_cost = usual > 0 && usual <= COST_MAX ? usual : KDP_PACE_COST;
+    pthread_mutex_unlock(&share->lock);
     kdpi_rest_close(reader);
 }
