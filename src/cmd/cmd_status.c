@@ -43,9 +43,32 @@ add_fact(struct kdp_status *status, const char *part, const char *name, enum kdp
     status->facts++;
     fact->part = part;
     fact->name = name;
+    fact->list = status->list;
+    fact->row = status->row;
     fact->kind = kind;
     fact->value[0] = '\0';
     return fact;
+}
+
+void
+kdp_status_list(struct kdp_status *status, const char *part, const char *list)
+{
+    status->list = list;
+    status->row = 0;
+    add_fact(status, part, "", KDP_STATUS_NOTHING); /* holds its place when it stays empty */
+}
+
+void
+kdp_status_row(struct kdp_status *status)
+{
+    status->row++;
+}
+
+void
+kdp_status_list_end(struct kdp_status *status)
+{
+    status->list = NULL;
+    status->row = 0;
 }
 
 void
@@ -127,6 +150,38 @@ print_table(const struct kdp_status *status)
 }
 
 static void
+print_json_value(const struct kdp_status_fact *fact)
+{
+    printf("\"%s\": ", fact->name);
+    if (fact->kind == KDP_STATUS_TEXT)
+        kdpi_json_text(stdout, fact->value, strlen(fact->value));
+    else
+        fputs(fact->kind == KDP_STATUS_NOTHING ? "null" : fact->value, stdout);
+}
+
+/* The list that begins at fact i; returns the index of its last fact. */
+static unsigned
+print_json_list(const struct kdp_status *status, unsigned i)
+{
+    const char *list = status->fact[i].list;
+    unsigned row = 0;
+
+    printf("\"%s\": [", list);
+    while (i + 1 < status->facts && status->fact[i + 1].list == list) {
+        const struct kdp_status_fact *fact = &status->fact[++i];
+
+        if (fact->row != row)
+            printf("%s{", row != 0 ? "}, " : "");
+        else
+            fputs(", ", stdout);
+        row = fact->row;
+        print_json_value(fact);
+    }
+    printf("%s]", row != 0 ? "}" : "");
+    return i;
+}
+
+static void
 print_json(const struct kdp_status *status, int code)
 {
     const char *part = "";
@@ -140,11 +195,10 @@ print_json(const struct kdp_status *status, int code)
         else
             fputs(", ", stdout);
         part = fact->part;
-        printf("\"%s\": ", fact->name);
-        if (fact->kind == KDP_STATUS_TEXT)
-            kdpi_json_text(stdout, fact->value, strlen(fact->value));
+        if (fact->list != NULL)
+            i = print_json_list(status, i);
         else
-            fputs(fact->kind == KDP_STATUS_NOTHING ? "null" : fact->value, stdout);
+            print_json_value(fact);
     }
     printf("}, \"exit\": %d}\n", code);
 }
@@ -156,7 +210,12 @@ print_csv(const struct kdp_status *status)
     for (unsigned i = 0; i < status->facts; i++) {
         const struct kdp_status_fact *fact = &status->fact[i];
 
-        printf("%s,%s,", fact->part, fact->name);
+        if (fact->list != NULL && fact->row == 0)
+            continue;
+        if (fact->list != NULL)
+            printf("%s,%s.%u.%s,", fact->part, fact->list, fact->row, fact->name);
+        else
+            printf("%s,%s,", fact->part, fact->name);
         kdp_cli_csv_text(stdout, fact->value, strlen(fact->value));
         putchar('\n');
     }

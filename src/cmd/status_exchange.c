@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "error.h"
@@ -17,10 +16,10 @@
 
 #define PATIENCE (5 * KDP_NS_PER_S)
 #define LOOK_MS 100
-#define PAUSES_MAX 16u
-#define PAUSES_AHEAD (8 * KDP_NS_PER_DAY) /* one of each weekday, and a bit */
-#define CLOCK_GRAIN KDP_NS_PER_S          /* a Date has no more */
-#define CLOCK_BAD (5 * KDP_NS_PER_S)      /* further off than that, times in the stream mislead */
+#define PAUSES_MAX 128u
+#define PAUSES_AHEAD (35 * KDP_NS_PER_DAY) /* maintenance is announced so long before */
+#define CLOCK_GRAIN KDP_NS_PER_S           /* a Date has no more */
+#define CLOCK_BAD (5 * KDP_NS_PER_S)       /* further off than that, times in the stream mislead */
 
 enum question { STATUS, SCHEDULE, LIMITS, QUESTIONS };
 static const char *const paths[QUESTIONS] = {"/exchange/status", "/exchange/schedule", "/account/limits"};
@@ -108,56 +107,6 @@ ask(struct asking *a)
             return;
         poll(polls, n, LOOK_MS);
     }
-}
-
-/* ---- times for people ---- */
-
-/* "Thu 26 Nov 08:00" of a broken-down time; with day false "08:00". */
-static size_t
-put_time(char *buf, size_t size, const struct tm *tm, bool day)
-{
-    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    int n = day ? snprintf(buf, size, "%.3s %d %.3s %02d:%02d", days + 3 * tm->tm_wday, tm->tm_mday,
-                           months + 3 * tm->tm_mon, tm->tm_hour, tm->tm_min)
-                : snprintf(buf, size, "%02d:%02d", tm->tm_hour, tm->tm_min);
-
-    return n > 0 && (size_t)n < size ? (size_t)n : 0;
-}
-
-static bool
-same_day(const struct tm *a, const struct tm *b)
-{
-    return a->tm_year == b->tm_year && a->tm_yday == b->tm_yday;
-}
-
-/* "Thu 26 Nov 08:00 to 10:00 UTC (here 09:00 to 11:00 CET)"; start_ns null: the end alone. */
-static void
-put_span(char *buf, size_t size, int64_t start_ns, int64_t end_ns)
-{
-    time_t start = start_ns != KDP_TIME_NULL ? start_ns / KDP_NS_PER_S : 0, end = end_ns / KDP_NS_PER_S;
-    struct tm utc[2], here[2];
-    size_t n = 0;
-
-    gmtime_r(&start, &utc[0]);
-    gmtime_r(&end, &utc[1]);
-    localtime_r(&start, &here[0]);
-    localtime_r(&end, &here[1]);
-    if (start_ns != KDP_TIME_NULL) {
-        n = put_time(buf, size, &utc[0], true);
-        n += (size_t)snprintf(buf + n, size - n, " to ");
-    }
-    n += put_time(buf + n, size - n, &utc[1], start_ns == KDP_TIME_NULL || !same_day(&utc[0], &utc[1]));
-    n += (size_t)snprintf(buf + n, size - n, " UTC");
-    if (here[1].tm_gmtoff == 0 && (start_ns == KDP_TIME_NULL || here[0].tm_gmtoff == 0))
-        return;
-    n += (size_t)snprintf(buf + n, size - n, " (here ");
-    if (start_ns != KDP_TIME_NULL) {
-        n += put_time(buf + n, size - n, &here[0], !same_day(&utc[0], &here[0]));
-        n += (size_t)snprintf(buf + n, size - n, " to ");
-    }
-    n += put_time(buf + n, size - n, &here[1],
-                  start_ns == KDP_TIME_NULL ? !same_day(&utc[1], &here[1]) : !same_day(&here[0], &here[1]));
-    snprintf(buf + n, size - n, " %s)", here[1].tm_zone != NULL ? here[1].tm_zone : "local time");
 }
 
 /* ---- telling ---- */
@@ -254,29 +203,6 @@ read_pauses(struct asking *a, struct kdp_rest_reader *reader, int64_t now_ns, st
                               PAUSES_MAX, &refusal);
 }
 
-static void
-tell_next_pause(struct kdp_status *status, const struct kdp_rest_pause *pauses, uint32_t count,
-                int64_t now_ns)
-{
-    const struct kdp_rest_pause *next = NULL;
-    char span[128];
-
-    for (uint32_t i = 0; i < count && next == NULL; i++)
-        if (pauses[i].start_ns > now_ns)
-            next = &pauses[i];
-    kdp_status_time(status, "exchange", "next_pause_start", next != NULL ? next->start_ns : KDP_TIME_NULL);
-    kdp_status_time(status, "exchange", "next_pause_end", next != NULL ? next->end_ns : KDP_TIME_NULL);
-    kdp_status_text(status, "exchange", "next_pause_kind",
-                    next == NULL   ? NULL
-                    : next->weekly ? "weekly"
-                                   : "maintenance");
-    if (next == NULL)
-        return;
-    put_span(span, sizeof span, next->start_ns, next->end_ns);
-    kdp_status_line(status, "", "next pause", false, "%s, %s", span,
-                    next->weekly ? "weekly pause" : "maintenance");
-}
-
 /* What the answer to a request says, for people: 503 "service unavailable". */
 static void
 put_refusal(const struct kdp_http_answer *answer, char *buf, size_t size)
@@ -301,7 +227,7 @@ tell_state(struct asking *a, const struct kdp_rest_status *exchange, const struc
     bool trading = exchange->exchange_active && exchange->trading_active,
          all = exchange->shards_trading == exchange->shards;
     const struct kdp_rest_pause *pause = NULL;
-    char shards[64] = "", span[128], answered[KDPI_SCREEN_TEXT];
+    char shards[64] = "", span[128], resume[160] = "", answered[KDPI_SCREEN_TEXT];
     const char *state;
 
     for (uint32_t i = 0; i < count; i++)
@@ -317,26 +243,32 @@ tell_state(struct asking *a, const struct kdp_rest_status *exchange, const struc
             : exchange->exchange_active ? "no trading"
                                         : "closed";
     status->paused = pause != NULL && !(trading && all);
+    if (exchange->resume_ns != KDP_TIME_NULL) {
+        kdp_status_span(span, sizeof span, KDP_TIME_NULL, exchange->resume_ns);
+        snprintf(resume, sizeof resume,
+                 exchange->resume_ns > now_ns ? "expected back %s" : "was expected back %s", span);
+    }
     if (trading && all) {
         kdp_status_line(status, "exchange", state, false, "%sanswered in %s%s", shards, answered,
                         clock_is_right(a) ? "; clock here right to 1 s" : "");
     } else if (pause != NULL) {
-        put_span(span, sizeof span, KDP_TIME_NULL, pause->end_ns);
-        kdp_status_line(status, "exchange", state, false, "%sby its schedule until %s", shards, span);
-    } else if (exchange->resume_ns != KDP_TIME_NULL) {
-        put_span(span, sizeof span, KDP_TIME_NULL, exchange->resume_ns);
-        kdp_status_line(status, "exchange", state, true, "%snot by its schedule; expected back %s", shards,
-                        span);
+        kdp_status_span(span, sizeof span, KDP_TIME_NULL, pause->end_ns);
+        kdp_status_line(status, "exchange", state, false, "%sby its schedule until %s%s%s", shards, span,
+                        resume[0] != '\0' ? "; " : "", resume);
     } else {
-        kdp_status_line(status, "exchange", state, true, "%snot by its schedule; it does not say until when",
-                        shards);
+        kdp_status_line(status, "exchange", state, true, "%snot by its schedule; %s", shards,
+                        resume[0] != '\0' ? resume : "it does not say until when");
     }
     kdp_status_text(status, "exchange", "state", state);
+    kdp_status_switch(status, "exchange", "exchange_active", exchange->exchange_active);
+    kdp_status_switch(status, "exchange", "trading_active", exchange->trading_active);
     kdp_status_switch(status, "exchange", "trading", trading);
     kdp_status_number(status, "exchange", "shards", "%u", exchange->shards);
     kdp_status_number(status, "exchange", "shards_trading", "%u", exchange->shards_trading);
     kdp_status_number(status, "exchange", "answered_ms", "%.1f", (double)answer->wait_ns / 1e6);
     kdp_status_time(status, "exchange", "pause_end", pause != NULL ? pause->end_ns : exchange->resume_ns);
+    kdp_status_time(status, "exchange", "estimated_resume", exchange->resume_ns);
+    kdp_status_shards(status, exchange, status->paused);
 }
 
 static void
@@ -362,7 +294,9 @@ tell_exchange(struct asking *a)
         count = read_pauses(a, reader, now_ns, pauses); /* a 503 may hold the same body */
         tell_state(a, &exchange, pauses, count, now_ns);
         tell_clock(a);
-        tell_next_pause(status, pauses, count, now_ns);
+        kdp_status_pauses(status, pauses, count, now_ns);
+        kdp_status_list_shards(status, &exchange);
+        kdp_status_list_pauses(status, pauses, count, now_ns);
     } else {
         put_refusal(answer, words, sizeof words);
         kdp_status_line(status, "exchange", "not known", true, "%s answered %s to %s", a->host, words,

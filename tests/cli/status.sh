@@ -82,6 +82,50 @@ kdp status --format json; is exchange next_pause_start "\"${start}T08:00:00Z\"";
 half='[{"open_time":"01:00","close_time":"00:00"}]'
 answer schedule 200 "{\"schedule\":{\"standard_hours\":[{\"monday\":$half,\"tuesday\":$half,\"wednesday\":$half,\"thursday\":$half,\"friday\":$half,\"saturday\":$half,\"sunday\":$half}]}}"
 kdp status --format json; is exchange next_pause_kind '"weekly"'
+python3 -c 'import json, sys; p = json.load(sys.stdin)["exchange"]["pauses"]; sys.exit(not (8 <= len(p) <= 10 and all(x["kind"] == "weekly" for x in p)))' <.out ||
+    wrong 'the pauses of a week are not listed'
+kdp status; prints '           then         '; prints '           next pause   '; [[ $out =~ 'and '[45]' more: --format json' ]] || wrong 'the rest is not counted'
+
+# ---- each maintenance window, in order, and what is further away than the standard hours are told ----
+windows= months=$(date -u -d '+20 days' +%Y-%m-%d)
+for day in "$start" "$months"; do
+    windows+=${windows:+,}"{\"start_datetime\":\"${day}T08:00:00Z\",\"end_datetime\":\"${day}T10:30:00Z\"}"
+done
+answer schedule 200 "{\"schedule\":{\"maintenance_windows\":[$windows],\"standard_hours\":[]}}"
+export TZ=XST-3
+kdp status; exits 0
+prints "           then         $(date -u -d "$months" '+%a %-d %b') 08:00 to 10:30 UTC (here 11:00 to 13:30 XST), maintenance"
+kdp status --format json
+[[ $out == *"\"pauses\": [{\"start\": \"${start}T08:00:00Z\", \"end\": \"${start}T10:30:00Z\", \"start_local\": \"${start}T11:00:00+03:00\", \"end_local\": \"${start}T13:30:00+03:00\", \"kind\": \"maintenance\"}, {\"start\": \"${months}T08"* ]] ||
+    wrong 'the windows are not listed'
+kdp status --format csv; prints "exchange,pauses.2.start_local,${months}T11:00:00+03:00"
+unset TZ
+many=
+for i in $(seq 1 200); do
+    many+=${many:+,}"{\"start_datetime\":\"$(printf '%sT%02d:%02d:00Z' "$start" $((i / 12)) $((i % 12 * 5)))\",\"end_datetime\":\"$(printf '%sT%02d:%02d:00Z' "$start" $((i / 12)) $((i % 12 * 5 + 2)))\"}"
+done
+answer schedule 200 "{\"schedule\":{\"maintenance_windows\":[$many],\"standard_hours\":[]}}"
+kdp status --format json; exits 0 # an absurd schedule is no harm
+python3 -c 'import json, sys; sys.exit(len(json.load(sys.stdin)["exchange"]["pauses"]) != 40)' <.out || wrong 'not 40 pauses'
+answer schedule 200 "$always"
+
+# ---- shards, each with its state ----
+shard() { printf '{"exchange_index":%s,"description":"%s","exchange_active":%s,"trading_active":%s}' "$@"; }
+answer status 200 "{$open,\"exchange_index_statuses\":[$(shard 0 Default true true),$(shard 1 Combos true true),$(shard 3 Sports true true)]}"
+kdp status; exits 0
+prints 'exchange   open         3 of 3 shards trade; '
+prints '           trading      0 Default, 1 Combos, 3 Sports'
+answer status 200 "{$open,\"exchange_index_statuses\":[$(shard 0 Default true true),$(shard 2 'Cry\u001bpto' true false),$(shard 3 Sports false false)]}"
+kdp status; exits 1
+prints 'exchange   partly open  1 of 3 shards trade; '
+prints '           trading      0 Default'; prints '           no trading   2 Cry\x1bpto'; prints '           closed       3 Sports'
+kdp status --format json; exits 1
+[[ $out == *'"shard_states": [{"index": 0, "description": "Default", "state": "open", "exchange_active": true, "trading_active": true}, {"index": 2, '*'"state": "no trading", "exchange_active": true, "trading_active": false}, {"index": 3, "description": "Sports", "state": "closed", '* ]] ||
+    wrong 'the shards are not listed'
+kdp status --format csv; prints 'exchange,shard_states.3.description,Sports'; prints 'exchange,shard_states.3.state,closed'
+answer status 200 "{$open}"
+kdp status --format json; exits 0; is exchange shards 0; [[ $out == *'"shard_states": []'* ]] || wrong 'shards out of nothing'
+answer status 200 "{$open,$shards}"
 
 # ---- the exchange pauses: by its schedule, or not ----
 now=$(date -u -d '-1 hour' +%Y-%m-%dT%H:%M:%SZ) later=$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:00Z)
@@ -91,11 +135,19 @@ answer schedule 200 "$pausing"
 answer status 503 "{$closed}" # with the body of an answer
 kdp status; exits 3
 prints "exchange   paused       by its schedule until $(date -u -d "$later" '+%a %-d %b %H:%M') UTC"
+answer status 503 "{\"exchange_active\":true,\"trading_active\":false,\"exchange_estimated_resume_time\":\"$later\",\"exchange_index_statuses\":[$(shard 0 Default true false)]}"
+kdp status; exits 3
+prints "until $(date -u -d "$later" '+%a %-d %b %H:%M') UTC; expected back $(date -u -d "$later" '+%a %-d %b %H:%M') UTC"
+prints '           no trading   0 Default'
+kdp status --format json; exits 3; is exchange estimated_resume "\"$later\""
+answer status 503 "{$closed}"
 kdp status --format json; exits 3; is exchange state '"paused"'; is exchange trading false; is exchange pause_end "\"$later\""
 answer schedule 200 "$always"
 kdp status; exits 1; prints 'exchange   no trading   not by its schedule; it does not say until when'
 answer status 200 "{\"exchange_active\":false,\"trading_active\":false,\"exchange_estimated_resume_time\":\"$later\"}"
 kdp status; exits 1; prints "exchange   closed       not by its schedule; expected back $(date -u -d "$later" '+%a %-d %b %H:%M') UTC"
+answer status 200 "{\"exchange_active\":false,\"trading_active\":false,\"exchange_estimated_resume_time\":\"$now\"}"
+kdp status; exits 1; prints "exchange   closed       not by its schedule; was expected back $(date -u -d "$now" '+%a %-d %b %H:%M') UTC"
 answer status 200 "{$open,\"exchange_index_statuses\":[{\"trading_active\":true},{\"trading_active\":false}]}"
 kdp status; exits 1; prints 'exchange   partly open  1 of 2 shards trade; '
 answer status 500 '<html>'
