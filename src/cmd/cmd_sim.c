@@ -130,6 +130,8 @@ read_config(struct kdp_cli *cli, struct kdp_sim_config *config, char *lines, con
     config->taker_side = kdp_cli_switch(cli, "taker-side");
     config->per_record = per_record != NULL ? (unsigned)strtoul(per_record, NULL, 10) : 0;
     config->read_refill = kdp_cli_count(cli, "read-tokens");
+    config->read_capacity = kdp_cli_count(cli, "read-capacity");
+    config->tier = kdp_cli_text(cli, "tier");
     config->script = kdp_cli_text(cli, "script");
     config->faults = list;
     for (at = strtok_r(lines, ";", &state); at != NULL; at = strtok_r(NULL, ";", &state)) {

@@ -143,7 +143,7 @@ read_value(struct kdp_sim_fault *fault, unsigned arg, const char *value)
         return kdpi_parse_bytes(value, &fault->bytes) == 0 && fault->bytes > 0 &&
                fault->bytes <= INT64_C(60) << 20;
     case KDP_SIM_ARG_STATUS:
-        if (!read_count(value, 4999, &n) || n < 400)
+        if (!read_count(value, 4999, &n) || (n < 400 && n != 200))
             return false;
         fault->status = (uint32_t)n;
         return true;
@@ -160,9 +160,10 @@ read_value(struct kdp_sim_fault *fault, unsigned arg, const char *value)
         fault->pings = strcmp(value, "on") == 0;
         return fault->pings || strcmp(value, "off") == 0;
     case KDP_SIM_ARG_VALUE:
-        if (fault->kind == KDP_SIM_FAULT_ERROR_SHAPE
-                ? !has_word("flat wrapped text turn", value, strlen(value))
-                : !has_word("on off", value, strlen(value)))
+        if (!has_word(fault->kind == KDP_SIM_FAULT_ERROR_SHAPE      ? "flat wrapped text turn"
+                      : fault->kind == KDP_SIM_FAULT_UNKNOWN_TICKER ? "empty 404 400"
+                                                                    : "on off",
+                      value, strlen(value)))
             return false;
         return copy_word(fault->value, sizeof fault->value, value);
     case KDP_SIM_ARG_SEED:

@@ -12,19 +12,20 @@
 #include <stdio.h>
 
 /* Arguments: name, placeholder, words. */
-#define KDP_SIM_ARG_LIST(X)                                                                  \
-    X(CONN, "conn", "N|any|all", "of which connection (kdp sim ctl stats lists them)")       \
-    X(SID, "sid", "C", "subscription: book, trade, ticker, lifecycle, combo, or its number") \
-    X(COUNT, "count", "N", "how many")                                                       \
-    X(SECONDS, "seconds", "SPAN", "for how long")                                            \
-    X(BYTES, "bytes", "SIZE", "size, or bytes a second")                                     \
-    X(STATUS, "status", "N", "HTTP status or close code")                                    \
-    X(MARKET, "market", "T", "ticker; without it a market is chosen at random")              \
-    X(PATH, "path", "P", "only requests whose path begins with it, as in /markets/trades")   \
-    X(OFFSET, "offset", "SPAN", "what the exchange's clock is ahead, may be negative")       \
-    X(PINGS, "pings", "on|off", "pings go on meanwhile")                                     \
-    X(VALUE, "value", "on|off", "switch; of error-shape: flat, wrapped, text or turn")       \
-    X(SEED, "seed", "N", "of the random order")                                              \
+#define KDP_SIM_ARG_LIST(X)                                                                        \
+    X(CONN, "conn", "N|any|all", "of which connection (kdp sim ctl stats lists them)")             \
+    X(SID, "sid", "C", "subscription: book, trade, ticker, lifecycle, combo, or its number")       \
+    X(COUNT, "count", "N", "how many")                                                             \
+    X(SECONDS, "seconds", "SPAN", "for how long")                                                  \
+    X(BYTES, "bytes", "SIZE", "size, or bytes a second")                                           \
+    X(STATUS, "status", "N", "HTTP status or close code")                                          \
+    X(MARKET, "market", "T", "ticker; without it a market is chosen at random")                    \
+    X(PATH, "path", "P", "only requests whose path begins with it, as in /markets/trades")         \
+    X(OFFSET, "offset", "SPAN", "what the exchange's clock is ahead, may be negative")             \
+    X(PINGS, "pings", "on|off", "pings go on meanwhile")                                           \
+    X(VALUE, "value", "on|off",                                                                    \
+      "switch; of error-shape: flat, wrapped, text or turn; of unknown-ticker: empty, 404 or 400") \
+    X(SEED, "seed", "N", "of the random order")                                                    \
     X(RATE, "rate", "N", "faults a second, 0.2 for example; 0 ends it")
 
 enum kdp_sim_arg {
@@ -76,9 +77,33 @@ enum kdp_sim_arg {
     X(REFUSE, "refuse", "status seconds count", "status=503 seconds=5", 3,                                  \
       "upgrades are refused: 401, 429, 503")                                                                \
     X(REST_ERROR, "rest-error", "status seconds path count", "status=503 seconds=5", 5,                     \
-      "requests are answered with 404, 429, 500, 503, 504")                                                 \
+      "requests are answered with 404, 429, 500, 502, 503, 504")                                            \
     X(REST_HANG, "rest-hang", "seconds path count", "seconds=5", 1, "requests are taken and not answered")  \
     X(REST_CUT, "rest-cut", "seconds path count", "seconds=5", 3, "answers end in the middle of the body")  \
+    X(REST_SHORT, "rest-short", "seconds path count", "seconds=5", 0,                                       \
+      "bodies end in the middle, and their length says so")                                                 \
+    X(REST_CHUNK_CUT, "rest-chunk-cut", "seconds path count", "seconds=5", 0,                               \
+      "bodies in chunks without the last ones")                                                             \
+    X(REST_SLOW, "rest-slow", "bytes seconds path count", "bytes=16384 seconds=5", 0,                       \
+      "answers come at so many bytes a second")                                                             \
+    X(REST_BIG, "rest-big", "bytes seconds path count", "bytes=32M seconds=5", 0,                           \
+      "bodies begin with so much white space")                                                              \
+    X(REST_HTML, "rest-html", "status seconds path count", "status=502 seconds=5", 0,                       \
+      "a page for people instead of JSON, also with 200")                                                   \
+    X(CURSOR_REFUSED, "cursor-refused", "seconds path count", "seconds=5", 0,                               \
+      "requests with a cursor are answered with 400")                                                       \
+    X(PAGE_LOOP, "page-loop", "seconds path count", "seconds=5", 0,                                         \
+      "a page's cursor is the one it was asked with")                                                       \
+    X(PAGE_EMPTY, "page-empty", "seconds path count", "seconds=5 count=1", 0,                               \
+      "nothing on a page, and a cursor to go on with")                                                      \
+    X(PAGE_MIXED, "page-mixed", "seconds path count", "seconds=5", 0,                                       \
+      "pages of trades that are not newest first")                                                          \
+    X(PAGE_TWICE, "page-twice", "seconds path count", "seconds=5", 0,                                       \
+      "pages begin with the last trade of the page before")                                                 \
+    X(MIN_TS_REFUSED, "min-ts-refused", "seconds path count", "seconds=5", 0,                               \
+      "min_ts together with ticker is answered with 400")                                                   \
+    X(UNKNOWN_TICKER, "unknown-ticker", "value", "value=404", 0,                                            \
+      "trades of a ticker nobody knows: empty, 404 or 400")                                                 \
     X(ERROR_SHAPE, "error-shape", "value", "value=turn", 0, "shape of REST errors")                         \
     X(STALE_CACHE, "stale-cache", "value", "value=on", 0, "unsigned requests get answers up to 15 s old")   \
     X(CLOCK, "clock", "offset", "offset=1h", 0,                                                             \

@@ -9,17 +9,6 @@
 
 #define BASE "/trade-api/v2"
 #define COST 10 /* tokens of a request; no endpoint here costs another number */
-#define STALE_NS (15 * KDP_NS_PER_S)
-#define CACHE_SLOTS 64u
-
-struct sim_cache {
-    struct {
-        char *target;
-        struct sim_text out;
-        int64_t made_ns;
-    } slots[CACHE_SLOTS];
-    unsigned next;
-};
 
 /* ---- parameters ---- */
 static int
@@ -177,12 +166,38 @@ schedule(struct sim_conn *conn)
     answer(conn, 200, &text);
 }
 
+/* docs/exchange.md 2.1: tokens a second; what the bucket holds is three seconds of them. */
+static const struct tier {
+    const char *name;
+    int64_t read, write;
+} tiers[] = {{"basic", 200, 100},      {"advanced", 300, 300},  {"expert", 600, 600},
+             {"premier", 1200, 1200},  {"paragon", 2400, 2400}, {"prime", 4800, 4800},
+             {"prestige", 12000, 9600}};
+
+/* The one that was asked for; else the least that has so many tokens. */
+static const struct tier *
+tier_of(const struct kdp_sim *sim)
+{
+    unsigned last = sizeof tiers / sizeof *tiers - 1, i = 0;
+
+    for (; i <= last && sim->config.tier != NULL; i++) {
+        if (strcmp(tiers[i].name, sim->config.tier) == 0)
+            return &tiers[i];
+    }
+    for (i = 0; i < last && sim->config.read_refill != 0; i++) {
+        if (tiers[i].read >= sim->config.read_refill)
+            return &tiers[i];
+    }
+    return &tiers[last];
+}
+
 static void
 limits(struct sim_conn *conn, bool is_signed)
 {
     struct kdp_sim *sim = conn->sim;
     struct sim_text text = {0};
-    int64_t refill = sim->config.read_refill != 0 ? sim->config.read_refill : 12000;
+    const struct tier *tier = tier_of(sim);
+    int64_t refill = sim->config.read_refill != 0 ? sim->config.read_refill : tier->read;
     int64_t capacity = sim->config.read_capacity != 0 ? sim->config.read_capacity : 3 * refill;
 
     if (!is_signed) {
@@ -191,11 +206,9 @@ limits(struct sim_conn *conn, bool is_signed)
     }
     sim_putf(&text,
              "{\"usage_tier\":\"%s\",\"read\":{\"refill_rate\":%lld,\"bucket_capacity\":%lld},"
-             "\"write\":{\"refill_rate\":100,\"bucket_capacity\":200},\"grants\":[]}",
-             refill <= 200   ? "basic"
-             : refill <= 300 ? "advanced"
-                             : "prestige",
-             (long long)refill, (long long)capacity);
+             "\"write\":{\"refill_rate\":%lld,\"bucket_capacity\":%lld},\"grants\":[]}",
+             tier->name, (long long)refill, (long long)capacity, (long long)tier->write,
+             (long long)(3 * tier->write));
     answer(conn, 200, &text);
 }
 
@@ -222,9 +235,18 @@ sim_trade_key(const struct kdp_sim *sim)
 
 /* ---- cursors: a number that says nothing to whoever holds it, and carries no filter ---- */
 void
-sim_put_cursor(const struct kdp_sim *sim, struct sim_text *text, uint64_t number)
+sim_put_cursor(const struct sim_conn *conn, const struct sim_query *query, struct sim_text *text, bool more,
+               uint64_t number)
 {
-    sim_putf(text, "\"cursor\":\"C%016llx\"", (unsigned long long)(number ^ sim_trade_key(sim)));
+    const char *same = sim_query_get(query, "cursor");
+
+    sim_lit(text, "\"cursor\":");
+    if (conn->harm.loop && same != NULL && same[0] != 0)
+        sim_put_json(text, same, strlen(same));
+    else if (more)
+        sim_putf(text, "\"C%016llx\"", (unsigned long long)(number ^ sim_trade_key(conn->sim)));
+    else
+        sim_lit(text, "\"\"");
 }
 
 bool
@@ -299,18 +321,23 @@ dispatch(struct sim_conn *conn, const struct sim_query *query, bool is_signed)
     }
 }
 
+/* One bucket for the account, however many connections and keys; no refill asked for and no tier: no bucket. */
 static bool
 take_tokens(struct kdp_sim *sim)
 {
-    double capacity =
-        (double)(sim->config.read_capacity != 0 ? sim->config.read_capacity : 3 * sim->config.read_refill);
+    int64_t refill = sim->config.read_refill;
+    double capacity;
 
-    if (sim->config.read_refill == 0)
+    sim->rest_signed++;
+    if (refill == 0 && sim->config.tier == NULL)
         return true;
+    if (refill == 0)
+        refill = tier_of(sim)->read;
+    capacity = (double)(sim->config.read_capacity != 0 ? sim->config.read_capacity : 3 * refill);
     if (sim->tokens_ns == 0)
         sim->tokens = capacity;
     else
-        sim->tokens += (double)(sim->mono_ns - sim->tokens_ns) * 1e-9 * (double)sim->config.read_refill;
+        sim->tokens += (double)(sim->mono_ns - sim->tokens_ns) * 1e-9 * (double)refill;
     sim->tokens_ns = sim->mono_ns;
     if (sim->tokens > capacity)
         sim->tokens = capacity;
@@ -318,74 +345,6 @@ take_tokens(struct kdp_sim *sim)
         return false;
     sim->tokens -= COST;
     return true;
-}
-
-/* Faults of REST: true when the request is answered, or never will be. */
-static bool
-harmed(struct sim_conn *conn, const struct sim_query *query)
-{
-    struct kdp_sim *sim = conn->sim;
-    const struct kdp_sim_fault *fault;
-
-    if (sim_is_armed(sim, KDP_SIM_FAULT_REST_HANG) &&
-        sim_armed_path(sim, KDP_SIM_FAULT_REST_HANG, query->path) != NULL) {
-        conn->held = true;
-        return true;
-    }
-    if (sim_is_armed(sim, KDP_SIM_FAULT_REST_ERROR) &&
-        (fault = sim_armed_path(sim, KDP_SIM_FAULT_REST_ERROR, query->path)) != NULL) {
-        sim_http_error(conn, (int)fault->status, fault->status == 404 ? "not_found" : "internal_error",
-                       fault->status == 429 ? "too many requests" : "failed on purpose");
-        return true;
-    }
-    conn->cut = sim_is_armed(sim, KDP_SIM_FAULT_REST_CUT) &&
-                sim_armed_path(sim, KDP_SIM_FAULT_REST_CUT, query->path) != NULL;
-    return false;
-}
-
-/* The stale mode: what a cache in front of the exchange would give to those who do not sign. */
-static bool
-from_cache(struct sim_conn *conn, struct kdp_http_slice target)
-{
-    struct sim_cache *cache = conn->sim->cache;
-
-    for (unsigned i = 0; cache != NULL && i < CACHE_SLOTS; i++) {
-        if (cache->slots[i].target != NULL && strlen(cache->slots[i].target) == target.len &&
-            memcmp(cache->slots[i].target, target.data, target.len) == 0 &&
-            conn->sim->mono_ns - cache->slots[i].made_ns < STALE_NS) {
-            sim_put(&conn->out, cache->slots[i].out.data, cache->slots[i].out.len);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void
-into_cache(struct sim_conn *conn, struct kdp_http_slice target, size_t from)
-{
-    struct kdp_sim *sim = conn->sim;
-    unsigned slot;
-
-    if (sim->cache == NULL)
-        sim->cache = calloc(1, sizeof *sim->cache);
-    KDP_ASSERT(sim->cache != NULL);
-    slot = sim->cache->next++ % CACHE_SLOTS;
-    free(sim->cache->slots[slot].target);
-    sim->cache->slots[slot].target = strndup(target.data, target.len);
-    KDP_ASSERT(sim->cache->slots[slot].target != NULL);
-    sim->cache->slots[slot].out.len = 0;
-    sim_put(&sim->cache->slots[slot].out, conn->out.data + from, conn->out.len - from);
-    sim->cache->slots[slot].made_ns = sim->mono_ns;
-}
-
-void
-sim_cache_free(struct kdp_sim *sim)
-{
-    for (unsigned i = 0; sim->cache != NULL && i < CACHE_SLOTS; i++) {
-        free(sim->cache->slots[i].target);
-        sim_text_free(&sim->cache->slots[i].out);
-    }
-    free(sim->cache);
 }
 
 static void
@@ -419,6 +378,8 @@ sim_rest(struct sim_conn *conn, const struct kdp_http_request *request)
     conn->public = auth == SIM_AUTH_NONE;
     if (!query_read(&query, request->target)) {
         sim_http_error(conn, 400, "bad_request", "a query that cannot be read");
+    } else if (strncmp(query.path, "/reporting/", 11) == 0 && !sim_rest_harmed(conn, &query)) {
+        sim_bulk(conn, query.path + 11);
     } else if (strncmp(query.path, BASE "/", sizeof BASE) != 0) {
         sim_http_error(conn, 404, "not_found", "no such path");
     } else if (query.path += sizeof BASE - 1, auth == SIM_AUTH_BAD) {
@@ -428,18 +389,19 @@ sim_rest(struct sim_conn *conn, const struct kdp_http_request *request)
         sim_http_error(conn, 429, "too_many_requests", "too many requests");
     } else if (request->method.len != 3 || memcmp(request->method.data, "GET", 3) != 0) {
         sim_http_error(conn, 405, "method_not_allowed", "only GET is served here");
-    } else if (harmed(conn, &query)) {
+    } else if (sim_rest_harmed(conn, &query)) {
         /* nothing more */
     } else if (query.path[strlen(query.path) - 1] == '/') {
         moved(conn, &query);
     } else if (sim_paused(sim) && strcmp(query.path, "/exchange/status") != 0 &&
                strcmp(query.path, "/exchange/schedule") != 0) {
         sim_http_error(conn, 503, "service_unavailable", "the exchange is in maintenance");
-    } else if (!(sim->stale && auth == SIM_AUTH_NONE) || !from_cache(conn, request->target)) {
+    } else if (!(sim->stale && auth == SIM_AUTH_NONE) || !sim_cache_give(conn, request->target)) {
         dispatch(conn, &query, auth == SIM_AUTH_GOOD);
-        if (sim->stale && auth == SIM_AUTH_NONE && !conn->cut)
-            into_cache(conn, request->target, from);
+        if (sim->stale && auth == SIM_AUTH_NONE && !conn->harm.any)
+            sim_cache_take(conn, request->target, from);
     }
     free(query.memory);
-    conn->cut = conn->public = false;
+    conn->public = false;
+    conn->harm = (struct sim_harm){0};
 }

@@ -297,8 +297,7 @@ sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool hist
         bad(conn, "invalid cursor");
         return;
     }
-    if (limit == 0)
-        limit = 100;
+    limit = conn->harm.empty ? 0 : limit == 0 ? 100 : limit;
     sim_lit(&text, "{\"markets\":[");
     for (; index < total; index++) {
         struct kdp_exchange_market m;
@@ -322,10 +321,7 @@ sim_rest_markets(struct sim_conn *conn, const struct sim_query *query, bool hist
         sim_put_market(sim, &text, (uint32_t)index);
     }
     sim_lit(&text, "],");
-    if (more)
-        sim_put_cursor(sim, &text, index);
-    else
-        sim_lit(&text, "\"cursor\":\"\"");
+    sim_put_cursor(conn, query, &text, more, index);
     sim_lit(&text, "}");
     answer(conn, &text);
 }

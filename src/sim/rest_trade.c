@@ -187,7 +187,8 @@ sim_rest_trades(struct sim_conn *conn, const struct sim_query *query, bool histo
     struct kdp_sim *sim = conn->sim;
     struct filter filter = {0};
     const char *wrong = filter_read(&filter, sim, query);
-    int64_t cutoff_ns = sim_cutoff_ns(sim), count = 0;
+    static struct kdp_exchange_trade page[1000]; /* one thread */
+    int64_t cutoff_ns = sim_cutoff_ns(sim), page_count = 0;
     const struct kdp_exchange_trade *trade;
     struct sim_walk walk = {.sim = sim};
     struct sim_text text = {0};
@@ -200,13 +201,24 @@ sim_rest_trades(struct sim_conn *conn, const struct sim_query *query, bool histo
         sim_http_error(conn, 400, "bad_request", wrong);
         return;
     }
+    if (filter.unknown && sim->unknown_shape != 0) {
+        if (sim->unknown_shape == 1)
+            sim_http_error(conn, 404, "not_found", "market not found");
+        else
+            sim_http_error(conn, 400, "bad_request", "invalid ticker");
+        return;
+    }
     if (historical && filter.max_ns >= cutoff_ns)
         filter.max_ns = cutoff_ns - 1;
     if (!historical && filter.min_ns < cutoff_ns)
         filter.min_ns = cutoff_ns;
     if (!filter.given)
         sim_walk_begin(&walk, sim, filter.market, filter.max_ns);
+    if (conn->harm.empty)
+        filter.limit = 0;
     sim_lit(&text, "{\"trades\":[");
+    if (conn->harm.twice && filter.given && sim->last_trade.count_e2 != 0 && filter.limit > 0)
+        page[page_count++] = sim->last_trade;
     while (!filter.unknown) { /* newest first */
         at = walk.at;
         trade = sim_walk_next(&walk);
@@ -214,19 +226,21 @@ sim_rest_trades(struct sim_conn *conn, const struct sim_query *query, bool histo
             break;
         if (trade->time_ns > filter.max_ns || (filter.block >= 0 && trade->block != filter.block))
             continue;
-        if (count == filter.limit) {
+        if (page_count == filter.limit) {
             more = true;
             break;
         }
-        if (count++ > 0)
-            sim_lit(&text, ",");
-        sim_put_trade(sim, &text, trade);
+        page[page_count++] = *trade;
     }
+    for (int64_t i = 0; i < page_count; i++) {
+        if (i > 0)
+            sim_lit(&text, ",");
+        sim_put_trade(sim, &text, &page[conn->harm.mixed ? page_count - 1 - i : i]);
+    }
+    if (page_count > 0)
+        sim->last_trade = page[page_count - 1];
     sim_lit(&text, "],");
-    if (more)
-        sim_put_cursor(sim, &text, at);
-    else
-        sim_lit(&text, "\"cursor\":\"\"");
+    sim_put_cursor(conn, query, &text, more, at);
     sim_lit(&text, "}");
     sim_http_answer(conn, 200, "", text.data, text.len);
     sim_text_free(&text);

@@ -56,6 +56,7 @@ conn_free(struct kdp_sim *sim, struct sim_conn *conn)
     if (conn->session != NULL)
         sim_session_close(conn->session);
     sim_armed_forget(sim, conn->number);
+    sim_bulk_end(conn);
     kdp_ws_close(ws);
     kdp_tls_close(conn->tls, conn->reset);
     sim_text_free(&conn->out);
@@ -267,9 +268,17 @@ conn_write(struct sim_conn *conn)
 
     if (conn->dead || sim->mono_ns < conn->stall_until_ns)
         return;
+    if (conn->bulk != NULL) {
+        sim_bulk_pump(conn);
+        if (conn->bulk == NULL) /* the last of it is in the output: what was asked meanwhile comes behind */
+            sim_http_input(conn);
+    }
     while (conn->out_sent < conn->out.len) {
         size_t len = conn->out.len - conn->out_sent;
 
+        len = conn->session == NULL ? link_room(conn, len) : len;
+        if (len == 0)
+            break; /* later, by the clock */
         took = kdp_tls_write(conn->tls, conn->out.data + conn->out_sent, len < RECORD_MAX ? len : RECORD_MAX);
         if (took < 0) {
             sim_conn_end(conn, false);
@@ -277,9 +286,14 @@ conn_write(struct sim_conn *conn)
         }
         if (took == 0)
             break;
+        if (conn->slow_bytes != 0)
+            conn->slow_credit -= took;
+        conn->made_ns = sim->mono_ns; /* it is not idle */
         conn->out_sent += (size_t)took;
     }
     if (conn->out.len > 0 && conn->out_sent == conn->out.len) {
+        if (conn->session == NULL)
+            conn->slow_bytes = 0; /* of that answer alone */
         if (conn->out.len > 1u << 20)
             sim_text_free(&conn->out);
         conn->out.len = conn->out_sent = 0;
@@ -300,7 +314,10 @@ has_output(const struct sim_conn *conn, bool *laterp) /* later: it waits for the
     *laterp = false;
     if (conn->sim->mono_ns < conn->stall_until_ns)
         return false;
-    if (kdp_tls_wants_write(conn->tls) || conn->out.len > 0)
+    *laterp = conn->session == NULL && conn->slow_bytes != 0 && conn->out.len > 0;
+    if (*laterp)
+        return false;
+    if (kdp_tls_wants_write(conn->tls) || conn->out.len > 0 || conn->bulk != NULL)
         return true;
     if (conn->session == NULL)
         return false;
@@ -322,7 +339,8 @@ conn_keep(struct sim_conn *conn)
 
     if (session == NULL) {
         if (sim->mono_ns - conn->made_ns > IDLE_NS ||
-            (conn->http_end && conn->out.len == 0 && !conn->held && !kdp_tls_wants_write(conn->tls)))
+            (conn->http_end && conn->out.len == 0 && conn->bulk == NULL && !conn->held &&
+             !kdp_tls_wants_write(conn->tls)))
             sim_conn_end(conn, false);
     } else {
         bool stalled = sim->mono_ns < conn->stall_until_ns;
@@ -407,11 +425,11 @@ next_due(const struct kdp_sim *sim)
     for (const struct sim_conn *conn = sim->conns; conn != NULL; conn = conn->next) {
         bool later;
 
-        if (conn->session == NULL)
+        if (conn->session == NULL && conn->slow_bytes == 0)
             continue;
-        if (conn->ping_ns < due)
+        if (conn->session != NULL && conn->ping_ns < due)
             due = conn->ping_ns;
-        if (sim_session_owes(conn->session) && conn->events == EPOLLIN)
+        if (conn->session != NULL && sim_session_owes(conn->session) && conn->events == EPOLLIN)
             due = sim->mono_ns;
         has_output(conn, &later);
         if (later && sim->mono_ns + KDP_NS_PER_MS < due)

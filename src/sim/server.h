@@ -13,23 +13,26 @@
 
 struct kdp_sim_config {
     struct kdp_exchange_config exchange;
-    struct kdp_past_config past; /* what was before, when it has trades or files; its time is filled in here */
-    int64_t cutoff_back_ns;      /* the tiers part so long before now; 0: in the middle of the history */
-    double cutoff_speed;         /* times as fast as time itself the cutoff moves on, 0: 1 */
+    struct kdp_past_config
+        past;               /* what was before, when it has trades or files; its time is filled in here */
+    int64_t cutoff_back_ns; /* the tiers part so long before now; 0: in the middle of the history */
+    double cutoff_speed;    /* times as fast as time itself the cutoff moves on, 0: 1 */
     const char *
         dir; /* certificates, keys, control socket, env file; made when it is not there; NULL: a fresh one, removed */
-    const char *address;                /* "127.0.0.1" */
-    uint16_t port;                      /* 0: a free one */
-    bool no_rsa;                        /* an Ed25519 key alone: making the other takes up to a second */
-    bool plain;                         /* no TLS */
-    bool deflate;                       /* agree to permessage-deflate */
-    bool sending_ts;                    /* sending_ts_ms in every message */
-    bool taker_side;                    /* the deprecated member */
-    unsigned per_record;                /* frames in one TLS record: 1, 8, 60; 0: as they come */
-    uint32_t ping_ms;                   /* ping each [10,000] ms */
-    uint32_t pong_wait_ms;              /* drop a client that does not answer in [30,000] ms */
-    int64_t read_refill, read_capacity; /* REST tokens a second and at most; 0: unlimited */
-    const char *const *faults;          /* fault lines to begin with (faults.h), and a script file */
+    const char *address;   /* "127.0.0.1" */
+    uint16_t port;         /* 0: a free one */
+    bool no_rsa;           /* an Ed25519 key alone: making the other takes up to a second */
+    bool plain;            /* no TLS */
+    bool deflate;          /* agree to permessage-deflate */
+    bool sending_ts;       /* sending_ts_ms in every message */
+    bool taker_side;       /* the deprecated member */
+    unsigned per_record;   /* frames in one TLS record: 1, 8, 60; 0: as they come */
+    uint32_t ping_ms;      /* ping each [10,000] ms */
+    uint32_t pong_wait_ms; /* drop a client that does not answer in [30,000] ms */
+    int64_t read_refill,
+        read_capacity;         /* REST tokens a second and at most; 0: the tier's, without one unlimited */
+    const char *tier;          /* of the account: basic, advanced and so on; NULL: by the tokens */
+    const char *const *faults; /* fault lines to begin with (faults.h), and a script file */
     unsigned fault_count;
     const char *script;
 };

@@ -391,6 +391,9 @@ sim_fault_do(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_
                            : fault->value[1] == 'e' ? 2
                                                     : 3;
         break;
+    case KDP_SIM_FAULT_UNKNOWN_TICKER:
+        sim->unknown_shape = fault->value[0] == 'e' ? 0 : fault->value[2] == '4' ? 1 : 2;
+        break;
     case KDP_SIM_FAULT_STALE_CACHE:
         sim->stale = on;
         break;

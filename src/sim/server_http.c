@@ -53,18 +53,31 @@ put_date(const struct kdp_sim *sim, struct sim_text *text)
 void
 sim_http_answer(struct sim_conn *conn, int status, const char *headers, const char *body, size_t len)
 {
-    size_t give = len;
+    struct sim_harm harm = status == 200 ? conn->harm : (struct sim_harm){0};
+    size_t give = harm.cut || harm.shortened || harm.chunk_cut ? len / 2 : len;
+    bool typed = strncmp(headers, "Content-Type:", 13) == 0;
 
-    if (conn->cut && status == 200) { /* the length promises more than comes */
-        give = len / 2;
+    if (harm.cut || harm.chunk_cut) /* more is promised than comes */
         conn->http_end = true;
-    }
     sim_putf(&conn->out, "HTTP/1.1 %d %s\r\n", status, reason(status));
     put_date(conn->sim, &conn->out);
-    sim_putf(&conn->out, "Content-Type: application/json\r\nContent-Length: %zu\r\n%s%s", len, headers,
+    if (harm.chunk_cut)
+        sim_lit(&conn->out, "Transfer-Encoding: chunked\r\n");
+    else
+        sim_putf(&conn->out, "Content-Length: %zu\r\n", harm.big + (harm.shortened ? give : len));
+    sim_putf(&conn->out, "%s%s%s", typed ? "" : "Content-Type: application/json\r\n", headers,
              conn->public && status == 200 ? "Cache-Control: public, max-age=15\r\n" : "");
     sim_puts(&conn->out, conn->http_end ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");
+    if (harm.big > 0) {
+        sim_text_room(&conn->out, harm.big);
+        memset(conn->out.data + conn->out.len, ' ', harm.big);
+        conn->out.len += harm.big;
+    }
+    if (harm.chunk_cut)
+        sim_putf(&conn->out, "%zx\r\n", give);
     sim_put(&conn->out, body, give);
+    if (harm.chunk_cut)
+        sim_lit(&conn->out, "\r\n");
 }
 
 /* Three shapes of errors are about (docs/exchange.md 2); status counts first for whoever reads them. */
@@ -174,7 +187,7 @@ request_done(struct sim_conn *conn, const struct kdp_http_request *request)
 void
 sim_http_input(struct sim_conn *conn)
 {
-    while (conn->session == NULL && !conn->http_end && !conn->held) {
+    while (conn->session == NULL && !conn->http_end && !conn->held && conn->bulk == NULL) {
         struct kdp_http_request request;
         size_t used;
         int got;

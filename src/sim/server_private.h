@@ -107,6 +107,15 @@ struct sim_session {
     struct sim_session *next; /* of the server's list */
 };
 
+struct sim_harm { /* what the answer under way suffers, of faults; of the lists, those that have pages */
+    bool any;
+    bool cut, shortened,
+        chunk_cut; /* the body ends too early: against its length, with it, without a last chunk */
+    size_t big;    /* this many bytes of white space before it */
+    bool loop, empty, mixed,
+        twice; /* its cursor again; nothing on it; not newest first; one of the page before */
+};
+
 struct sim_conn {
     struct kdp_sim *sim;
     struct sim_conn *next;
@@ -121,9 +130,10 @@ struct sim_conn {
     bool http_end;    /* close when the output is out */
     bool dead, reset; /* to be closed at the end of the round */
     bool held;        /* an answer that never comes */
-    bool cut;         /* answers end in the middle */
-    bool public;      /* the request under way is not signed */
-    int64_t made_ns;  /* mono */
+    struct sim_harm harm;
+    struct sim_bulk *bulk; /* a daily file on its way, NULL: none */
+    bool public;           /* the request under way is not signed */
+    int64_t made_ns;       /* mono */
     struct sim_session *session;
     int64_t ping_ns, heard_ns; /* mono: next ping, last pong or other frame */
     int64_t stall_until_ns, mute_until_ns, slow_until_ns, slow_at_ns;
@@ -193,6 +203,9 @@ struct kdp_sim {
     unsigned error_turn;
     struct sim_cache *cache; /* of the stale mode */
     bool stale;
+    unsigned unknown_shape;               /* trades of a ticker nobody knows: 0 none, 1 404, 2 400 */
+    struct kdp_exchange_trade last_trade; /* of the last page of trades, for pages that overlap */
+    uint64_t rest_signed;
     /* faults */
     struct sim_armed armed[SIM_ARMED_MAX];
     uint32_t armed_count;
@@ -252,7 +265,9 @@ void sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const 
 void sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len); /* NULL: all */
 bool sim_rest_candles(struct sim_conn *conn, const struct sim_query *query); /* false: no such path */
 bool sim_begins(const struct kdp_sim *sim, uint32_t market, const char *word, size_t len);
-void sim_put_cursor(const struct kdp_sim *sim, struct sim_text *text, uint64_t number);
+/* sim_put_cursor writes the page's cursor member; more: a page follows, at that number. */
+void sim_put_cursor(const struct sim_conn *conn, const struct sim_query *query, struct sim_text *text,
+                    bool more, uint64_t number);
 /* sim_cursor_read: false when it is none of ours; *givenp: there is one. */
 bool sim_cursor_read(const struct kdp_sim *sim, const struct sim_query *query, uint64_t *numberp,
                      bool *givenp);
@@ -261,6 +276,11 @@ void sim_put_uuid(struct sim_text *text, const uint8_t bytes[16]);
 void sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index);
 extern const char *const sim_statuses[9];
 
+/* ---- rest_fault.c ---- */
+/* sim_rest_harmed: true when a fault has answered the request, or nobody ever will; else conn->harm says what its answer suffers. */
+bool sim_rest_harmed(struct sim_conn *conn, const struct sim_query *query);
+bool sim_cache_give(struct sim_conn *conn, struct kdp_http_slice target);
+void sim_cache_take(struct sim_conn *conn, struct kdp_http_slice target, size_t from);
 void sim_cache_free(struct kdp_sim *sim);
 
 /* ---- rest_find.c: the past and the running exchange as one; markets of the past come first ---- */
@@ -292,6 +312,12 @@ const struct kdp_exchange_trade *sim_walk_next(struct sim_walk *walk);
 uint64_t sim_trade_count(const struct kdp_sim *sim);
 uint64_t sim_trade_from(const struct kdp_sim *sim, int64_t time_ns); /* the first that is not earlier */
 bool sim_trade_at(const struct kdp_sim *sim, uint64_t number, struct kdp_exchange_trade *trade);
+
+/* ---- rest_bulk.c: daily files ---- */
+void sim_bulk(struct sim_conn *conn,
+              const char *name);           /* begins the answer; conn->bulk while there is more of it */
+void sim_bulk_pump(struct sim_conn *conn); /* makes more when there is room for it */
+void sim_bulk_end(struct sim_conn *conn);
 
 /* ---- truth.c: control lines "trades" and "cutoff", without their first word ---- */
 int sim_truth(const struct kdp_sim *sim, const char *line, struct sim_text *reply);
