@@ -220,6 +220,12 @@ static const struct kdp_setting table[] = {
      KDP_SECTION_COMMAND},
 
     /* kdp schema */
+    {"versions", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "all versions and what changed",
+     KDP_SECTION_COMMAND},
+    {"refresh", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "ask the exchange again",
+     KDP_SECTION_COMMAND},
+    {"fetch", NULL, KDP_SETTING_SWITCH, NULL, "yes", 0, 0, NULL, "ask the exchange for what is not here",
+     KDP_SECTION_COMMAND},
     {"records", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "the records of the stream",
      KDP_SECTION_COMMAND},
 

@@ -10,6 +10,7 @@ int kdp_cmd_completion(struct kdp_cli *cli);
 int kdp_cmd_config(struct kdp_cli *cli);
 int kdp_cmd_gen(struct kdp_cli *cli);
 int kdp_cmd_replay(struct kdp_cli *cli);
+int kdp_cmd_market(struct kdp_cli *cli);
 int kdp_cmd_ohlc(struct kdp_cli *cli);
 int kdp_cmd_query(struct kdp_cli *cli);
 int kdp_cmd_run(struct kdp_cli *cli);

@@ -23,7 +23,8 @@ static const struct kdp_command commands[] = {
      "Captures the exchange: every book and trade, onto the tape and into the lake.\n"
      "Ends by Ctrl-C or SIGTERM, in order; SIGHUP reads --rules again.",
      "which: series event ticker min-volume combos rules|access: api-key private-key base-url ws-url ca-file "
-     "ws-auth-token simulated|how: seconds connections=2 deflate busy-poll max-markets test-pace|into: data lake "
+     "ws-auth-token simulated|how: seconds connections=2 deflate busy-poll max-markets test-pace|into: data "
+     "lake "
      "ring-size raw-ring-size segment-size sync-interval tape-keep raw-keep tape-quota|"
      "output: summary progress",
      "0 done, also by Ctrl-C; 1 failed; 2 usage or settings; 143 by SIGTERM",
@@ -69,6 +70,16 @@ static const struct kdp_command commands[] = {
      "kdp book --ticker KXBTC15M-26NOV221015-15\n"
      "kdp book --ticker KXBTC15M-26NOV221015-15 --format json",
      0, 0, kdp_cmd_book},
+    {"market", "look", "terms of a market, now or then",
+     "market --ticker T [--at TIME] [--versions] [options]",
+     "Rules, strikes, ticks, times, fees and result of one market, as they stood at a\n"
+     "time. One that is not known here is asked for, without a key, and kept.",
+     "what: *ticker versions|when: at|access: refresh fetch base-url ca-file api-key private-key "
+     "test-pace|output: format data",
+     "0 done, 1 failed, 2 usage, 130 stopped by Ctrl-C",
+     "kdp market --ticker KXBTC15M-26NOV221015-15\n"
+     "kdp market --ticker KXBTC15M-26NOV221015-15 --versions",
+     0, 0, kdp_cmd_market},
     {"seal", "tend", "the tape, into the lake", "seal [--follow] [options]",
      "Seals what the tape has and the lake lacks. kdp replay does it by itself.",
      "how: follow lake-compression|output: summary data", NULL,

@@ -95,8 +95,10 @@ kdp_say_unknown_ticker(const char *dir, struct kdp_sql *sql, const char *ticker)
                 consider(best, kdp_reader_ticker(reader, id), ticker);
     kdp_reader_close(reader);
     if (best[0].ticker[0] == '\0' && sql != NULL &&
-        kdp_sql_ask(sql, "SELECT DISTINCT ticker FROM definitions WHERE ticker IS NOT NULL", NULL, 0,
-                    &result) == 0) {
+        kdp_sql_ask(
+            sql,
+            "SELECT ticker FROM definitions WHERE ticker IS NOT NULL UNION SELECT ticker FROM market_terms",
+            NULL, 0, &result) == 0) {
         while (kdp_sql_next(result) > 0)
             consider(best, kdp_sql_cell(result, 0), ticker);
         kdp_sql_free(result);

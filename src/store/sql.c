@@ -21,7 +21,7 @@
 
 #define ATTEMPTS 3 /* with other manifests, when a sealer has replaced files under a statement */
 #define COLUMNS_MAX 4096u
-#define CREATE "CREATE OR REPLACE VIEW " /* as sql_views.c begins each line */
+#define CREATE "CREATE OR REPLACE " /* VIEW or MACRO and its name, as sql_views.c begins each line */
 
 struct kdp_sql {
     struct kdp_sql_config config;
@@ -166,12 +166,12 @@ make_views(struct kdp_sql *sql, const char *text)
     if (create == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory");
     for (line = create; *line != '\0' && rc == 0; line = rest) {
+        const char *word = strchr(line + strlen(CREATE), ' ') + 1;
         char name[64];
 
         rest = strchr(line, '\n');
         *rest++ = '\0';
-        snprintf(name, sizeof name, "|%.*s|", (int)strcspn(line + strlen(CREATE), " "),
-                 line + strlen(CREATE));
+        snprintf(name, sizeof name, "|%.*s|", (int)strcspn(word, " ("), word);
         if (sql->views_made != NULL && strstr(sql->views_made, name) != NULL)
             continue;
         rc = quietly(sql, line);

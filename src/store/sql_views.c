@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "history.h"
+#include "sql_markets.h"
 
 #define ATTEMPTS 5
 
@@ -203,7 +204,7 @@ char *
 kdp_sql_views_text(const struct kdp_sql_views *views, const char *text)
 {
     unsigned wanted = 0;
-    bool all, live;
+    bool all, live, markets;
     char *sql = NULL;
     size_t size;
     FILE *out = open_memstream(&sql, &size);
@@ -212,15 +213,20 @@ kdp_sql_views_text(const struct kdp_sql_views *views, const char *text)
         return NULL;
     all = mentions(text, "duckdb_") || mentions(text, "information_schema") || mentions(text, "pg_") ||
           mentions(text, "sqlite_") || mentions(text, "show ");
+    markets = all || kdp_sql_markets_wanted(text); /* large, so not for whatever names no table */
+    wanted += markets ? 1 : 0;
     for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
         wanted += kdp_sql_views_table(i) != NULL && mentions(text, kdp_sql_views_table(i)) ? 1 : 0;
     all = all || wanted == 0;
     for (unsigned i = 0; i < KDP_SQL_TABLES_MAX; i++)
-        if (kdp_sql_views_table(i) != NULL && (all || mentions(text, kdp_sql_views_table(i))))
+        if (kdp_sql_views_table(i) != NULL && (all || mentions(text, kdp_sql_views_table(i)) ||
+                                               (markets && kdp_sql_markets_needs(kdp_sql_views_table(i)))))
             i < KDP_LAKE_TABLES_MAX ? put_view(out, views, i) : put_history(out, views, i);
     live = all || mentions(text, "bbo_live");
     if (live)
         fprintf(out, "CREATE OR REPLACE VIEW bbo_live AS SELECT * FROM bbo WHERE book_state = 'live';\n");
+    if (markets)
+        kdp_sql_markets_put(out);
     return fclose(out) == 0 ? sql : NULL;
 }
 

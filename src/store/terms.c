@@ -347,8 +347,10 @@ int
 kdp_terms_series(struct kdp_terms *terms, const struct kdp_rest_series *series)
 {
     const struct kdp_rest_series *s = series;
+    static const struct kdp_text none = {"", 0};
     char prohibitions[33];
-    int rc = name_text(terms, prohibitions, s->additional_prohibitions);
+    bool empty = s->additional_prohibitions.len <= 2; /* [] */
+    int rc = name_text(terms, prohibitions, empty ? none : s->additional_prohibitions);
 
     if (rc == 0)
         rc = row_start(terms, s->ticker.len + s->title.len + s->category.len + s->frequency.len +
