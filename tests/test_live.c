@@ -128,6 +128,13 @@ kdp_session_stop(struct kdp_session *s, int64_t mono_ns, int64_t wall_ns)
     (void)wall_ns;
     s->stopped = true;
 }
+void
+kdp_session_stats(const struct kdp_session *s, struct kdp_session_stats *stats)
+{
+    (void)s;
+    memset(stats, 0, sizeof *stats);
+}
+
 bool
 kdp_session_drained(const struct kdp_session *s, int64_t mono_ns, int64_t *left_nsp)
 {

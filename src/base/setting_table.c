@@ -41,6 +41,8 @@ static const struct kdp_setting table[] = {
      "token of old setups", KDP_SECTION_EXCHANGE},
     {"ca-file", "KALSHI_CA_FILE", KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL, "further roots, PEM",
      KDP_SECTION_EXCHANGE},
+    {"keyless", "KDP_KEYLESS", KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL,
+     "no key: trades polled, books sampled", KDP_SECTION_EXCHANGE},
     {"simulated", "KDP_SIMULATED", KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL,
      "the addresses are a simulator's", KDP_SECTION_EXCHANGE},
 

@@ -50,8 +50,8 @@ kdp_ask_credentials(const struct kdp_cli *cli, bool needed, struct kdp_signer **
                       key_id == NULL ? "KALSHI_API_KEY" : "KALSHI_PRIVATE_KEY_PATH");
         if (needed)
             kdpi_hint("The exchange streams to signed sessions only. Fill in .env (see env.example), or "
-                      "practise on: "
-                      "kdp sim");
+                      "without a key: "
+                      "kdp run --keyless");
         else
             kdpi_hint("Both are needed, the key's ID and its file; or neither, then public data is asked for "
                       "without a "

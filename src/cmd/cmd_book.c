@@ -195,7 +195,16 @@ ladder(const struct kdp_cli *cli, const struct kdp_book_at *book, const char *ti
         free(bids);
         return;
     }
-    printf("  %s\n", state_word(book));
+    if (book->state ==
+        KDP_BOOK_STATE_SAMPLED) { /* how it was then, and nothing of the time between two looks */
+        kdpi_time_format(time, book->changed_ns, 0);
+        time[10] = ' ';
+        time[strlen(time) - 1] = '\0';
+        printf("  %sSAMPLED%s %s UTC\n", kdp_cli_paint(cli, stdout, KDP_PAINT_ALERT),
+               kdp_cli_paint(cli, stdout, KDP_PAINT_OFF), time);
+    } else {
+        printf("  %s\n", state_word(book));
+    }
     bid_all = side_levels(book, KDP_SIDE_YES, bids, depth);
     offer_all = side_levels(book, KDP_SIDE_NO, offers, depth);
     bid_count = bid_all < depth ? bid_all : depth;
@@ -371,7 +380,8 @@ kdp_cmd_book(struct kdp_cli *cli)
 
         kdpi_time_format(time, book->changed_ns, 9);
         time[strlen(time) - 1] = '\0';
-        kdp_cli_say(cli, "last change %s UTC, sequence %" PRIu64 ", hash %016" PRIx64, time, book->seq,
+        kdp_cli_say(cli, "%s %s UTC, sequence %" PRIu64 ", hash %016" PRIx64,
+                    book->state == KDP_BOOK_STATE_SAMPLED ? "seen so first" : "last change", time, book->seq,
                     kdp_book_at_hash(book));
     }
     free(book);

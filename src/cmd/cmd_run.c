@@ -39,11 +39,14 @@ enum gauge { /* names below */
              GAUGE_TO_RING,
              GAUGE_LOST,
              GAUGE_SIMULATED,
+             GAUGE_KEYLESS,
+             GAUGE_SAMPLED,
              GAUGES
 };
 static const char *const gauge_names[GAUGES] = {
-    "kdp_books_planned",   "kdp_books_live",     "kdp_lines_up", "kdp_lines_wanted", "kdp_last_frame_ns",
-    "kdp_feed_age_p99_ns", "kdp_to_ring_p99_ns", "kdp_lost",     "kdp_simulated"};
+    "kdp_books_planned", "kdp_books_live",      "kdp_lines_up",       "kdp_lines_wanted",
+    "kdp_last_frame_ns", "kdp_feed_age_p99_ns", "kdp_to_ring_p99_ns", "kdp_lost",
+    "kdp_simulated",     "kdp_keyless",         "kdp_books_sampled"};
 
 struct run {
     struct kdp_cli *cli;
@@ -56,6 +59,7 @@ struct run {
     struct kdp_rejects rejects;
     struct kdp_counter *gauges[GAUGES];
     const char *dir;
+    bool keyless;          /* trades polled, books sampled: no line */
     bool simulated, ended; /* ended: no more inputs can be fed */
     int signo;             /* what asked for the end; 0: --seconds or nothing */
     bool terminal, listed, ever_up;
@@ -88,7 +92,8 @@ feed(void *arg, enum kdp_input_kind kind, unsigned flags, unsigned line, int64_t
 
     if (rc != 0)
         run->ended = true; /* the tape takes nothing more: no order can be made of the end */
-    if (kind == KDP_INPUT_FRAME)
+    if (kind == KDP_INPUT_FRAME ||
+        (run->keyless && kind == KDP_INPUT_REST && ((const struct kdp_input_rest *)fixed)->status == 200))
         run->last_frame_ns = recv_ns;
     return rc;
 }
@@ -224,12 +229,15 @@ update_gauges(struct run *run, int64_t mono_ns)
     kdp_session_stats(kdp_live_session(run->live), &session);
     kdp_live_stats(run->live, &live);
     warn_of_nothing(run, &session);
-    run->ever_up = run->ever_up || session.lines_up > 0;
+    run->ever_up = run->ever_up || session.lines_up > 0 || session.answered;
+    run->view.requests = session.requests;
     run->view.lost = kdp_run_lost(&totals, 0);
     run->view.lake = run->topology.lake;
     run->view.lake_waits = run->topology.lake && run->topology.sealer.pid == 0;
     run->view.sql_behind_ns = run->behind_ns;
-    kdp_counter_set(run->gauges[GAUGE_PLANNED], totals.planned_live + totals.planned_stale);
+    kdp_counter_set(run->gauges[GAUGE_PLANNED],
+                    totals.planned_live + totals.planned_sampled + totals.planned_stale);
+    kdp_counter_set(run->gauges[GAUGE_SAMPLED], totals.planned_sampled);
     kdp_counter_set(run->gauges[GAUGE_LIVE], totals.planned_live);
     kdp_counter_set(run->gauges[GAUGE_LINES_UP], session.lines_up);
     kdp_counter_set(run->gauges[GAUGE_LINES_WANTED], session.lines_wanted);
@@ -294,7 +302,7 @@ is_over(struct run *run, int64_t mono_ns)
         return false;
     if (run->up_mono == 0) {
         kdp_session_stats(kdp_live_session(run->live), &session);
-        if (session.lines_up > 0 || mono_ns - run->started_mono > UP_WAIT_NS)
+        if (session.lines_up > 0 || session.answered || mono_ns - run->started_mono > UP_WAIT_NS)
             run->up_mono = mono_ns;
     }
     return run->up_mono != 0 && mono_ns - run->up_mono >= run->seconds_ns;
@@ -317,7 +325,8 @@ idle(void *arg)
     if (tell_waited(run) != 0)
         return 2;
     kdp_topology_tick(&run->topology, mono_ns);
-    measure_load(run);
+    if (!run->keyless)
+        measure_load(run);
     kdp_run_result_tick(&run->result, run->topology.plant, mono_ns);
     watch_durable(run, mono_ns);
     update_gauges(run, mono_ns);
@@ -359,6 +368,7 @@ open_live(struct run *run, struct kdp_signer *signer)
     config.busy_poll_us = (uint32_t)(kdp_cli_count(cli, "busy-poll") / 1000);
     config.session.rules = &run->rules.rules;
     config.session.pace_percent = (uint32_t)kdp_cli_count(cli, "test-pace");
+    config.session.keyless = run->keyless;
     config.session.connections = (uint32_t)kdp_cli_count(cli, "connections");
     config.session.seed = start->session;
     config.session.restarted = (start->flags & KDP_START_FRESH) == 0;
@@ -393,6 +403,7 @@ begin(struct run *run, struct kdp_signer *signer)
             return kdpi_fail(KDP_EFULL, "no room for the counter %s", gauge_names[i]);
     }
     kdp_counter_set(run->gauges[GAUGE_SIMULATED], run->simulated);
+    kdp_counter_set(run->gauges[GAUGE_KEYLESS], run->keyless);
     if (kdp_stream_taken_over(run->topology.stream) > 0)
         kdp_cli_notice(run->cli, NULL, "last run was killed; %llu records taken over from the ring",
                        (unsigned long long)kdp_stream_taken_over(run->topology.stream));
@@ -421,6 +432,9 @@ finish(struct run *run)
     run->result.connections = session.lines_wanted;
     run->result.reconnects = session.reconnects;
     run->result.latency = *live.to_ring;
+    run->result.keyless = run->keyless;
+    run->result.age = *live.age;
+    run->result.session = session;
     if (!run->result.stopped)
         kdp_run_result_stop(&run->result, run->topology.plant, kdpi_mono_ns());
     kdp_run_result_end(&run->result, run->topology.plant, kdpi_now_ns());
@@ -473,6 +487,14 @@ never_up(const struct run *run)
     struct kdp_session_line line = {0};
     int rc;
 
+    if (run->keyless) {
+        const char *words = kdp_session_words(kdp_live_session(run->live));
+
+        rc = kdpi_fail(KDP_ENET, "no trades could be read: %s",
+                       words[0] != '\0' ? words : "the exchange does not answer");
+        kdpi_hint("Is the address right (--base-url, KALSHI_BASE_URL)? kdp status asks it");
+        return rc;
+    }
     kdp_session_line_at(kdp_live_session(run->live), 1, &line);
     rc = kdpi_fail(KDP_ENET, "no connection in %lld s: %s", (long long)(UP_WAIT_NS / KDP_NS_PER_S),
                    line.last_words[0] != '\0' ? line.last_words : "the exchange does not answer");
@@ -496,15 +518,17 @@ kdp_cmd_run(struct kdp_cli *cli)
     static struct run run; /* large, and a command runs once */
     struct kdp_signer *signer = NULL;
     int rc, closed, exit_code = kdp_run_addresses(cli);
+    bool had_input;
 
     run.cli = cli;
     run.dir = kdp_cli_text(cli, "data");
     run.simulated = kdp_cli_switch(cli, "simulated");
+    run.keyless = kdp_cli_switch(cli, "keyless");
     run.seconds_ns = kdp_cli_count(cli, "seconds");
     run.terminal = isatty(STDERR_FILENO);
     run.rejects = (struct kdp_rejects){.cli = cli, .dir = run.dir, .bytes_max = UINT64_C(64) << 20};
     if (exit_code == 0)
-        exit_code = kdp_run_credentials(cli, &signer);
+        exit_code = run.keyless ? kdp_run_keyless(cli, &signer) : kdp_run_credentials(cli, &signer);
     if (exit_code != 0)
         return exit_code;
     rc = kdp_run_rules_read(&run.rules, cli);
@@ -516,7 +540,11 @@ kdp_cmd_run(struct kdp_cli *cli)
     }
     catch_hangup();
     kdp_run_rings(cli);
-    run.view = (struct kdp_run_view){.what = run.simulated ? "SIMULATED" : NULL};
+    run.view = (struct kdp_run_view){.keyless = run.keyless};
+    run.view.what = run.simulated && run.keyless ? "SIMULATED, KEYLESS"
+                    : run.keyless                ? "KEYLESS"
+                    : run.simulated              ? "SIMULATED"
+                                                 : NULL;
     rc = begin(&run, signer);
     if (rc == 0) {
         struct kdp_live_stats stats;
@@ -532,6 +560,12 @@ kdp_cmd_run(struct kdp_cli *cli)
     if (rc == 0)
         rc = kdp_live_run(run.live);
     exit_code = KDP_EXIT_DONE;
+    if (rc == 0 && run.keyless) {
+        struct kdp_session_stats session;
+
+        kdp_session_stats(kdp_live_session(run.live), &session);
+        run.ever_up = run.ever_up || session.answered; /* since the gauges were set last */
+    }
     if (rc == 0 && !run.ever_up && run.signo == 0)
         rc = never_up(&run);
     if (rc != 0) {
@@ -551,7 +585,8 @@ kdp_cmd_run(struct kdp_cli *cli)
     kdp_rejects_close(&run.rejects);
     kdp_signer_close(signer);
     /* what never got to a frame has its error for an answer */
-    if (exit_code == KDP_EXIT_DONE || run.result.plant.totals.frames > 0)
+    had_input = run.result.plant.totals.frames > 0 || (run.keyless && run.ever_up);
+    if (exit_code == KDP_EXIT_DONE || had_input)
         kdp_run_result_print(&run.result, cli);
     kdp_run_result_release(&run.result);
     free(run.load);

@@ -20,11 +20,10 @@ static const struct kdp_command commands[] = {
      0, 0, kdp_cmd_status},
     {"run", "capture", "the plant: stream, books, lake",
      "run [--series S|--event E|--ticker GLOB ...] [options]",
-     "Captures the exchange: every book and trade, onto the tape and into the lake.\n"
-     "Ends by Ctrl-C or SIGTERM, in order; SIGHUP reads --rules again.",
+     "Every book and trade, onto the tape and into the lake, until Ctrl-C or SIGTERM.",
      "which: series event ticker min-volume combos rules|access: api-key private-key base-url ws-url ca-file "
-     "ws-auth-token simulated|how: seconds connections=2 deflate busy-poll max-markets test-pace|into: data "
-     "lake "
+     "ws-auth-token keyless simulated|how: seconds connections=2 deflate busy-poll max-markets "
+     "test-pace|into: data lake "
      "ring-size raw-ring-size segment-size sync-interval tape-keep raw-keep tape-quota|"
      "output: summary progress",
      "0 done, also by Ctrl-C; 1 failed; 2 usage or settings; 143 by SIGTERM",

@@ -94,7 +94,8 @@ kdp_replay_collect_markets(struct kdp_replay_result *result, const struct kdp_pl
     uint32_t before = result->market_count, seen = 0;
 
     for (uint32_t i = 0; i < before; i++) /* of a run that is over */
-        if (result->markets[i].state == KDP_BOOK_STATE_LIVE)
+        if (result->markets[i].state == KDP_BOOK_STATE_LIVE ||
+            result->markets[i].state == KDP_BOOK_STATE_SAMPLED)
             result->markets[i].state = KDP_BOOK_STATE_STALE;
     for (uint32_t i = 0; kdp_plant_market_at(plant, i, &market); i++)
         seen += market.ticker != NULL && market.messages > 0;
@@ -134,12 +135,15 @@ kdp_replay_release(struct kdp_replay_result *result)
     free(result->markets);
 }
 
-/* live, stale or closed: to a script a book that waits for its snapshot is stale like one that never had one.
+/* live, sampled, stale or closed: to a script a book that waits for its snapshot is stale like one that never had one.
  */
 static const char *
 state_word(enum kdp_book_state state)
 {
-    return state == KDP_BOOK_STATE_LIVE ? "live" : state == KDP_BOOK_STATE_CLOSED ? "closed" : "stale";
+    return state == KDP_BOOK_STATE_LIVE      ? "live"
+           : state == KDP_BOOK_STATE_CLOSED  ? "closed"
+           : state == KDP_BOOK_STATE_SAMPLED ? "sampled"
+                                             : "stale";
 }
 
 static void
@@ -263,11 +267,14 @@ print_table(const struct kdp_replay_result *result, const struct kdp_cli *cli, F
     for (uint32_t i = 0; i < shown; i++) {
         const struct kdp_plant_market *m = order[i];
         const char *state = state_word(m->state);
-        bool prices = m->state == KDP_BOOK_STATE_LIVE; /* a stale book shows no prices */
+        /* a stale book shows no prices */
+        bool prices = m->state == KDP_BOOK_STATE_LIVE || m->state == KDP_BOOK_STATE_SAMPLED;
 
         if (m->state == KDP_BOOK_STATE_STALE || m->state == KDP_BOOK_STATE_NONE ||
             m->state == KDP_BOOK_STATE_RECOVERING)
             state = "STALE";
+        if (m->state == KDP_BOOK_STATE_SAMPLED)
+            state = "sample";
         strcpy(a, "-");
         strcpy(b, "-");
         strcpy(c, "-");

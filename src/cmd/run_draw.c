@@ -125,8 +125,14 @@ draw_first(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *
         snprintf(up, sizeof up, "up %d s", (int)(up_ns / KDP_NS_PER_S));
     else
         snprintf(up, sizeof up, "up %s", kdpi_screen_span(a, up_ns));
-    snprintf(books, sizeof books, "%s books: %s live,", kdpi_screen_count(a, totals->planned_live + stale),
-             kdpi_screen_count(b, totals->planned_live));
+    if (view->keyless)
+        snprintf(books, sizeof books, "%s books: %s SAMPLED,",
+                 kdpi_screen_count(a, totals->planned_sampled + stale),
+                 kdpi_screen_count(b, totals->planned_sampled));
+    else
+        snprintf(books, sizeof books, "%s books: %s live,",
+                 kdpi_screen_count(a, totals->planned_live + stale),
+                 kdpi_screen_count(b, totals->planned_live));
     snprintf(stales, sizeof stales, "%s STALE", kdpi_screen_count(a, stale));
     snprintf(lost, sizeof lost, "lost %s", kdpi_screen_count(a, view->lost));
     columns = (int)(7 + (what[0] != '\0' ? 2 + strlen(what) : 0) + 2 + strlen(day) + strlen(at) + 2 +
@@ -160,14 +166,22 @@ draw_second(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look 
     const struct kdp_run_view *view = screen->view;
     char frames[80], age[80] = "", ring[80] = "", lake[48], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT];
 
-    snprintf(frames, sizeof frames, "frames %s (%s/s)", kdpi_screen_count(a, totals->frames),
-             kdpi_screen_count(b, (uint64_t)(run_rate(screen, totals->frames, screen->mono_ns) + 0.5)));
+    snprintf(frames, sizeof frames, "%s %s (%s/s)", view->keyless ? "trades" : "frames",
+             kdpi_screen_count(a, run_counted(screen, totals)),
+             kdpi_screen_count(
+                 b, (uint64_t)(run_rate(screen, run_counted(screen, totals), screen->mono_ns) + 0.5)));
     for (int shorter = 0; shorter < 3; shorter++) {
         if (view->age != NULL)
             put_spans(age, sizeof age, shorter < 2 ? "feed age" : "age",
                       run_percentile(view->age, &screen->age_then[0], 0.5),
                       run_percentile(view->age, &screen->age_then[0], 0.99));
-        if (view->to_ring != NULL)
+        if (view->keyless && view->age != NULL)
+            put_spans(age, sizeof age, shorter < 2 ? "late by" : "late",
+                      run_percentile(view->age, &screen->age_then[0], 0.5),
+                      run_percentile(view->age, &screen->age_then[0], 0.99));
+        if (view->keyless)
+            snprintf(ring, sizeof ring, "requests %s", kdpi_screen_count(a, view->requests));
+        else if (view->to_ring != NULL)
             put_spans(ring, sizeof ring, shorter < 2 ? "to ring" : "ring",
                       run_percentile(view->to_ring, &screen->to_ring_then[0], 0.5),
                       run_percentile(view->to_ring, &screen->to_ring_then[0], 0.99));
@@ -451,11 +465,13 @@ run_line(const struct kdp_run_screen *screen, FILE *out)
     if (view->age != NULL && view->age->count > 0)
         kdpi_screen_span(lag, (int64_t)run_percentile(view->age, &screen->age_then[0], 0.99));
     fprintf(out,
-            "%s frames %" PRIu64 " rate %.0f/s books %" PRIu64 " stale %" PRIu64 " gaps %" PRIu64
-            " lost %" PRIu64 " lag %s%s%s\n",
-            stamp, totals.frames, run_rate(screen, totals.frames, screen->mono_ns),
-            totals.planned_live + totals.planned_stale, totals.planned_stale, totals.gaps, view->lost, lag,
-            view->what != NULL ? " " : "", view->what != NULL ? view->what : "");
+            "%s %s %" PRIu64 " rate %.0f/s books %" PRIu64 " stale %" PRIu64 " gaps %" PRIu64 " lost %" PRIu64
+            " lag %s%s%s\n",
+            stamp, view->keyless ? "trades" : "frames", run_counted(screen, &totals),
+            run_rate(screen, run_counted(screen, &totals), screen->mono_ns),
+            totals.planned_live + totals.planned_sampled + totals.planned_stale, totals.planned_stale,
+            totals.gaps, view->lost, lag, view->what != NULL ? " " : "",
+            view->what != NULL ? view->what : "");
 }
 
 void

@@ -271,7 +271,7 @@ sample(struct kdp_run_screen *screen)
     struct kdp_plant_totals totals;
 
     run_totals(screen, &totals);
-    screen->samples[screen->sample_next] = (struct run_sample){screen->mono_ns, totals.frames};
+    screen->samples[screen->sample_next] = (struct run_sample){screen->mono_ns, run_counted(screen, &totals)};
     screen->sample_next = (screen->sample_next + 1) % RUN_RATE_SAMPLES;
     if (screen->sample_count < RUN_RATE_SAMPLES)
         screen->sample_count++;
@@ -284,6 +284,12 @@ sample(struct kdp_run_screen *screen)
         screen->age_then[1] = *view->age;
     if (view->to_ring != NULL)
         screen->to_ring_then[1] = *view->to_ring;
+}
+
+uint64_t
+run_counted(const struct kdp_run_screen *screen, const struct kdp_plant_totals *totals)
+{
+    return screen->view->keyless ? totals->records_by_template[KDP_TEMPLATE_TRADE] : totals->frames;
 }
 
 double

@@ -23,8 +23,10 @@ struct kdp_run_screen;
 
 /* Where the numbers come from; all of it is the caller's, stays while the screen is open and is read at each drawing. */
 struct kdp_run_view {
-    const char *what;                          /* "SIMULATED" or NULL: the word that says what this is not */
+    const char *what;                          /* "SIMULATED", "KEYLESS", both or NULL: what this is not */
     const struct kdp_plant *plant;             /* totals, and the markets */
+    bool keyless;      /* no line: trades polled (age is their delay), books sampled */
+    uint64_t requests; /* so: asked until now */
     const struct kdp_histogram *age, *to_ring; /* ns, of the whole run; NULL: not known */
     bool lake, lake_waits;                     /* there is a lake; its writer is dead at the moment */
     int64_t sql_behind_ns;                     /* how long a record waits until SQL sees it */

@@ -48,6 +48,8 @@ struct kdp_run_screen {
 
 /* run_totals and run_market ask the view. */
 void run_totals(const struct kdp_run_screen *screen, struct kdp_plant_totals *totals);
+/* what the rate is of: frames, without a key trades */
+uint64_t run_counted(const struct kdp_run_screen *screen, const struct kdp_plant_totals *totals);
 /* frames a second over the last samples */
 double run_rate(const struct kdp_run_screen *screen, uint64_t frames, int64_t mono_ns);
 /* run_percentile of what a histogram counted in the last 10 to 20 s (of the whole run while that is shorter) */

@@ -22,11 +22,29 @@ kdp_run_credentials(const struct kdp_cli *cli, struct kdp_signer **signerp)
 }
 
 int
+kdp_run_keyless(const struct kdp_cli *cli, struct kdp_signer **signerp)
+{
+    static const char *const ignored[] = {"api-key", "private-key", "ws-auth-token"};
+    int rc = kdp_signer_open_clock(signerp);
+
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        if (kdp_cli_text(cli, ignored[i]) != NULL) {
+            char origin[256];
+
+            kdp_cli_origin(cli, ignored[i], origin, sizeof origin);
+            kdp_cli_notice(cli, "With it the books are live: kdp run, without --keyless",
+                           "--keyless: the key is not used (%s)", origin);
+            break;
+        }
+    return rc == 0 ? 0 : kdp_cli_error(cli, rc);
+}
+
+int
 kdp_run_addresses(const struct kdp_cli *cli)
 {
     int code = kdp_ask_address(cli, "base-url", false);
 
-    return code != 0 ? code : kdp_ask_address(cli, "ws-url", true);
+    return code != 0 || kdp_cli_switch(cli, "keyless") ? code : kdp_ask_address(cli, "ws-url", true);
 }
 
 static int
@@ -53,7 +71,7 @@ kdp_run_names(const struct kdp_cli *cli)
 {
     int code = name_of(cli, "base-url");
 
-    return code != 0 ? code : name_of(cli, "ws-url");
+    return code != 0 || kdp_cli_switch(cli, "keyless") ? code : name_of(cli, "ws-url");
 }
 
 void

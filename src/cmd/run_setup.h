@@ -8,7 +8,9 @@
 /* kdp_run_credentials reads key and token: 0, or the exit code after the words are said (2: settings are missing or do not fit
  * together, 1: the key cannot be used).  *signerp is NULL when there is a token and no key. */
 int kdp_run_credentials(const struct kdp_cli *cli, struct kdp_signer **signerp);
-/* kdp_run_addresses looks at base-url and ws-url: 0 or 2. */
+/* kdp_run_keyless says that a key is not used, should there be one; *signerp keeps the exchange's clock and signs nothing. */
+int kdp_run_keyless(const struct kdp_cli *cli, struct kdp_signer **signerp);
+/* kdp_run_addresses looks at base-url and, but for --keyless, ws-url: 0 or 2. */
 int kdp_run_addresses(const struct kdp_cli *cli);
 /* kdp_run_names looks up the hosts of both: 0, or 1 when one has no address, which is a slip in a setting far more often than
  * a network that will come.  Later in the run a name that is gone is asked for again. */

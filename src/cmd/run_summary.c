@@ -30,8 +30,8 @@ static void
 tick(struct kdp_run_result *result, const struct kdp_plant_totals *totals, int64_t mono_ns)
 {
     if (mono_ns > result->tick_mono_ns)
-        result->book_ns +=
-            (int64_t)(totals->planned_live + totals->planned_stale) * (mono_ns - result->tick_mono_ns);
+        result->book_ns += (int64_t)(totals->planned_live + totals->planned_sampled + totals->planned_stale) *
+                           (mono_ns - result->tick_mono_ns);
     result->tick_mono_ns = mono_ns;
 }
 
@@ -53,8 +53,8 @@ kdp_run_result_stop(struct kdp_run_result *result, const struct kdp_plant *plant
         return;
     kdp_plant_totals(plant, &totals);
     tick(result, &totals, mono_ns);
-    result->live_at_stop = totals.planned_live;
-    result->planned_at_stop = totals.planned_live + totals.planned_stale;
+    result->live_at_stop = totals.planned_live + totals.planned_sampled;
+    result->planned_at_stop = result->live_at_stop + totals.planned_stale;
     result->stale_at_stop_ns = totals.stale_ns;
     kdp_replay_collect_markets(&result->plant, plant);
     result->stopped = true;
@@ -112,6 +112,32 @@ rows_of(const struct kdp_plant_totals *totals, const struct kdp_lake_table *tabl
 
 /* ---- json --------------------------------------------------------------------------------------- */
 
+/* What a run without a key has to say of itself; others have no such member. */
+static void
+json_keyless(const struct kdp_run_result *result, FILE *out)
+{
+    const struct kdp_session_stats *session = &result->session;
+    const struct kdp_histogram *age = &result->age;
+    char to[KDPI_TIME_TEXT];
+
+    fprintf(out,
+            ",\"keyless\":{\"polls\":%" PRIu64 ",\"books\":%" PRIu64 ",\"books_sampled\":%" PRIu64
+            ",\"samples\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"limited\":%" PRIu64,
+            session->polls, result->planned_at_stop, result->live_at_stop, session->samples,
+            session->requests, session->requests_limited);
+    if (age->count > 0)
+        fprintf(out, ",\"delay_ms\":{\"p50\":%.3f,\"p99\":%.3f,\"max\":%.3f}",
+                (double)kdp_histogram_at(age, 0.5) / 1e6, (double)kdp_histogram_at(age, 0.99) / 1e6,
+                (double)age->max / 1e6);
+    else
+        fputs(",\"delay_ms\":{\"p50\":null,\"p99\":null,\"max\":null}", out);
+    kdpi_time_format(to, session->complete_ns, 0);
+    if (session->answered && session->windows_open == 0)
+        fprintf(out, ",\"complete_to\":\"%s\"}", to);
+    else
+        fputs(",\"complete_to\":null}", out);
+}
+
 static void
 print_json(const struct kdp_run_result *result, FILE *out)
 {
@@ -140,7 +166,10 @@ print_json(const struct kdp_run_result *result, FILE *out)
         fprintf(out, "\"p50\":%.3f,\"p99\":%.3f,\"p999\":%.3f,\"max\":%.3f",
                 (double)kdp_histogram_at(latency, 0.5) / 1e3, (double)kdp_histogram_at(latency, 0.99) / 1e3,
                 (double)kdp_histogram_at(latency, 0.999) / 1e3, (double)latency->max / 1e3);
-    fputs("}}\n", out);
+    fputs("}", out);
+    if (result->keyless)
+        json_keyless(result, out);
+    fputs("}\n", out);
 }
 
 /* ---- for a person ------------------------------------------------------------------------------- */
@@ -254,17 +283,54 @@ print_gaps(const struct kdp_run_result *result, FILE *out)
     put_line(out, "gaps", text);
 }
 
+/* A run without a key has no frames; it has trades, and says how late they came. */
+static void
+print_polled(const struct kdp_run_result *result, int64_t span_ns, FILE *out)
+{
+    const struct kdp_session_stats *session = &result->session;
+    uint64_t trades = result->plant.totals.records_by_template[KDP_TEMPLATE_TRADE];
+    char text[512], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], to[KDPI_TIME_TEXT];
+    size_t len;
+
+    len = (size_t)snprintf(
+        text, sizeof text, "%s (%s/s)", kdpi_screen_count(a, trades),
+        kdpi_screen_count(b, span_ns > 0 ? (uint64_t)((double)trades / ((double)span_ns / 1e9) + 0.5) : 0));
+    if (result->age.count > 0)
+        len += (size_t)snprintf(text + len, sizeof text - len, ", late by p50 %s p99 %s max %s",
+                                kdpi_screen_span(a, (int64_t)kdp_histogram_at(&result->age, 0.5)),
+                                kdpi_screen_span(b, (int64_t)kdp_histogram_at(&result->age, 0.99)),
+                                kdpi_screen_span(c, (int64_t)result->age.max));
+    kdpi_time_format(to, session->complete_ns, 0);
+    if (session->answered && session->windows_open == 0)
+        snprintf(text + len, sizeof text - len, "; complete to %.8s UTC", to + 11);
+    else
+        snprintf(text + len, sizeof text - len,
+                 "; INCOMPLETE: %" PRIu64 " windows not verified, the next run reads them",
+                 session->windows_open);
+    put_line(out, "trades", text);
+    snprintf(text, sizeof text, "%s, answered 429: %s, malformed %s", kdpi_screen_count(a, session->requests),
+             kdpi_screen_count(b, session->requests_limited),
+             kdpi_screen_count(c, result->plant.totals.malformed));
+    put_line(out, "requests", text);
+}
+
 static void
 print_books(const struct kdp_run_result *result, FILE *out)
 {
     char text[256], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT];
+    size_t len;
     double stale = (double)result->stale_at_stop_ns / 1e9, all = (double)result->book_ns / 1e9;
 
     stale = stale > all ? all : stale;
-    snprintf(text, sizeof text,
-             "%s of %s live when stopped; not live %.2f %% of the time (%s of %s book-seconds)",
-             kdpi_screen_count(a, result->live_at_stop), kdpi_screen_count(b, result->planned_at_stop),
-             all > 0 ? stale / all * 100 : 0.0, kdpi_screen_cash(c, (int64_t)(stale * 10 + 0.5), 1),
+    len = (size_t)snprintf(
+        text, sizeof text, "%s of %s %s when stopped", kdpi_screen_count(a, result->live_at_stop),
+        kdpi_screen_count(b, result->planned_at_stop), result->keyless ? "SAMPLED" : "live");
+    if (result->keyless && result->session.sample_round_ns > 0)
+        len += (size_t)snprintf(text + len, sizeof text - len, ", %s looks",
+                                kdpi_screen_count(a, result->session.samples));
+    snprintf(text + len, sizeof text - len, "; not %s %.2f %% of the time (%s of %s book-seconds)",
+             result->keyless ? "known" : "live", all > 0 ? stale / all * 100 : 0.0,
+             kdpi_screen_cash(c, (int64_t)(stale * 10 + 0.5), 1),
              kdpi_screen_count((char[KDPI_SCREEN_TEXT]){""}, (uint64_t)(all + 0.5)));
     put_line(out, "books", text);
 }
@@ -350,12 +416,15 @@ print_block(const struct kdp_run_result *result, FILE *out)
         snprintf(text + len, sizeof text - len, " run %" PRIu32, result->run);
     put_line(out, "captured", text);
 
+    if (result->keyless)
+        print_polled(result, span_ns, out);
     snprintf(text, sizeof text, "%s (%s/s), malformed %s, connections %u, reconnects %" PRIu64,
              kdpi_screen_count(a, totals->frames),
              kdpi_screen_count(
                  b, span_ns > 0 ? (uint64_t)((double)totals->frames / ((double)span_ns / 1e9) + 0.5) : 0),
              kdpi_screen_count(c, totals->malformed), result->connections, result->reconnects);
-    put_line(out, "frames", text);
+    if (!result->keyless)
+        put_line(out, "frames", text);
     print_books(result, out);
     print_gaps(result, out);
     if (result->latency.count > 0) {
@@ -377,7 +446,8 @@ print_block(const struct kdp_run_result *result, FILE *out)
         put_shell_word(data + strlen(data), sizeof data - strlen(data), result->dir);
     }
     snprintf(text, sizeof text, "kdp query \"FROM trades LIMIT 5\"%s", data);
-    snprintf(again, sizeof again, "kdp run%s (goes on at sequence %" PRIu64 ")", data, result->seq_next);
+    snprintf(again, sizeof again, "kdp run%s%s (goes on at sequence %" PRIu64 ")",
+             result->keyless ? " --keyless" : "", data, result->seq_next);
     if (INDENT + strlen(text) + 5 + strlen(again) <=
         WIDTH) { /* a command is not broken while there is room */
         strcat(text, "     ");

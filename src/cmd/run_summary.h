@@ -18,12 +18,16 @@
 
 #include "histogram.h"
 #include "replay_summary.h"
+#include "session.h"
 
 struct kdp_run_result {
     struct kdp_replay_result plant; /* its markets are those of _stop, with the trades of _end */
     /* filled in by the caller before _print */
     const char *dir;
     const char *what;      /* "SIMULATED" or NULL */
+    bool keyless;          /* trades polled, books sampled */
+    struct kdp_session_stats session; /* so: as it was at the end */
+    struct kdp_histogram age;         /* so: how late trades came, ns */
     uint32_t run;          /* number of the run in its folder, from 1; 0: not known */
     unsigned connections;  /* wanted at the end */
     uint64_t reconnects;   /* struct kdp_session_stats */

@@ -21,6 +21,7 @@
 #include "tape.h"
 
 #define QUIET_NS (30 * KDP_NS_PER_S)    /* without a frame for so long while lines are up: told */
+#define KEYLESS_QUIET_NS (60 * KDP_NS_PER_S)
 #define RATE_MIN_NS (60 * KDP_NS_PER_S) /* of stream, before a rate means anything */
 #define HELD 1e6                        /* bytes that are no growth to speak of */
 #define LAKE_LATE_NS (300 * KDP_NS_PER_S)
@@ -29,7 +30,7 @@
 
 struct counters {
     uint64_t planned, live, lines_up, lines_wanted, last_frame_ns, feed_age_ns, to_ring_ns, lost, simulated,
-        frames;
+        keyless, sampled, frames;
     bool run; /* those of kdp run are there: else it is a replay */
 };
 
@@ -39,11 +40,18 @@ read_counters(const struct kdp_ring *ring, struct counters *c)
     const struct {
         const char *name;
         uint64_t *value;
-    } wanted[] = {{"kdp_books_planned", &c->planned},       {"kdp_books_live", &c->live},
-                  {"kdp_lines_up", &c->lines_up},           {"kdp_lines_wanted", &c->lines_wanted},
-                  {"kdp_last_frame_ns", &c->last_frame_ns}, {"kdp_feed_age_p99_ns", &c->feed_age_ns},
-                  {"kdp_to_ring_p99_ns", &c->to_ring_ns},   {"kdp_lost", &c->lost},
-                  {"kdp_simulated", &c->simulated},         {"kalshi_frames_total", &c->frames}};
+    } wanted[] = {{"kdp_books_planned", &c->planned},
+                  {"kdp_books_live", &c->live},
+                  {"kdp_lines_up", &c->lines_up},
+                  {"kdp_lines_wanted", &c->lines_wanted},
+                  {"kdp_last_frame_ns", &c->last_frame_ns},
+                  {"kdp_feed_age_p99_ns", &c->feed_age_ns},
+                  {"kdp_to_ring_p99_ns", &c->to_ring_ns},
+                  {"kdp_lost", &c->lost},
+                  {"kdp_keyless", &c->keyless},
+                  {"kdp_books_sampled", &c->sampled},
+                  {"kdp_simulated", &c->simulated},
+                  {"kalshi_frames_total", &c->frames}};
     const char *name;
     uint64_t value;
 
@@ -56,8 +64,34 @@ read_counters(const struct kdp_ring *ring, struct counters *c)
     }
 }
 
+/* A run without a key: it has no line, and its last answer stands for the last frame. */
 static void
-tell_run(struct kdp_status *status, const struct counters *c, const char *head)
+tell_keyless(struct kdp_status *status, const struct counters *c, const char *head)
+{
+    char sampled[KDPI_SCREEN_TEXT], planned[KDPI_SCREEN_TEXT], age[KDPI_SCREEN_TEXT], span[KDPI_SCREEN_TEXT];
+    int64_t quiet_ns = c->last_frame_ns != 0 ? kdpi_now_ns() - (int64_t)c->last_frame_ns : INT64_MAX;
+    bool quiet = quiet_ns > KEYLESS_QUIET_NS, books = c->sampled < c->planned;
+    const char *state = quiet ? "no answer" : books ? "not all sampled" : "keyless";
+
+    kdpi_screen_count(sampled, c->sampled);
+    kdpi_screen_count(planned, c->planned);
+    kdpi_screen_span(age, (int64_t)c->feed_age_ns);
+    kdp_status_line(status, "plant", state, (quiet || books) && !status->paused,
+                    "%s, trades polled, %s of %s books SAMPLED, %s%s%s", head, sampled, planned,
+                    c->feed_age_ns != 0 ? "trades p99 " : "delay of trades not known",
+                    c->feed_age_ns != 0 ? age : "", c->feed_age_ns != 0 ? " late" : "");
+    if (quiet && c->last_frame_ns != 0)
+        kdp_status_line(status, "", "quiet", !status->paused, "no answer for %s",
+                        kdpi_screen_span(span, quiet_ns));
+    if (c->lost > 0)
+        kdp_status_line(status, "", "lost", true,
+                        "%" PRIu64 " trades that the exchange no longer had when they were asked for",
+                        c->lost);
+    kdp_status_text(status, "plant", "state", state);
+}
+
+static void
+tell_lines(struct kdp_status *status, const struct counters *c, const char *head)
 {
     char live[KDPI_SCREEN_TEXT], planned[KDPI_SCREEN_TEXT], age[KDPI_SCREEN_TEXT], frames[KDPI_SCREEN_TEXT];
     int64_t quiet_ns = c->last_frame_ns != 0 ? kdpi_now_ns() - (int64_t)c->last_frame_ns : 0;
@@ -83,9 +117,20 @@ tell_run(struct kdp_status *status, const struct counters *c, const char *head)
                         "%" PRIu64 " trades that the exchange no longer had when they were asked for",
                         c->lost);
     kdp_status_text(status, "plant", "state", state);
+}
+
+static void
+tell_run(struct kdp_status *status, const struct counters *c, const char *head)
+{
+    if (c->keyless != 0)
+        tell_keyless(status, c, head);
+    else
+        tell_lines(status, c, head);
+    kdp_status_switch(status, "plant", "keyless", c->keyless != 0);
     kdp_status_switch(status, "plant", "simulated", c->simulated != 0);
     kdp_status_number(status, "plant", "books_planned", "%" PRIu64, c->planned);
     kdp_status_number(status, "plant", "books_live", "%" PRIu64, c->live);
+    kdp_status_number(status, "plant", "books_sampled", "%" PRIu64, c->sampled);
     kdp_status_number(status, "plant", "lines_wanted", "%" PRIu64, c->lines_wanted);
     kdp_status_number(status, "plant", "lines_up", "%" PRIu64, c->lines_up);
     kdp_status_number(status, "plant", "frames", "%" PRIu64, c->frames);

@@ -250,6 +250,10 @@ what_state(struct out *out, const struct kdp_state *state)
     } else if (book && state->state == KDP_BOOK_STATE_LIVE &&
                (state->reason == KDP_REASON_SUBSCRIBE || state->reason == KDP_REASON_RECOVERY)) {
         out_str(out, "snapshot");
+    } else if (book && state->state == KDP_BOOK_STATE_SAMPLED && state->reason == KDP_REASON_SAMPLE) {
+        out_str(out, "looked at over REST");
+    } else if (book && state->state == KDP_BOOK_STATE_STALE && state->reason == KDP_REASON_SAMPLE) {
+        out_str(out, "not looked at for 90 s");
     } else {
         put_word(out, "reason", state->reason);
         if (state->from_seq != 0) {

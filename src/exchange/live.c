@@ -48,6 +48,9 @@ kdp_live_notice(void *arg, const struct kdp_notice *notice)
     if (notice->kind == KDP_NOTICE_TRADE && notice->line >= 1 && notice->line < live->lines_end &&
         notice->trade.exch_ns > 0)
         kdp_histogram_add(&live->age, live->lines[notice->line].recv_ns - notice->trade.exch_ns);
+    else if (notice->kind == KDP_NOTICE_TRADE && notice->line == 0 &&
+             notice->trade.exch_ns >= live->polled_from_ns)
+        kdp_histogram_add(&live->age, live->answer_ns - notice->trade.exch_ns);
     kdp_session_notice(live->session, notice);
 }
 
@@ -80,7 +83,17 @@ feed_answer(struct kdp_live *live, uint64_t request, int status, int code, const
         body = words = instead;
         len = strlen(instead);
     }
+    if (live->config.session.keyless) {
+        struct kdp_session_stats stats;
+
+        kdp_session_stats(live->session, &stats);
+        live->polled_from_ns = stats.polled_from_ns;
+        live->answer_ns = got_ns;
+    }
+    live->answers += status != 0;
     rc = live_feed(live, KDP_INPUT_REST, 0, got_ns, &fixed, sizeof fixed.head + path_len, body, len);
+    if (live->config.session.keyless && status != 0)
+        kdp_histogram_add(&live->to_ring, kdpi_now_ns() - got_ns);
     if (rc == 0)
         kdp_session_answer(live->session, request, status, code, body, len, words, kdpi_mono_ns(),
                            kdpi_now_ns());
@@ -237,9 +250,11 @@ look_at_clock(struct kdp_live *live)
     live->clock_told = true;
     snprintf(words, sizeof words, "this clock is %s %s the exchange's",
              kdpi_screen_span(span, offset < 0 ? -offset : offset), offset < 0 ? "ahead of" : "behind");
-    live->config.tell(
-        live->config.arg, KDP_ACTION_WARN, words,
-        "Signing with the exchange's time, receive times are flagged. Mend it: timedatectl set-ntp true");
+    live->config.tell(live->config.arg, KDP_ACTION_WARN, words,
+                      live->config.session.keyless ? "Trades are asked for in the exchange's time, receive "
+                                                     "times are flagged. Mend it: timedatectl set-ntp true"
+                                                   : "Signing with the exchange's time, receive times are "
+                                                     "flagged. Mend it: timedatectl set-ntp true");
 }
 
 static int
@@ -396,7 +411,8 @@ kdp_live_open(struct kdp_live **livep, const struct kdp_live_config *config)
     if (live->message_max < KDP_INPUT_MAX)
         http.body_max = live->message_max > 65536 * 2 ? live->message_max - 65536 : live->message_max / 2;
     live->wall_less_mono = kdpi_now_ns() - kdpi_mono_ns();
-    rc = kdpi_url_parse(&live->ws_url, config->ws_url);
+    /* without a key there is no line, and what is trusted is trusted for REST */
+    rc = kdpi_url_parse(&live->ws_url, config->session.keyless ? config->base_url : config->ws_url);
     if (rc == 0 && live->ws_url.tls)
         rc = kdp_tls_client(&live->context, config->ca_file);
     if (rc == 0 && ((live->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 ||
@@ -455,6 +471,7 @@ kdp_live_stats(const struct kdp_live *live, struct kdp_live_stats *stats)
 {
     *stats = (struct kdp_live_stats){.frames = live->frames,
                                      .bytes = live->bytes,
+                                     .answers = live->answers,
                                      .too_long = live->too_long,
                                      .draining = live->draining,
                                      .clock_off = live->clock_off,

@@ -50,11 +50,12 @@ void kdp_live_notice(void *live, const struct kdp_notice *notice); /* a kdp_noti
 struct kdp_session *kdp_live_session(struct kdp_live *live);
 
 struct kdp_live_stats {
-    uint64_t frames, bytes;
+    uint64_t frames, bytes, answers;
     uint64_t too_long; /* messages and answers longer than the input ring takes */
     bool draining;
     bool clock_off; /* this clock is more than 2 s off the exchange's */
-    /* histograms of ns: exchange time of a trade to its receipt (a millisecond's precision), receipt to ring */
+    /* histograms of ns: exchange time of a trade to its receipt (a millisecond's precision; without a key of those traded
+     * since the start), receipt to ring (of messages, without a key of answers) */
     const struct kdp_histogram *age, *to_ring;
 };
 void kdp_live_stats(const struct kdp_live *live, struct kdp_live_stats *stats);

@@ -49,7 +49,8 @@ struct kdp_live {
     int64_t wall_less_mono;
     bool clock_off, clock_told;
     bool draining;
-    uint64_t frames, bytes, too_long;
+    uint64_t frames, bytes, too_long, answers;
+    int64_t answer_ns, polled_from_ns; /* of the answer being fed; what was traded before is of a pause */
     struct kdp_histogram age, to_ring;
 };
 

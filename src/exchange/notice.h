@@ -22,7 +22,7 @@ enum kdp_notice_kind {
     KDP_NOTICE_GAP,          /* gap: after every book of it was told as stale */
     KDP_NOTICE_BAD_FIRST,    /* gap: the first number of a new live sid was not 1 */
     KDP_NOTICE_REPEATS,      /* gap: a sid sends nothing but numbers seen before */
-    KDP_NOTICE_TRADE,        /* trade: a trade from the stream (not from REST) went by */
+    KDP_NOTICE_TRADE,        /* trade: a trade from the stream, or one that was polled (line 0), went by */
     KDP_NOTICE_REST,         /* rest: the plant has worked off a REST answer */
     KDP_NOTICE_AUDIT         /* audit: one market of an audit answer was compared */
 };
@@ -39,6 +39,7 @@ struct kdp_notice {
             int64_t volume_e2;         /* of 24 h by the last listing, KDP_INT64_NULL */
             uint8_t status;            /* enum kdp_market_status */
             bool combo;
+            bool quoted;   /* from a REST answer that asked for it by name, whatever the listing stands at */
             bool listed;   /* from a REST listing; else from the lifecycle, or from an earlier run */
             bool was_live; /* from an earlier run: its book was live or waited for when that ended */
         } market;

@@ -11,6 +11,7 @@
 #include "rest.h"
 #include "session_private.h"
 
+#define RATE_KEYLESS 100 /* nobody says what a public caller may: half of that tier, 10 requests a second */
 #define RATE 200 /* tokens a second of the basic tier, until the exchange says more */
 #define NEXT_SOON (10 * MS)
 #define CLOCK_STEP (100 * MS) /* the wall clock was set; less is two clocks read one after the other */
@@ -181,12 +182,15 @@ rules_keep(struct rules_copy *copy, const struct kdp_rules *rules)
 static void
 defaults(struct kdp_session_config *c)
 {
+    int64_t audit =
+        c->keyless ? 20 * SECOND : 60 * SECOND; /* without a stream they are what completes the trades */
     const struct {
         int64_t *value, or ;
     } spans[] = {{&c->snapshot_wait_ns, 2 * SECOND}, {&c->silence_ns, 30 * SECOND},
-                 {&c->stall_ns, 15 * SECOND},        {&c->trade_audit_ns, 60 * SECOND},
+                 {&c->stall_ns, 15 * SECOND},        {&c->trade_audit_ns, audit},
                  {&c->trade_settle_ns, 20 * SECOND}, {&c->window_pad_ns, 10 * SECOND},
                  {&c->book_audit_ns, 30 * SECOND},   {&c->relist_ns, 600 * SECOND},
+                 {&c->trade_poll_ns, 2 * SECOND},    {&c->sample_ns, 12 * SECOND},
                  {&c->backoff_min_ns, 250 * MS},     {&c->backoff_max_ns, 30 * SECOND}};
 
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
@@ -202,6 +206,10 @@ defaults(struct kdp_session_config *c)
         c->connections = 1;
     if (c->connections > KDP_LINES_LIVE_MAX)
         c->connections = KDP_LINES_LIVE_MAX;
+    if (c->keyless)
+        c->connections = 0;
+    if (c->samples_max == 0 || c->samples_max > SAMPLES_MAX)
+        c->samples_max = SAMPLES_MAX;
 }
 
 int
@@ -215,8 +223,11 @@ kdp_session_open(struct kdp_session **sessionp, const struct kdp_session_config 
     s->config = *config;
     defaults(&s->config);
     s->random = config->seed;
-    s->rate = s->capacity = RATE;
-    s->tokens_e9 = RATE * SECOND;
+    s->rate = s->capacity = config->keyless ? RATE_KEYLESS : RATE;
+    s->tokens_e9 = s->rate * SECOND;
+    s->cutoff_ns = KDP_TIME_NULL;
+    s->limits_asked = s->listing.heard =
+        config->keyless; /* limits are an account's; there is no lifecycle to wait for */
     s->resume_ns = KDP_TIME_NULL;
     s->due_ns = INT64_MAX;
     s->dirty = s->status_wanted = s->audit_asked = true;
@@ -293,15 +304,21 @@ work(struct kdp_session *s, struct kdp_action *action)
         return false;
     if (status_work(s, action) || market_reload(s, action))
         return true;
-    if (lines_work(s, action) || say(s, action))
+    if (s->config.keyless)
+        keyless_work(s);
+    else if (lines_work(s, action))
+        return true;
+    if (say(s, action) || (s->tell.count > 0 && market_reload(s, action)))
         return true;
     if (books_recovering(s, action) || market_timer(s, action))
         return true;
     if (s->tell.count > 0 && market_reload(s, action)) /* by a timer just now */
         return true;
-    if (trades_work(s, action) || listing_work(s, action) || audit_work(s, action) || rest_work(s, action))
+    if (trades_work(s, action) || listing_work(s, action) || (!s->config.keyless && audit_work(s, action)) ||
+        rest_work(s, action))
         return true;
-    place_balance(s);
+    if (!s->config.keyless)
+        place_balance(s);
     return say(s, action);
 }
 
@@ -332,6 +349,8 @@ kdp_session_next(struct kdp_session *s, int64_t mono_ns, int64_t wall_ns, struct
     if (!s->begun) {
         s->begun = true;
         s->tokens_ns = s->balance_ns = mono_ns;
+        if (s->config.keyless)
+            keyless_begin(s);
     }
     if (!s->dirty && mono_ns < s->due_ns)
         return false;
@@ -445,7 +464,8 @@ kdp_session_reload(struct kdp_session *s, const struct kdp_rules *rules)
     s->all = kdp_rules_all(&s->rules.rules);
     s->rules_told = false;
     markets_replan(s);
-    channel_rules(s);
+    if (!s->config.keyless)
+        channel_rules(s);
     s->listing.running = false; /* the listing under way was for the rules before */
     s->listing.next_ns = s->mono;
     s->listing.generation++;
@@ -469,7 +489,8 @@ bool
 kdp_session_drained(const struct kdp_session *s, int64_t mono_ns, int64_t *left_nsp)
 {
     int64_t left = s->stopping ? s->stop_until_ns - mono_ns : INT64_MAX;
-    bool waits = trades_open_windows(s) > 0 || s->listing.hole || s->listing.tell || s->healed_tell;
+    bool waits =
+        trades_open_windows(s) > 0 || s->listing.hole || s->listing.tell || s->healed_tell || s->lost_tell;
     bool done = s->failed || (s->stopping && (left <= 0 || !waits));
 
     if (left_nsp != NULL)
@@ -492,6 +513,15 @@ kdp_session_stats(const struct kdp_session *s, struct kdp_session_stats *stats)
     stats->windows_open = trades_open_windows(s);
     stats->paused = s->pause_told;
     stats->resume_wall_ns = s->resume_ns;
+    stats->polled_from_ns = s->keyless.began_wall + s->ahead_ns;
+    stats->complete_ns = s->audited_ns;
+    stats->sampled = s->keyless.none ? 0 : s->keyless.count;
+}
+
+const char *
+kdp_session_words(const struct kdp_session *s)
+{
+    return s->keyless.words;
 }
 
 bool

@@ -22,6 +22,8 @@ struct kdp_session;
 struct kdp_session_config {
     const struct kdp_rules *rules; /* copied */
     uint32_t connections; /* book lines at the start; more are opened when the exchange's limits ask for it */
+    bool
+        keyless; /* no line is ever asked for: trades are polled, books sampled over REST (docs/design/keyless.md) */
     uint64_t seed;        /* of jitter */
     bool restarted;       /* the data directory had a run before */
     int64_t last_wall_ns; /* newest receive time of it, KDP_TIME_NULL */
@@ -40,6 +42,9 @@ struct kdp_session_config {
         pace_percent; /* of tests: the spans of this struct that are left to their defaults, times this share [100] */
     uint32_t book_audit_batch;              /* markets in a round [20] */
     int64_t relist_ns;                      /* the listing is read anew each [10 min] */
+    int64_t trade_poll_ns;                  /* keyless: trades are polled each [2 s] */
+    int64_t sample_ns;                      /* keyless: each book is looked at each [12 s] */
+    uint32_t samples_max;                   /* keyless: so many books at most [2,000] */
     int64_t backoff_min_ns, backoff_max_ns; /* reconnects [250 ms, 30 s], with jitter, doubling */
     uint32_t subscribe_batch;               /* tickers in one command [1,000] */
     uint32_t snapshot_batch;                /* tickers in one get_snapshot [250] */
@@ -118,11 +123,20 @@ struct kdp_session_stats {
     uint64_t windows_open; /* trade windows not yet verified */
     uint64_t trades_audits, book_audits, book_disagreements, drifts;
     uint64_t commands, requests, requests_limited /* answered 429 */;
+    /* keyless: trades were read at least once; since when, in the exchange's time; up to when they are verified (KDP_TIME_NULL);
+     * books looked at in a round, and how long the last round took */
+    bool answered;
+    int64_t polled_from_ns, complete_ns;
+    uint32_t sampled;
+    int64_t sample_round_ns;
+    uint64_t polls, samples; /* answers with trades; with books */
     bool listed; /* the first listing is whole */
     bool paused;
     int64_t resume_wall_ns;
 };
 void kdp_session_stats(const struct kdp_session *session, struct kdp_session_stats *stats);
+/* kdp_session_words: why the last request was not answered, "" when it was. */
+const char *kdp_session_words(const struct kdp_session *session);
 bool kdp_session_line_at(const struct kdp_session *session, uint16_t line,
                          struct kdp_session_line *out); /* false past the end */
 

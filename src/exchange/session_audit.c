@@ -52,8 +52,8 @@ audit_work(struct kdp_session *s, struct kdp_action *action)
     return s->audit_count > 0 && audit_work(s, action);
 }
 
-static bool
-single_path(struct kdp_session *s, uint32_t instrument, struct request *request)
+bool
+book_path(struct kdp_session *s, uint32_t instrument, struct request *request)
 {
     struct market *m = market_find(s, instrument);
     const char *name;
@@ -86,7 +86,7 @@ audit_ask(struct kdp_session *s, struct request *request)
     if (s->audit_single) {
         request->what = ASK_AUDIT;
         while (s->audit_next < s->audit_count && s->audit_next < SINGLES)
-            if (single_path(s, s->audit_instruments[s->audit_next++], request))
+            if (book_path(s, s->audit_instruments[s->audit_next++], request))
                 return true;
         s->audit_asked = true;
         return false;
@@ -121,7 +121,7 @@ book_ask(struct kdp_session *s, struct request *request)
         for (uint32_t slot = s->lines[at].lists[LIST_SLOW].head; slot != 0; slot = market_at(s, slot)->next) {
             struct market *m = market_at(s, slot);
 
-            if ((m->flags & MARKET_REST) != 0 && single_path(s, m->instrument, request))
+            if ((m->flags & MARKET_REST) != 0 && book_path(s, m->instrument, request))
                 return true;
         }
     return false;

@@ -149,7 +149,8 @@ done(struct kdp_session *s)
 
         s->listing.next_ns = again > s->mono + SOON ? again : s->mono + SOON;
     }
-    if (!s->stats.listed)
+    s->keyless.choose = true;
+    if (!s->stats.listed && !s->config.keyless)
         session_say(s, KDP_ACTION_NOTICE, "", "listing complete: %u markets planned", s->planned);
     s->stats.listed = true;
 }
@@ -247,7 +248,8 @@ listing_answer(struct kdp_session *s, const struct request *request, int status,
                          "wrong URL: /markets: %s", words);
             return;
         }
-        if (!s->stats.listed && s->listing.phase == PHASE_OPEN && (status == 401 || status == 403)) {
+        if (!s->stats.listed && s->listing.phase == PHASE_OPEN && (status == 401 || status == 403) &&
+            !s->config.keyless) {
             session_fail(
                 s, KDP_EREFUSED,
                 "Do ID and file belong together, and to this environment (KALSHI_BASE_URL)? Try again "

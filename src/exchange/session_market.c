@@ -301,16 +301,18 @@ tell(struct kdp_session *s, struct market *m)
     fifo_put(s, &s->tell, market_slot(s, m));
 }
 
-static void
-plan(struct kdp_session *s, struct market *m)
+void
+session_plan(struct kdp_session *s, struct market *m)
 {
     if ((m->flags & MARKET_PLANNED) != 0)
         return;
     m->flags |= MARKET_PLANNED;
     s->planned++;
     tell(s, m);
-    place_market(s, m);
-    channel_plan(s, m);
+    if (!s->config.keyless) {
+        place_market(s, m);
+        channel_plan(s, m);
+    }
     s->dirty = true;
 }
 
@@ -322,8 +324,10 @@ market_unplan(struct kdp_session *s, struct market *m)
     m->flags &= (uint16_t)~MARKET_PLANNED;
     s->planned--;
     tell(s, m);
-    place_clear(s, m);
-    channel_unplan(s, m);
+    if (!s->config.keyless) {
+        place_clear(s, m);
+        channel_unplan(s, m);
+    }
     s->dirty = true;
 }
 
@@ -331,7 +335,7 @@ void
 market_release(struct kdp_session *s, struct market *m)
 {
     const uint16_t held = MARKET_PLANNED | MARKET_MEMBER | MARKET_DROP | MARKET_FROM_DROP | MARKET_TELL |
-                          MARKET_TRADE | MARKET_TICKER | MARKET_SERIES;
+                          MARKET_TRADE | MARKET_TICKER | MARKET_SERIES | MARKET_FIT;
     uint32_t slot = market_slot(s, m);
 
     if (m->instrument == 0 || (m->flags & held) != 0 || m->heap != 0)
@@ -513,6 +517,7 @@ ask_series(struct kdp_session *s, struct market *m, struct event *event)
 static void
 stop_market(struct kdp_session *s, struct market *m)
 {
+    keyless_fits(s, m, false);
     market_unplan(s, m);
     timer_off(s, m);
     market_release(s, m);
@@ -553,8 +558,10 @@ consider(struct kdp_session *s, struct market *m)
         (m->open_ns == KDP_TIME_NULL || (m->status >= KDP_MARKET_STATUS_ACTIVE) ||
          (m->status == KDP_MARKET_STATUS_UNKNOWN && m->open_ns <= now)))
         m->flags |= MARKET_OPENED;
-    if ((m->flags & MARKET_OPENED) != 0)
-        plan(s, m);
+    if ((m->flags & MARKET_OPENED) != 0 && s->config.keyless)
+        keyless_fits(s, m, m->status < KDP_MARKET_STATUS_CLOSED);
+    else if ((m->flags & MARKET_OPENED) != 0)
+        session_plan(s, m);
     timer_set(s, m);
 }
 
@@ -565,7 +572,7 @@ market_notice(struct kdp_session *s, const struct kdp_notice *notice)
     struct kdp_text series = {"", 0};
     struct market *m = market_find(s, notice->instrument);
     bool ended = notice->market.status >= KDP_MARKET_STATUS_DETERMINED;
-    const char *listed = notice->market.listed ? listing_series(s) : NULL;
+    const char *listed = notice->market.listed && !notice->market.quoted ? listing_series(s) : NULL;
 
     if (listed != NULL) {
         series = (struct kdp_text){listed, strlen(listed)};
@@ -677,7 +684,9 @@ market_reload(struct kdp_session *s, struct kdp_action *action)
         char words[1024];
 
         kdp_rules_words(&s->rules.rules, words, sizeof words);
-        out_format(s, "rules %s\n%s", words, s->all ? "all\n" : "");
+        /* without a key the trades of all markets are polled, whatever is sampled */
+        out_format(s, "rules %s\n%s%s", words, s->all || s->config.keyless ? "all\n" : "",
+                   s->config.keyless ? "keyless\n" : "");
         s->rules_told = any = true;
     }
     while (s->out_len < OUT_BYTES - 256 && fifo_take(&s->tell, &slot)) {

@@ -12,6 +12,7 @@
  *   session_status.c   exchange status, schedule, limits, events
  *   session_trades.c   windows in which trades may be missing, and audits of trades
  *   session_audit.c    audits of books, and books over REST
+ *   session_keyless.c  without a key: polls of trades, samples of books
  *
  * Work is pulled, not queued: kdp_session_next asks each part in turn whether it has something to do now, and each part says
  * with session_wake when it will have.  So nothing can pile up but what is bounded by the number of markets. */
@@ -61,6 +62,7 @@ enum market_flag {
     MARKET_REST = 1u << 11,   /* a REST book is wanted */
     MARKET_SERIES = 1u << 12, /* waits for the series of its event */
     MARKET_COMBO = 1u << 13,
+    MARKET_FIT = 1u << 14,  /* keyless: the rules want it, but only so many can be sampled */
     MARKET_ENDED = 1u << 15 /* determined or settled: never planned again */
 };
 
@@ -165,7 +167,11 @@ enum asked_for {
     ASK_STATUS,
     ASK_LIMITS,
     ASK_SCHEDULE,
+    ASK_CUTOFF,
     ASK_WINDOW,
+    ASK_POLL,
+    ASK_SAMPLE,
+    ASK_QUOTES,
     ASK_BOOK,
     ASK_EVENT,
     ASK_AUDIT,
@@ -188,6 +194,8 @@ struct window {      /* of exchange time in which trades may be missing */
     bool early; /* a part of it is to be read at once, so that trades come back early */
     bool quick; /* the reading under way is such a one: it verifies nothing */
     bool once;  /* the last look: read, not verified */
+    bool past;  /* the reading under way is of the historical tier, after the live one */
+    bool lost;  /* a part of it cannot be had any more */
     uint8_t tries;
     int64_t begin_ns, from_ns, to_ns; /* from moves on as it is verified */
     int64_t early_ns;                 /* beginning of what is to be read early */
@@ -199,6 +207,28 @@ struct window {      /* of exchange time in which trades may be missing */
     int64_t start_ns, slice_ns, began_wall_ns; /* from, to, and when its first page was asked */
     uint32_t pages, fresh, serial;
     char cursor[1024];
+};
+
+#define SAMPLES_MAX 2000u
+struct keyless {        /* of a run without a key */
+    int64_t began_ns;   /* mono: of the session */
+    int64_t began_wall; /* so, by our own clock */
+    bool reached;       /* somebody answered there, were it to say that it is overloaded */
+    char words[200];    /* why the last request was not answered */
+    /* the poll under way */
+    bool walking, asked, refused_said;
+    uint32_t pages;
+    int64_t due_ns, from_ns, to_ns; /* mono; exchange time between which it reads, to KDP_TIME_NULL: all */
+    int64_t stop_ns;                /* exchange time of the stop: what comes after it is not this run's */
+    char cursor[1024];
+    /* samples */
+    uint32_t chosen[SAMPLES_MAX], count; /* slots, ascending */
+    bool choose, chosen_once;            /* who is sampled is to be decided anew; it was once */
+    uint32_t left_out;                   /* markets that fit and are not sampled */
+    bool single, none;                   /* books one by one; not at all */
+    bool quotes, singles;                /* of the round: the batch's prices are next; its single books */
+    uint32_t at, next;                   /* places in chosen: of the batch, and behind it */
+    int64_t round_ns, round_due_ns;
 };
 
 struct event {
@@ -296,8 +326,12 @@ struct kdp_session {
     bool hole_open, no_bounds, trades_begun, early_gap;
     int64_t hole_from_ns, hole_opened_ns;
     int64_t last_trade_ns, audited_ns, audit_due_ns, trades_from_ns;
-    bool healed_tell;
-    int64_t healed_told_ns;
+    bool healed_tell, lost_tell;
+    int64_t healed_told_ns, lost_opened_ns;
+    /* trades before it are in the historical tier alone; KDP_TIME_NULL: there is none */
+    int64_t cutoff_ns, cutoff_at_ns; /* exchange time; mono: when it was asked */
+    bool cutoff_known, cutoff_asked;
+    struct keyless keyless;
 
     /* book audits */
     int64_t book_audit_ns;
@@ -344,6 +378,7 @@ void market_event_answer(struct kdp_session *s, uint32_t index, struct kdp_text 
 const char *name_text(const struct kdp_session *s, uint32_t name, size_t *lenp);
 bool market_timer(struct kdp_session *s, struct kdp_action *action);
 void market_release(struct kdp_session *s, struct market *m); /* forget it if nothing needs it any more */
+void session_plan(struct kdp_session *s, struct market *m);
 void market_unplan(struct kdp_session *s, struct market *m);
 /* markets_unknown gives up what an earlier run had and a whole listing, asked for it by name as well, does not know. */
 void markets_unknown(struct kdp_session *s);
@@ -434,10 +469,27 @@ bool trades_work(struct kdp_session *s, struct kdp_action *action);
 void trades_stop(struct kdp_session *s);
 void trades_clock(struct kdp_session *s, int64_t by_ns); /* the exchange's clock is known better */
 uint32_t trades_open_windows(const struct kdp_session *s);
+void trades_begin(struct kdp_session *s, int64_t since_ns); /* trades are had since then (mono) */
+bool cutoff_ask(struct kdp_session *s, struct request *request);
+void cutoff_answer(struct kdp_session *s, int status, const char *body, size_t len);
+bool trades_path(struct kdp_session *s, bool past, int64_t from_ns, int64_t to_ns, const char *cursor);
+
+/* ---- session_keyless.c ---- */
+void keyless_begin(struct kdp_session *s);
+bool keyless_poll(struct kdp_session *s, struct request *request);
+bool keyless_sample(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp);
+void keyless_answer(struct kdp_session *s, const struct request *request, int status, const char *words);
+void keyless_work(struct kdp_session *s); /* decides which books are sampled */
+/* keyless_fits: what the rules say of a market now. */
+void keyless_fits(struct kdp_session *s, struct market *m, bool fits);
+/* keyless_refused: a request was not answered well; the run ends when none ever was. */
+void keyless_refused(struct kdp_session *s, int status, int code, const char *words);
 
 /* ---- session_audit.c ---- */
 bool audit_ask(struct kdp_session *s, struct request *request);
 bool book_ask(struct kdp_session *s, struct request *request);
+/* book_path writes the path of one market's book: false when it is asked for already. */
+bool book_path(struct kdp_session *s, uint32_t instrument, struct request *request);
 void audit_answer(struct kdp_session *s, const struct request *request, int status);
 void audit_notice(struct kdp_session *s, const struct kdp_notice *notice);
 bool audit_work(struct kdp_session *s, struct kdp_action *action);

@@ -57,8 +57,12 @@ choose(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp
     *kindp = KDP_REST_OTHER;
     if (status_ask(s, request))
         return true;
-    *kindp = KDP_REST_TRADES;
+    if (cutoff_ask(s, request))
+        return true;
+    *kindp = s->config.keyless ? KDP_REST_POLL : KDP_REST_TRADES;
     if (trades_ask(s, request, false))
+        return true;
+    if (s->config.keyless && (keyless_poll(s, request) || keyless_sample(s, request, kindp)))
         return true;
     *kindp = KDP_REST_BOOK;
     if (book_ask(s, request))
@@ -70,7 +74,9 @@ choose(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp
     request->what = ASK_LISTING;
     if (listing_ask(s))
         return true;
-    *kindp = KDP_REST_TRADES; /* what a long pause cost: thousands of pages, behind all else */
+    *kindp = s->config.keyless
+                 ? KDP_REST_POLL
+                 : KDP_REST_TRADES; /* what a long pause cost: thousands of pages, behind all else */
     return trades_ask(s, request, true);
 }
 
@@ -152,6 +158,8 @@ hold(struct kdp_session *s, const char *words)
     if (wait > s->config.backoff_max_ns)
         wait = s->config.backoff_max_ns;
     s->rest_hold_ns = s->mono + session_jitter(s, wait);
+    if (s->config.keyless && s->rest_tries == 1)
+        status_want(s); /* a pause may be why */
     if (++s->rest_tries == 5 && !session_quiet(s))
         session_say(
             s, KDP_ACTION_WARN,
@@ -163,9 +171,19 @@ static void
 dispatch(struct kdp_session *s, const struct request *request, int status, const char *body, size_t len,
          const char *words)
 {
+    if ((request->what == ASK_WINDOW || request->what == ASK_POLL) && status >= 200 && status < 300)
+        s->stats.answered = true;
     switch (request->what) {
     case ASK_WINDOW:
         trades_answer(s, request, status, words);
+        break;
+    case ASK_CUTOFF:
+        cutoff_answer(s, status, body, len);
+        break;
+    case ASK_POLL:
+    case ASK_SAMPLE:
+    case ASK_QUOTES:
+        keyless_answer(s, request, status, words);
         break;
     case ASK_BOOK:
     case ASK_AUDIT:
@@ -197,7 +215,6 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
     s->dirty = true;
     words = words != NULL ? words : "";
     body = body != NULL ? body : "";
-    (void)code;
     if (status == 429) {
         s->stats.requests_limited++;
         s->tokens_e9 = 0;
@@ -226,10 +243,14 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
         /* the status of an exchange in maintenance comes as 503 with its normal body */
         if (!(request.what == ASK_STATUS && status >= 500) && !(expired && !s->clock_learnt))
             hold(s, words);
+        if (s->config.keyless)
+            keyless_refused(s, status, code, words);
         s->clock_learnt |= expired;
         dispatch(s, &request, request.what == ASK_STATUS && status >= 500 ? 200 : 0, body, len, words);
         return;
     }
     s->rest_tries = 0;
+    if (s->config.keyless && status >= 300)
+        keyless_refused(s, status, code, words);
     dispatch(s, &request, status, body, len, words);
 }

@@ -15,6 +15,8 @@
 #define BEFORE (5 * SECOND)      /* an input may have been received so long before it is worked off */
 #define LONG_OPEN (600 * SECOND) /* then a person is told */
 #define PAGES_MAX 20000u
+#define OLD (900 * SECOND) /* what is older may be in the historical tier alone; which is so is asked */
+#define CUTOFF_AGAIN (600 * SECOND)
 #define STOP_READ (10 * SECOND) /* for the one look at the end */
 
 static int64_t
@@ -52,6 +54,16 @@ static int64_t
 again_ns(const struct kdp_session *s)
 {
     return s->config.trade_settle_ns / 10;
+}
+
+/* The same, of one that brought something.  Without a key answers may come out of a cache: of a window that has just ended,
+ * what is asked less than 15 s later may be the same answer, and then says nothing. */
+static int64_t
+again_of(const struct kdp_session *s, const struct window *w)
+{
+    bool young = w->slice_ns > session_exchange_now(s) - 3 * s->config.trade_settle_ns;
+
+    return s->config.keyless && young ? s->config.trade_settle_ns : again_ns(s);
 }
 
 /* How long after a window's end a reading must begin to be sure.  At the end a twentieth less, so that the wait, answer
@@ -187,36 +199,42 @@ trades_lost(struct kdp_session *s)
 }
 
 void
+trades_begin(struct kdp_session *s, int64_t since_ns)
+{
+    int64_t now = session_exchange_now(s), pad = s->config.window_pad_ns, from;
+
+    s->trades_begun = true;
+    /* since it was asked for: what was the first to come may have been lost.  A request names whole seconds. */
+    s->audited_ns = s->trades_from_ns = floor_s(now - (s->mono - since_ns));
+    s->audit_due_ns = s->mono + s->config.trade_audit_ns;
+    if (!s->config.restarted || s->config.last_wall_ns == KDP_TIME_NULL || s->config.last_wall_ns <= 0) {
+        if (s->early_gap)
+            window_open(s, s->trades_from_ns, now + pad, input_now(s) - BEFORE);
+        return;
+    }
+    /* what the run before had not yet verified when it ended belongs to the hole */
+    from = s->config.last_wall_ns + s->ahead_ns - pad - s->config.trade_audit_ns - s->config.trade_settle_ns -
+           BEFORE;
+    if (s->config.trades_open_ns > 0 && s->config.trades_open_ns + s->ahead_ns - pad < from)
+        from = s->config.trades_open_ns + s->ahead_ns - pad;
+    /* the clock of that time may have been ahead of today's */
+    if (s->config.last_trade_ns > 0 && s->config.last_trade_ns - pad < from)
+        from = s->config.last_trade_ns - pad;
+    if (from > s->trades_from_ns)
+        from = s->trades_from_ns - pad;
+    s->trades_from_ns = from;
+    window_open(s, from, now + pad, input_now(s) - BEFORE);
+}
+
+void
 trades_on(struct kdp_session *s)
 {
-    int64_t now = session_exchange_now(s), pad = s->config.window_pad_ns;
-
     if (!s->trades_begun) {
-        s->trades_begun = true;
-        /* since it was asked for: what was the first to come may have been lost.  A request names whole seconds. */
-        s->audited_ns = s->trades_from_ns = floor_s(now - (s->mono - s->lines[1].subs[CHAN_TRADE].at_ns));
-        s->audit_due_ns = s->mono + s->config.trade_audit_ns;
-        if (s->config.restarted && s->config.last_wall_ns != KDP_TIME_NULL && s->config.last_wall_ns > 0) {
-            /* what the run before had not yet verified when it ended belongs to the hole */
-            int64_t from = s->config.last_wall_ns + s->ahead_ns - pad - s->config.trade_audit_ns -
-                           s->config.trade_settle_ns - BEFORE;
-
-            if (s->config.trades_open_ns > 0 && s->config.trades_open_ns + s->ahead_ns - pad < from)
-                from = s->config.trades_open_ns + s->ahead_ns - pad;
-            /* the clock of that time may have been ahead of today's */
-            if (s->config.last_trade_ns > 0 && s->config.last_trade_ns - pad < from)
-                from = s->config.last_trade_ns - pad;
-            if (from > s->trades_from_ns)
-                from = s->trades_from_ns - pad;
-            s->trades_from_ns = from;
-            window_open(s, from, now + pad, input_now(s) - BEFORE);
-        } else if (s->early_gap) {
-            window_open(s, s->trades_from_ns, now + pad, input_now(s) - BEFORE);
-        }
+        trades_begin(s, s->lines[1].subs[CHAN_TRADE].at_ns);
         return;
     }
     if (s->hole_open)
-        window_open(s, s->hole_from_ns, now + pad, s->hole_opened_ns);
+        window_open(s, s->hole_from_ns, session_exchange_now(s) + s->config.window_pad_ns, s->hole_opened_ns);
     s->hole_open = false;
 }
 
@@ -253,20 +271,75 @@ page(struct kdp_session *s, struct window *w, struct request *request, bool quic
         w->slice_ns = w->to_ns - w->start_ns > SLICE ? w->start_ns + SLICE : w->to_ns;
         w->pages = w->fresh = 0;
         w->cursor[0] = '\0';
+        /* the live tier first: what moves to the other meanwhile is met there.  The cutoff never goes back. */
+        w->past = s->cutoff_ns != KDP_TIME_NULL && w->slice_ns + SECOND < s->cutoff_ns;
     }
     request->what = ASK_WINDOW;
     request->object = (uint32_t)(w - s->windows) + WINDOWS_MAX * w->serial;
     w->asked = true;
+    return trades_path(s, w->past, w->start_ns, w->slice_ns, w->cursor);
+}
+
+bool
+trades_path(struct kdp_session *s, bool past, int64_t from_ns, int64_t to_ns, const char *cursor)
+{
     out_begin(s);
-    out_format(s, "/markets/trades?limit=1000");
+    out_format(s, "%s?limit=1000", past ? "/historical/trades" : "/markets/trades");
     if (!s->no_bounds)
-        out_format(s, "&min_ts=%lld&max_ts=%lld", (long long)(floor_s(w->start_ns) / SECOND),
-                   (long long)(ceil_s(w->slice_ns) / SECOND));
-    if (w->cursor[0] != '\0') {
+        out_format(s, "&min_ts=%lld", (long long)(floor_s(from_ns) / SECOND));
+    if (!s->no_bounds && to_ns != KDP_TIME_NULL)
+        out_format(s, "&max_ts=%lld", (long long)(ceil_s(to_ns) / SECOND));
+    if (cursor[0] != '\0') {
         out_put(s, "&cursor=", 8);
-        out_escape(s, w->cursor, strlen(w->cursor));
+        out_escape(s, cursor, strlen(cursor));
     }
     return true;
+}
+
+/* ---- two tiers ---- */
+
+/* Whether a window reaches back so far that a part of it may be in the historical tier. */
+static bool
+is_old(const struct kdp_session *s, const struct window *w)
+{
+    return w->used && w->from_ns < session_exchange_now(s) - OLD;
+}
+
+static bool
+cutoff_due(const struct kdp_session *s)
+{
+    return !s->cutoff_known || s->mono - s->cutoff_at_ns > CUTOFF_AGAIN;
+}
+
+bool
+cutoff_ask(struct kdp_session *s, struct request *request)
+{
+    bool wanted = false;
+
+    for (unsigned i = 0; i < WINDOWS_MAX; i++)
+        wanted = wanted || (is_old(s, &s->windows[i]) && !s->windows[i].reading);
+    if (!wanted || s->cutoff_asked || !cutoff_due(s))
+        return false;
+    s->cutoff_asked = true;
+    request->what = ASK_CUTOFF;
+    out_begin(s);
+    return out_format(s, "/historical/cutoff");
+}
+
+void
+cutoff_answer(struct kdp_session *s, int status, const char *body, size_t len)
+{
+    struct kdp_rest_cutoff cutoff;
+
+    s->cutoff_asked = false;
+    s->dirty = true;
+    if (status == 0)
+        return;
+    s->cutoff_known = true; /* one that has no such address has one tier */
+    s->cutoff_at_ns = s->mono;
+    if (status < 300 && kdpi_rest_cutoff(s->reader, body, len, &cutoff) == KDP_REFUSAL_NONE &&
+        cutoff.trades_created_ns != KDP_TIME_NULL)
+        s->cutoff_ns = cutoff.trades_created_ns;
 }
 
 bool
@@ -283,6 +356,8 @@ trades_ask(struct kdp_session *s, struct request *request, bool backlog)
 
         if (!w->used || w->asked || (w->to_ns - w->begin_ns > EARLY_MAX) != backlog)
             continue;
+        if (!w->reading && is_old(s, w) && cutoff_due(s))
+            continue; /* which tier has it is being asked */
         early = w->early && !w->reading && w->quick_ns + again_ns(s) < w->due_ns;
         due = w->reading ? s->mono : early ? w->quick_ns + again_ns(s) : w->due_ns;
         if (due < w->hold_ns)
@@ -306,8 +381,13 @@ closed(struct kdp_session *s, struct window *w)
     /* what is verified without a break since the last audit needs none */
     if ((!w->hole || w->begin_ns <= s->audited_ns) && w->to_ns > s->audited_ns)
         s->audited_ns = w->to_ns;
-    if (w->hole)
+    if (w->hole && !w->lost) {
         s->healed_tell = true;
+    } else if (w->hole) {
+        s->lost_opened_ns =
+            s->lost_tell && s->lost_opened_ns < w->opened_ns ? s->lost_opened_ns : w->opened_ns;
+        s->lost_tell = true;
+    }
 }
 
 /* A reading came to its end: what is verified by it, and when to read again. */
@@ -329,7 +409,7 @@ read_whole(struct kdp_session *s, struct window *w)
     if (w->fresh > 0) {
         w->hole = true; /* an audit that found something is verified like any hole */
         due_from(s, w);
-        w->hold_ns = s->mono + again_ns(s);
+        w->hold_ns = s->mono + again_of(s, w);
         return;
     }
     if (sure > w->slice_ns)
@@ -351,6 +431,19 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
     if (!w->used || w->serial != request->object / WINDOWS_MAX)
         return; /* it was given up, and its place may be another's */
     w->asked = false;
+    if (w->past && (status == 404 || status == 410)) {
+        char from[KDPI_TIME_TEXT];
+
+        /* the live tier has it no more, and there is no other: it cannot be had, and waiting does not help */
+        kdpi_time_format(from, w->start_ns, 0);
+        if (!w->lost)
+            session_say(s, KDP_ACTION_WARN,
+                        "They are counted as lost; kdp query \"FROM gaps\" names the hole",
+                        "missed trades from %s on are served no longer: %s", from, words);
+        w->lost = true;
+        read_whole(s, w);
+        return;
+    }
     if (status == 0)
         return; /* the same page again, when requests are answered again */
     if (status >= 300) {
@@ -376,6 +469,12 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
     w->fresh += older ? request->fresh : 0;
     if (request->cursor[0] == '\0' || strcmp(request->cursor, w->cursor) == 0 || ++w->pages >= PAGES_MAX ||
         (s->no_bounds && request->oldest_ns != KDP_TIME_NULL && request->oldest_ns < w->start_ns)) {
+        if (!w->past && s->cutoff_ns != KDP_TIME_NULL && w->start_ns < s->cutoff_ns + OLD) {
+            w->past = true; /* it may have moved on since it was asked */
+            w->pages = 0;
+            w->cursor[0] = '\0';
+            return;
+        }
         read_whole(s, w);
         return;
     }
@@ -414,6 +513,21 @@ audit(struct kdp_session *s)
         s->stats.trades_audits++;
 }
 
+/* A window that cannot be had any more is told when none is open that began before it. */
+static bool
+lost_timer(struct kdp_session *s, int64_t before, struct kdp_action *action)
+{
+    if (!s->lost_tell || before <= s->lost_opened_ns)
+        return false;
+    s->lost_tell = false;
+    if (before > s->healed_told_ns)
+        s->healed_told_ns = before;
+    action->kind = KDP_ACTION_TIMER;
+    action->timer.kind = KDP_TIMER_TRADES_LOST;
+    action->timer.arg = (uint64_t)before;
+    return true;
+}
+
 bool
 trades_work(struct kdp_session *s, struct kdp_action *action)
 {
@@ -435,15 +549,19 @@ trades_work(struct kdp_session *s, struct kdp_action *action)
                         "missed trades are not fetched back after 10 min");
         }
     }
-    if (!s->healed_tell)
-        return false;
-    s->healed_tell = false;
     if (s->hole_open && s->hole_opened_ns < before)
         before = s->hole_opened_ns;
+    if (s->healed_tell && s->lost_tell && s->lost_opened_ns < before) {
+        none = false;
+        before = s->lost_opened_ns;
+    }
+    if (!s->healed_tell)
+        return lost_timer(s, before, action);
+    s->healed_tell = false;
     if (none && s->wall < s->wall_max)
         before += BEFORE; /* all that there is, though the plant's time stands still */
     else if (before <= s->healed_told_ns)
-        return false;
+        return lost_timer(s, before, action);
     s->healed_told_ns = before;
     action->kind = KDP_ACTION_TIMER;
     action->timer.kind = KDP_TIMER_TRADES_HEALED;
@@ -492,9 +610,18 @@ trades_stop(struct kdp_session *s)
     }
     /* what no number revealed since the last audit, beside the windows that are open */
     from = s->audited_ns - s->config.window_pad_ns;
-    once = window_new(s, from < s->trades_from_ns ? s->trades_from_ns : from, now + SECOND, false);
+    if (s->config.keyless && !s->stats.answered)
+        return; /* nobody is there */
+    once = window_new(s, from < s->trades_from_ns ? s->trades_from_ns : from,
+                      s->config.keyless ? now : now + SECOND, false);
     if (once != NULL) {
         once->once = true;
-        once->due_ns = s->mono;
+        /* a stream has brought everything but what was lost; what is polled comes as late as REST lags */
+        once->due_ns = s->mono + (s->config.keyless ? settle_ns(s) : 0);
+        if (s->config.keyless) {
+            s->keyless.stop_ns = now;
+            s->keyless.due_ns = s->mono; /* polls go on, so that ending it at once costs little */
+            s->stop_until_ns = s->mono + settle_ns(s) + STOP_READ / 4;
+        }
     }
 }

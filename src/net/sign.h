@@ -14,6 +14,8 @@ struct kdp_signer;
 /* kdp_signer_open reads a private key in PEM form (PKCS#1 or PKCS#8; RSA of 2048 bits or more, or Ed25519).  Errors name the
  * file, what it holds instead ("EC P-256 private key", "a public key", "encrypted") and the next step. */
 int kdp_signer_open(struct kdp_signer **signerp, const char *key_id, const char *pem_path);
+/* kdp_signer_open_clock makes one without a key: it writes no header line and keeps the exchange's clock. */
+int kdp_signer_open_clock(struct kdp_signer **signerp);
 void kdp_signer_close(struct kdp_signer *signer);
 /* kdp_signer_words gives "RSA 2048" or "Ed25519". */
 const char *kdp_signer_words(const struct kdp_signer *signer);

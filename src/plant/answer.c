@@ -30,6 +30,7 @@ struct answer { /* one being worked off */
     struct kdp_notice notice;
     struct kdp_text path;
     struct plant_page *page;
+    bool quotes;             /* of books that are sampled: no listing */
     uint32_t waiting, taken; /* trades on the page, and all of the answer */
 };
 
@@ -118,7 +119,9 @@ on_market(void *arg, const struct kdp_rest_market *market)
         ended(plant, id, market);
     else if (stage(market->status) > 1 && !item->closed_for_good)
         market_final(plant, id);
-    tell_market(plant, id, market, false);
+    tell_market(plant, id, market, answer->quotes, false);
+    if (answer->quotes)
+        sample_quote(plant, id, market);
     return true;
 }
 
@@ -135,6 +138,21 @@ by_time(const void *a, const void *b)
     if (x->exch_ns != y->exch_ns)
         return x->exch_ns < y->exch_ns ? -1 : 1;
     return (x->number < y->number) != newest_first ? -1 : 1;
+}
+
+/* One of them was not in the stream: the session reckons how late it came. */
+static void
+fresh_trade(struct answer *answer, const struct kdp_message *msg)
+{
+    struct kdp_plant *plant = answer->plant;
+
+    answer->notice.rest.fresh++;
+    if (plant->origin == KDP_ORIGIN_POLL) {
+        tell_trade(plant, msg);
+        return;
+    }
+    plant->totals.trades_recovered++;
+    plant_count(plant, COUNT_TRADES_RECOVERED, 1);
 }
 
 /* Writes the trades of the page that are not in the stream, in the order in which they happened. */
@@ -165,11 +183,8 @@ flush_page(struct answer *answer)
                                             .block = trade->block}};
 
         memcpy(msg.trade.trade_id, trade->trade_id, sizeof msg.trade.trade_id);
-        if (market_trade(plant, &msg)) {
-            answer->notice.rest.fresh++;
-            plant->totals.trades_recovered++;
-            plant_count(plant, COUNT_TRADES_RECOVERED, 1);
-        }
+        if (market_trade(plant, &msg))
+            fresh_trade(answer, &msg);
     }
     answer->waiting = 0;
 }
@@ -180,7 +195,7 @@ wanted(struct kdp_plant *plant, struct kdp_text ticker)
 {
     uint32_t id;
 
-    if (plant->plan_all)
+    if (plant->plan_all || plant->origin == KDP_ORIGIN_POLL)
         return true;
     id = kdp_instruments_find(plant->instruments, ticker);
     return id != 0 && kdp_instruments_at(plant->instruments, id)->ever_planned;
@@ -266,6 +281,18 @@ on_audit(void *arg, const struct kdp_rest_book *book)
     return true;
 }
 
+static bool
+on_sample(void *arg, const struct kdp_rest_book *book)
+{
+    struct answer *answer = arg;
+    uint32_t id = book_of(answer, book);
+
+    answer->notice.rest.items++;
+    if (id != 0)
+        sample_book(answer->plant, id, book);
+    return true;
+}
+
 /* ---- one answer ---- */
 
 void
@@ -290,18 +317,26 @@ answer_input(struct kdp_plant *plant, const struct kdp_input_rest *rest, const c
     end.cursor[0] = '\0';
     if (rest->status == 200) {
         switch (KDP_REST_KIND(rest->request)) {
+        case KDP_REST_QUOTES:
         case KDP_REST_MARKETS:
+            answer.quotes = KDP_REST_KIND(rest->request) == KDP_REST_QUOTES;
             plant->origin = KDP_ORIGIN_POLL;
             kdpi_rest_markets(plant->rest, body, body_len, on_market, &answer, &end);
             break;
         case KDP_REST_TRADES:
-            plant->origin = KDP_ORIGIN_REST_REFILL;
+        case KDP_REST_POLL:
+            plant->origin =
+                KDP_REST_KIND(rest->request) == KDP_REST_POLL ? KDP_ORIGIN_POLL : KDP_ORIGIN_REST_REFILL;
             kdpi_rest_trades(plant->rest, body, body_len, on_trade, &answer, &end);
             flush_page(&answer);
             break;
         case KDP_REST_BOOK:
             plant->origin = KDP_ORIGIN_REST_BOOK;
             kdpi_rest_books(plant->rest, body, body_len, on_book, &answer, &end);
+            break;
+        case KDP_REST_SAMPLE:
+            plant->origin = KDP_ORIGIN_REST_SAMPLE;
+            kdpi_rest_books(plant->rest, body, body_len, on_sample, &answer, &end);
             break;
         case KDP_REST_AUDIT:
             plant->origin = KDP_ORIGIN_POLL;

@@ -363,15 +363,15 @@ gap_restart(struct kdp_plant *plant)
     plant->holes_count = 0;
 }
 
-void
-gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub)
+static void
+trades_resumed(struct kdp_plant *plant, uint32_t sid, uint32_t epoch)
 {
     struct plant_gap gap = {.kind = KDP_GAP_KIND_TRADES,
                             .line = plant->input->line,
                             .channel = KDP_CHANNEL_TRADE,
                             .trades = true,
-                            .sid = sub->sid,
-                            .epoch = sub->epoch,
+                            .sid = sid,
+                            .epoch = epoch,
                             .count = 1,
                             .left = 1,
                             .opened_ns = plant->resumed_ns,
@@ -382,6 +382,18 @@ gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub)
     plant->trades_resumed = true;
     emit_gap(plant, &gap, KDP_GAP_STATUS_OPEN, KDP_HEALED_BY_NONE, NULL);
     open_gap(plant, &gap);
+}
+
+void
+gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub)
+{
+    trades_resumed(plant, sub->sid, sub->epoch);
+}
+
+void
+gap_trades_polled(struct kdp_plant *plant)
+{
+    trades_resumed(plant, 0, 0);
 }
 
 void

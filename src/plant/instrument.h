@@ -38,6 +38,9 @@ struct kdp_instrument {
     uint32_t listed;            /* the last list of a subscription it stood in, by the plant's count */
     int64_t settled_ns;         /* input time at which its end was told */
     uint32_t settled_next;      /* in the plant's queue of settled markets that still have a book */
+    uint32_t sample_prev, sample_next; /* sampled books, the one looked at longest ago first */
+    int64_t sampled_ns;                /* so: input time at which it was */
+    uint64_t quote;                    /* of its last Ticker from a listing, 0: none in this run */
     int64_t not_live_ns;        /* input time since which it is not live, 0: it is */
     int32_t day;                /* UTC day of its last day snapshot */
     int32_t last_price_e4;

@@ -88,6 +88,8 @@ count_book(struct kdp_plant *plant, const struct kdp_instrument *item, int64_t s
     plant->totals.planned += (uint64_t)sign;
     if (item->state == KDP_BOOK_STATE_LIVE)
         plant->totals.planned_live += (uint64_t)sign;
+    else if (item->state == KDP_BOOK_STATE_SAMPLED)
+        plant->totals.planned_sampled += (uint64_t)sign;
     else if (item->state != KDP_BOOK_STATE_CLOSED)
         plant->waiting += (uint64_t)sign;
 }
@@ -95,6 +97,8 @@ count_book(struct kdp_plant *plant, const struct kdp_instrument *item, int64_t s
 void
 market_put_state(struct kdp_plant *plant, struct kdp_instrument *item, enum kdp_book_state state)
 {
+    if (item->state == KDP_BOOK_STATE_SAMPLED && state != KDP_BOOK_STATE_SAMPLED)
+        sample_left(plant, item);
     count_book(plant, item, -1);
     item->state = (uint8_t)state;
     count_book(plant, item, 1);
@@ -111,14 +115,15 @@ market_plan(struct kdp_plant *plant, uint32_t id, bool planned)
     item->planned = planned;
     item->ever_planned = item->ever_planned || planned;
     count_book(plant, item, 1);
+    if (!planned && item->state == KDP_BOOK_STATE_SAMPLED) /* nobody looks at it any more */
+        market_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_UNSUBSCRIBED, NULL, 0, 0);
     if (!planned)
         gap_book_done(plant, id, KDP_HEALED_BY_CLOSED);
 }
 
-/* Writes a new state down; the session is told by who knows whether a snapshot came with it. */
-static void
-write_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
-            const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
+void
+market_write_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum kdp_reason reason,
+                   const struct kdp_sub *sub, uint64_t from_seq, uint64_t to_seq)
 {
     struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
     char words[96];
@@ -128,7 +133,7 @@ write_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enu
         kdp_book_set_state(item->book, state);
     if (item->state == state)
         return;
-    if (state == KDP_BOOK_STATE_LIVE && item->book != NULL) {
+    if ((state == KDP_BOOK_STATE_LIVE || state == KDP_BOOK_STATE_SAMPLED) && item->book != NULL) {
         char span[KDPI_SCREEN_TEXT];
         uint32_t levels =
             kdp_book_level_count(item->book, KDP_SIDE_YES) + kdp_book_level_count(item->book, KDP_SIDE_NO);
@@ -137,7 +142,7 @@ write_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enu
             words, sizeof words, "%u levels%s%s", levels, item->not_live_ns != 0 ? ", after " : "",
             item->not_live_ns != 0 ? kdpi_screen_span(span, plant->now_ns - item->not_live_ns) : "");
     }
-    item->not_live_ns = state == KDP_BOOK_STATE_LIVE ? 0 : plant->now_ns;
+    item->not_live_ns = state == KDP_BOOK_STATE_LIVE || state == KDP_BOOK_STATE_SAMPLED ? 0 : plant->now_ns;
     market_put_state(plant, item, state);
     emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, state, reason, sub, from_seq, to_seq, detail);
 }
@@ -148,7 +153,7 @@ set_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state, enum 
 {
     enum kdp_book_state was = (enum kdp_book_state)kdp_instruments_at(plant->instruments, id)->state;
 
-    write_state(plant, id, state, reason, sub, from_seq, to_seq);
+    market_write_state(plant, id, state, reason, sub, from_seq, to_seq);
     if (was != state)
         tell_book(plant, id, was, reason, false);
 }
@@ -222,8 +227,8 @@ market_grid(struct kdp_plant *plant, uint32_t id, const struct kdp_definition_ra
         set_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_POOL_FULL, NULL, 0, 0);
 }
 
-static bool
-have_book(struct kdp_plant *plant, uint32_t id)
+bool
+market_have_book(struct kdp_plant *plant, uint32_t id)
 {
     struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
     const struct kdp_definition_ranges *ranges;
@@ -286,7 +291,7 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
     uint8_t was;
     bool again, moved;
 
-    if (id == 0 || !have_book(plant, id))
+    if (id == 0 || !market_have_book(plant, id))
         return;
     item = kdp_instruments_at(plant->instruments, id);
     item->messages++;
@@ -323,9 +328,9 @@ market_snapshot(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_m
     again = was != KDP_BOOK_STATE_LIVE && was != KDP_BOOK_STATE_NONE;
     item->unsure = item->holed = false;
     if (reason == KDP_REASON_CLOSE || item->closed_for_good)
-        write_state(plant, id, KDP_BOOK_STATE_CLOSED, KDP_REASON_CLOSE, sub, 0, 0);
+        market_write_state(plant, id, KDP_BOOK_STATE_CLOSED, KDP_REASON_CLOSE, sub, 0, 0);
     else
-        write_state(plant, id, KDP_BOOK_STATE_LIVE, reason, sub, 0, 0);
+        market_write_state(plant, id, KDP_BOOK_STATE_LIVE, reason, sub, 0, 0);
     emit_snapshot(plant, id, reason, msg);
     settle(plant, id, again && item->state == KDP_BOOK_STATE_LIVE, msg);
     audit_note(plant, item);
@@ -358,7 +363,7 @@ market_delta(struct kdp_plant *plant, struct kdp_sub *sub, const struct kdp_mess
         own(plant, id, sub); /* a book that came by REST goes on with who changes it first */
     if (item->book == NULL || item->sub != kdp_sub_index(plant->lines, sub) + 1) {
         /* before its snapshot, or from a subscription that does not own the book */
-        if (item->state == KDP_BOOK_STATE_NONE && have_book(plant, id))
+        if (item->state == KDP_BOOK_STATE_NONE && market_have_book(plant, id))
             set_state(plant, id, KDP_BOOK_STATE_STALE, KDP_REASON_NOT_SUBSCRIBED, sub, msg->seq, msg->seq);
         plant_count(plant, item->sub != 0 ? COUNT_NOT_OWNER : COUNT_NOT_LIVE, 1);
         return;
@@ -424,7 +429,7 @@ market_rest_book(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_boo
     enum kdp_book_verdict verdict;
 
     if (was == KDP_BOOK_STATE_LIVE || was == KDP_BOOK_STATE_CLOSED || item->closed_for_good ||
-        !have_book(plant, id))
+        !market_have_book(plant, id))
         return;
     kdp_book_begin(item->book);
     for (uint32_t i = 0; i < book->count; i++) {
@@ -442,7 +447,7 @@ market_rest_book(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_boo
     }
     market_announce(plant, id);
     item->unsure = true;
-    write_state(plant, id, KDP_BOOK_STATE_LIVE, KDP_REASON_RECOVERY, NULL, 0, 0);
+    market_write_state(plant, id, KDP_BOOK_STATE_LIVE, KDP_REASON_RECOVERY, NULL, 0, 0);
     emit_snapshot(plant, id, KDP_REASON_RECOVERY, NULL);
     settle(plant, id, true, NULL);
     audit_note(plant, item);
@@ -469,6 +474,8 @@ market_day(struct kdp_plant *plant, uint32_t id)
     emit_definition(plant, id, NULL);
     if (item->state == KDP_BOOK_STATE_LIVE)
         emit_snapshot(plant, id, KDP_REASON_DAY, NULL);
+    else if (item->state == KDP_BOOK_STATE_SAMPLED)
+        sample_day(plant, id);
     else
         emit_state(plant, KDP_SUBJECT_INSTRUMENT, id, item->state, KDP_REASON_DAY, NULL, 0, 0,
                    (struct kdp_text){"", 0});
@@ -483,7 +490,7 @@ market_trade(struct kdp_plant *plant, const struct kdp_message *msg)
     struct kdp_instrument *item;
     struct kdp_trade *rec;
 
-    bool late = plant->origin == KDP_ORIGIN_REST_REFILL;
+    bool late = plant->origin != KDP_ORIGIN_WS; /* pages overlap, and the newest is not always the last */
 
     if (!kdp_trade_set_add(plant->trades, msg->trade.trade_id, plant->now_ns)) {
         plant_count(plant, COUNT_TRADE_REPEATS, !late);
@@ -631,7 +638,7 @@ market_lifecycle(struct kdp_plant *plant, const struct kdp_message *msg)
                      NULL, 0, 0);
     }
     touch(item, msg);
-    tell_market(plant, id, NULL, false);
+    tell_market(plant, id, NULL, false, false);
 }
 
 void

@@ -266,6 +266,7 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
         reload_input(plant, payload, input->length);
         break;
     case KDP_INPUT_STOP:
+        sample_end(plant);
         break;
     default: /* kinds of the live session, which only its own tapes hold */
         plant_count(plant, COUNT_INPUTS_IGNORED, 1);

@@ -84,7 +84,8 @@ struct kdp_plant_totals {
     uint64_t
         stale_ns; /* of planned books: time they were not live, those still not live up to the last input */
     uint64_t planned, planned_live; /* books planned at the moment, and those of them that are live */
-    uint64_t planned_stale;         /* planned and neither live nor closed */
+    uint64_t planned_sampled;       /* planned, and looked at over REST now and then */
+    uint64_t planned_stale;         /* planned and neither live, sampled nor closed */
     uint64_t audits, disagreements, drifts;
     uint64_t records_by_template[KDP_TEMPLATE_MAX + 1];
     uint64_t snapshot_rows; /* levels of all BookSnapshot records, one of an empty part: their rows in SQL */

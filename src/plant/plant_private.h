@@ -119,6 +119,7 @@ struct kdp_plant {
     uint64_t seq_end; /* see kdp_plant_end */
     /* markets whose end was told, oldest first: their books are given back after a day */
     uint32_t settled_first, settled_last;
+    uint32_t sample_first, sample_last; /* sampled books, the one looked at longest ago first */
     /* the day */
     int32_t day;
     uint32_t day_cursor; /* next instrument to be written down for the day, 0: done */
@@ -170,6 +171,8 @@ void gap_restore(struct kdp_plant *plant, const struct kdp_gap *rec);
 void gap_restart(struct kdp_plant *plant);
 /* gap_trades_resumed tells that the trades of the pause before this run are not there yet. */
 void gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub);
+/* gap_trades_polled: the same, of a run that polls them. */
+void gap_trades_polled(struct kdp_plant *plant);
 /* gap_book_done says that a book is live, or waited for no more. */
 void gap_book_done(struct kdp_plant *plant, uint32_t id, enum kdp_healed_by by);
 /* gap_trades ends every trade gap that was learnt of before until_ns. */
@@ -196,7 +199,8 @@ audit_note(struct kdp_plant *plant, const struct kdp_instrument *item)
 void audit_book(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_book *book);
 
 /* ---- tell.c: notices to the session, nothing when nobody listens ---- */
-void tell_market(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed, bool was_live);
+void tell_market(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed, bool quoted,
+                 bool was_live);
 void tell_event(struct kdp_plant *plant, struct kdp_text event_ticker, struct kdp_text series_ticker);
 void tell_book(struct kdp_plant *plant, uint32_t id, enum kdp_book_state was, enum kdp_reason reason,
                bool snapshot);
@@ -228,6 +232,17 @@ void emit_definition(struct kdp_plant *plant, uint32_t id, const struct kdp_mess
 bool definition_listed(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed);
 void definition_restore(struct kdp_plant *plant, uint32_t id, const struct kdp_definition *def);
 
+/* ---- sample.c: what a run without a key sees of books ---- */
+void sample_book(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_book *book);
+void sample_quote(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *market);
+/* sample_tick makes stale what was not looked at for too long; sample_end all of them: the run is over. */
+void sample_tick(struct kdp_plant *plant);
+void sample_end(struct kdp_plant *plant);
+/* sample_left: its book is not a sample any more. */
+void sample_left(struct kdp_plant *plant, struct kdp_instrument *item);
+/* sample_day writes a sampled book down for the day. */
+void sample_day(struct kdp_plant *plant, uint32_t id);
+
 /* ---- market.c ---- */
 /* market_of interns a ticker and writes its first Definition; 0 when it cannot be. */
 uint32_t market_of(struct kdp_plant *plant, struct kdp_text ticker);
@@ -240,6 +255,12 @@ void market_leave(struct kdp_plant *plant, uint32_t id, struct kdp_sub *sub, uin
 /* market_all_stale makes every book of a subscription stale and returns how many were live. */
 uint32_t market_all_stale(struct kdp_plant *plant, struct kdp_sub *sub, enum kdp_reason reason,
                           uint64_t from_seq, uint64_t to_seq);
+/* market_have_book gives it a book, laid out for its ticks; false: the pool is full, which is told once. */
+bool market_have_book(struct kdp_plant *plant, uint32_t id);
+/* market_write_state writes a new state down; the session is told by who knows whether a snapshot came with it. */
+void market_write_state(struct kdp_plant *plant, uint32_t id, enum kdp_book_state state,
+                        enum kdp_reason reason, const struct kdp_sub *sub, uint64_t from_seq,
+                        uint64_t to_seq);
 /* market_put_state keeps the totals right; it writes nothing. */
 void market_put_state(struct kdp_plant *plant, struct kdp_instrument *item, enum kdp_book_state state);
 /* market_final: its end was told, nothing opens it again. */

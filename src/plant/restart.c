@@ -68,6 +68,7 @@ take_up(struct kdp_plant *plant, uint32_t id)
     switch ((enum kdp_book_state)item->before) {
     case KDP_BOOK_STATE_LIVE:
     case KDP_BOOK_STATE_RECOVERING:
+    case KDP_BOOK_STATE_SAMPLED:
         market_announce(plant, id);
         market_put_state(plant, item, KDP_BOOK_STATE_STALE);
         item->not_live_ns = plant->now_ns;
@@ -118,7 +119,7 @@ restart_input(struct kdp_plant *plant, const struct kdp_input_start *start)
         const struct kdp_instrument *item = kdp_instruments_at(plant->instruments, id);
 
         if (item->ticker != NULL && (item->definition != NULL || item->waited))
-            tell_market(plant, id, NULL, item->waited && item->state != KDP_BOOK_STATE_CLOSED);
+            tell_market(plant, id, NULL, false, item->waited && item->state != KDP_BOOK_STATE_CLOSED);
     }
 }
 

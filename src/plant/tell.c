@@ -11,7 +11,8 @@ tell(struct kdp_plant *plant, struct kdp_notice *notice)
 }
 
 void
-tell_market(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed, bool was_live)
+tell_market(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *listed, bool quoted,
+            bool was_live)
 {
     struct kdp_notice notice = {.kind = KDP_NOTICE_MARKET, .line = plant->input->line, .instrument = id};
     const struct kdp_definition *def;
@@ -25,6 +26,7 @@ tell_market(struct kdp_plant *plant, uint32_t id, const struct kdp_rest_market *
     notice.market.open_ns = notice.market.close_ns = KDP_TIME_NULL;
     notice.market.volume_e2 = listed != NULL ? listed->volume_24h_e2 : KDP_INT64_NULL;
     notice.market.listed = listed != NULL;
+    notice.market.quoted = quoted;
     notice.market.was_live = was_live;
     notice.market.combo = definition_combo(item);
     if (def != NULL) {

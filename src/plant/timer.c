@@ -93,6 +93,7 @@ timer_input(struct kdp_plant *plant, const struct kdp_input_timer *timer)
     case KDP_TIMER_TICK: /* the time itself was taken with the input */
         restart_tick(plant);
         gap_tick(plant);
+        sample_tick(plant);
         break;
     case KDP_TIMER_OPEN:
     case KDP_TIMER_CLOSE:
@@ -153,7 +154,7 @@ void
 reload_input(struct kdp_plant *plant, const char *text, size_t len)
 {
     const char *end = text + len;
-    bool all = false, rules = false;
+    bool all = false, rules = false, keyless = false;
 
     plant->planning = true;
     while (text < end) {
@@ -170,6 +171,8 @@ reload_input(struct kdp_plant *plant, const char *text, size_t len)
                 market_plan(plant, id, line.data[0] == '+');
         } else if (line.len == 3 && memcmp(line.data, "all", 3) == 0) {
             all = true;
+        } else if (line.len == 7 && memcmp(line.data, "keyless", 7) == 0) {
+            keyless = true;
         } else if (line.len > 6 && memcmp(line.data, "rules ", 6) == 0) {
             rules = true;
             plant_state(plant, standing(plant), KDP_REASON_NONE, "%.*s", (int)line.len, line.data);
@@ -177,5 +180,7 @@ reload_input(struct kdp_plant *plant, const char *text, size_t len)
             plant_count(plant, COUNT_INPUTS_IGNORED, 1);
         }
     }
+    if (keyless)
+        gap_trades_polled(plant);
     plant->plan_all = all || (plant->plan_all && !rules);
 }

@@ -39,6 +39,13 @@ book_snapshot(struct kdp_book_at *book, uint64_t seq, int64_t recv_ns, unsigned 
     }
 }
 
+/* is_current: shown as it is now, until something says otherwise. */
+static bool
+is_current(const struct kdp_book_at *book)
+{
+    return book->state == KDP_BOOK_STATE_LIVE || book->state == KDP_BOOK_STATE_SAMPLED;
+}
+
 static void
 book_level(struct kdp_book_at *book, unsigned side, int32_t price_e4, int64_t size_e2)
 {
@@ -108,7 +115,7 @@ apply(struct kdp_book_at *book, const struct kdp_head *rec)
 
         if (state->subject == KDP_SUBJECT_INSTRUMENT)
             book_state(book, rec->seq, rec->recv_ns, state->state, state->reason);
-        else if (book->found && book->state == KDP_BOOK_STATE_LIVE)
+        else if (book->found && is_current(book))
             book_state(book, rec->seq, rec->recv_ns, KDP_BOOK_STATE_STALE, KDP_REASON_RESTART);
         break;
     }
@@ -156,7 +163,7 @@ scan(struct kdp_book_at *book, struct kdp_reader *reader, uint32_t instrument, u
         const uint8_t *at = run;
 
         if (rc == -KDP_ERANGE) { /* what cannot be had any more may have changed it */
-            if (!past && book->state == KDP_BOOK_STATE_LIVE)
+            if (!past && is_current(book))
                 book_state(book, kdp_reader_seq(reader) - 1, last_ns, KDP_BOOK_STATE_STALE, KDP_REASON_GAP);
             continue;
         }
@@ -302,7 +309,7 @@ replay_rows(struct kdp_book_at *book, struct kdp_sql_result *result)
                        word_of(result, 9, reasons));
             break;
         default: /* a start of the plant, or a hole: no book of before is live */
-            if (book->state == KDP_BOOK_STATE_LIVE)
+            if (is_current(book))
                 book_state(book, (uint64_t)seq, int_of(result, 2, 0), KDP_BOOK_STATE_STALE,
                            word_of(result, 9, reasons));
             break;

@@ -70,8 +70,13 @@ enum kdp_rest_kind { /* what the plant does with the answer */
                          0, /* nothing: status, schedule, limits, events; logged because the session acts on it */
                      KDP_REST_MARKETS = 1, /* Definitions of its markets */
                      KDP_REST_TRADES = 2,  /* trades that are not in the stream yet, origin rest_refill */
-                     KDP_REST_BOOK = 3, /* a book that nothing else could heal, flagged, origin rest_book */
-                     KDP_REST_AUDIT = 4 /* compared with the books as they were since their AUDIT timer */
+                     KDP_REST_BOOK = 3,  /* a book that nothing else could heal, flagged, origin rest_book */
+                     KDP_REST_AUDIT = 4, /* compared with the books as they were since their AUDIT timer */
+                     /* of a run without a key, which has no stream (docs/design/keyless.md) */
+                     KDP_REST_POLL =
+                         5, /* trades that are not in the stream yet, of all markets, origin poll */
+                     KDP_REST_SAMPLE = 6, /* books of planned markets: state sampled, origin rest_sample */
+                     KDP_REST_QUOTES = 7  /* as MARKETS, and a Ticker of each that is planned */
 };
 #define KDP_REST_REQUEST(kind, number) ((uint64_t)(kind) << 56 | ((number)&UINT64_C(0xffffffffffffff)))
 #define KDP_REST_KIND(request) ((enum kdp_rest_kind)((request) >> 56))
@@ -100,7 +105,7 @@ enum kdp_timer_kind {
     KDP_TIMER_LISTED = 13 /* a listing has what every gap of the lifecycle opened (input time) before arg ns took */
 };
 /* RELOAD: text, a line each.  "rules WORDS" says what the rules are; "all", in the same text, that trades of all markets are
- * wanted (rules without it end that); "+TICKER" and "-TICKER" that a book is planned or no longer planned: only these make
+ * wanted (rules without it end that); "keyless", that no line will come: trades are polled, books sampled; "+TICKER" and "-TICKER" that a book is planned or no longer planned: only these make
  * planned books, with "all" too. */
 
 #endif

@@ -97,6 +97,7 @@ model_tell_market(struct model *m, uint32_t index, bool listed)
     notice.market.status = market->status;
     notice.market.combo = market->combo;
     notice.market.listed = listed;
+    notice.market.quoted = m->quoting;
     kdp_session_notice(m->session, &notice);
 }
 
@@ -320,6 +321,10 @@ timer(struct model *m, const struct kdp_input_timer *timer)
         m->listed_timers++;
         m->listed_before_ns = (int64_t)timer->arg;
         break;
+    case KDP_TIMER_TRADES_LOST:
+        m->losts++;
+        m->lost_before_ns = (int64_t)timer->arg;
+        break;
     case KDP_TIMER_TRADES_HEALED:
         m->healed++;
         CHECK((int64_t)timer->arg > m->healed_before_ns);
@@ -343,6 +348,8 @@ reload(struct model *m, const char *at)
             m->all = false;
         } else if (strncmp(at, "all\n", 4) == 0) {
             m->all = true;
+        } else if (strncmp(at, "keyless\n", 8) == 0) {
+            m->keyless = true;
         } else {
             const char *digits = end;
             uint32_t index;
@@ -529,6 +536,8 @@ start(struct model *m)
     if (m->session != NULL)
         return;
     m->config.rules = &m->rules;
+    if (m->config.keyless && m->trades_from_ns == 0 && !m->config.restarted)
+        m->trades_from_ns = m->wall;
     CHECK_INT(kdp_session_open(&m->session, &m->config), 0);
     drain(m);
 }

@@ -27,6 +27,9 @@ struct model_market {
     uint32_t sid;
     bool planned, rest_book;
     uint32_t snapshots, recoverings, opened, closed, rest_books, audits;
+    uint32_t samples, quotes; /* of a run without a key */
+    int64_t sample_ns;        /* the last one; the longest time between two */
+    int64_t sample_gap_ns;
     /* faults */
     bool refused; /* a command that adds it gets error 11, whatever else is in it */
     bool gone;    /* its book is 404 */
@@ -87,6 +90,14 @@ struct model {
     int64_t next_trade_ns;
     int64_t data_every_ns, next_data_ns; /* other data on every line that is up; 0: none */
     int64_t rest_lag_ns;                 /* trades are served so much later */
+    int64_t cache_ns;                    /* the same request within it gets the same answer; 0: no cache */
+    struct {
+        uint64_t path;
+        int64_t at_ns;
+    } cached[256];
+    int64_t cutoff_ns; /* trades before it are in the historical tier alone; 0: there is one tier */
+    bool unreachable;  /* no request is answered */
+    bool no_history, books_private;      /* historical trades are 404; books 401 */
     uint32_t page;                       /* items in a page of REST, 0: as asked */
     uint32_t subscription_max;           /* error 26 beyond it, 0: none */
     uint32_t commands_max;               /* error 27 beyond so many a second, 0: none */
@@ -108,14 +119,16 @@ struct model {
 
     /* what was seen */
     uint64_t actions, commands, gets, listings, trade_pages, book_gets, audit_gets, status_gets, event_gets,
-        unsubscribes, reloads, healed, snapshot_commands, deletes, adds, subscribes;
-    int64_t healed_before_ns, listed_before_ns;
+        sample_gets, quote_gets, past_pages, cutoff_gets, unsubscribes, reloads, healed, snapshot_commands,
+        deletes, adds, subscribes;
+    int64_t healed_before_ns, lost_before_ns, listed_before_ns;
+    uint32_t losts;
     uint32_t listed_timers;
     uint32_t failures, warnings, paused_timers, resumed_timers;
     char last_warning[256], last_notice[256], failure[256], failure_hint[256], last_get[512],
         last_trades_get[512], last_command[512], rules_words[512];
     int failure_code;
-    bool all;
+    bool all, keyless, quoting;
     uint32_t log; /* print actions: for a person */
     uint32_t commands_second_max;
 };

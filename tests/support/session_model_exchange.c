@@ -1,6 +1,8 @@
 /* session_model_exchange.c - the model's exchange: what it answers to commands and to REST requests. */
 #include "session_model_private.h"
 
+#include "clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,7 +342,10 @@ answer_markets(struct model *m, uint64_t request, const char *path)
     uint32_t at, items = 0, most = m->page > 0 ? m->page : 1000;
     struct kdp_notice notice = {0};
 
-    m->listings++;
+    m->quoting = KDP_REST_KIND(request) == KDP_REST_QUOTES;
+    m->listings += !m->quoting;
+    m->quote_gets += m->quoting;
+    CHECK(!m->quoting || by_name);
     CHECK(exclude == (!by_series && !by_event && !by_name));
     CHECK(param(path, "status=", status, sizeof status) || by_name);
     CHECK(!param(path, "cursor=", cursor, sizeof cursor) || strncmp(cursor, "c+/", 3) == 0);
@@ -358,14 +363,36 @@ answer_markets(struct model *m, uint64_t request, const char *path)
                                                                              : KDP_MARKET_STATUS_INITIALIZED))
             continue;
         model_tell_market(m, at, true);
+        m->markets[at].quotes += m->quoting;
         items++;
     }
+    m->quoting = false;
     if (at < m->market_count)
         snprintf(next, sizeof next, "c+/%u", at);
     notice.rest.items = items;
     notice.rest.oldest_ns = notice.rest.newest_ns = KDP_TIME_NULL;
     notice.rest.cursor = model_text(next);
     answer(m, request, &notice, 200, "{}");
+}
+
+/* The moment whose state an answer shows: with a cache, that of the first one who asked the same. */
+static int64_t
+as_of(struct model *m, const char *path)
+{
+    uint64_t hash = 14695981039346656037u;
+    unsigned place;
+
+    if (m->cache_ns == 0 || strstr(path, "cursor=") != NULL) /* a cursor names a state of its own */
+        return m->wall;
+    for (const char *p = path; *p != '\0'; p++)
+        hash = (hash ^ (uint8_t)*p) * 1099511628211u;
+    place = (unsigned)(hash % 256);
+    if (m->cached[place].path != hash || m->wall - m->cached[place].at_ns >= m->cache_ns) {
+        m->cached[place].path = hash;
+        /* it may have been asked by somebody else before us */
+        m->cached[place].at_ns = m->wall - (int64_t)model_random(m, (uint64_t)m->cache_ns);
+    }
+    return m->cached[place].at_ns;
 }
 
 /* Newest first, with whole seconds for bounds; what the plant has already is not fresh. */
@@ -376,8 +403,12 @@ answer_trades(struct model *m, uint64_t request, const char *path)
     int64_t from = INT64_MIN, to = INT64_MAX;
     uint32_t most = m->page > 0 ? m->page : 1000;
     struct kdp_notice notice = {0};
+    bool past = strncmp(path, "/historical", 11) == 0, polled = KDP_REST_KIND(request) == KDP_REST_POLL;
+    int64_t newest = as_of(m, path) - m->rest_lag_ns;
     size_t at;
 
+    CHECK_INT(polled, m->config.keyless);
+    m->past_pages += past;
     m->trade_pages++;
     snprintf(m->last_trades_get, sizeof m->last_trades_get, "%s", path);
     if (param(path, "min_ts=", value, sizeof value)) {
@@ -398,9 +429,14 @@ answer_trades(struct model *m, uint64_t request, const char *path)
         if (trade->ns < from)
             break;
         at--;
-        if (trade->ns > to || trade->ns > m->wall - m->rest_lag_ns)
+        if (trade->ns > to || trade->ns > newest || (m->cutoff_ns > 0 && (trade->ns < m->cutoff_ns) != past))
             continue;
         notice.rest.items++;
+        if (polled && !trade->known) {
+            struct kdp_notice told = {.kind = KDP_NOTICE_TRADE, .trade.exch_ns = trade->ns};
+
+            kdp_session_notice(m->session, &told);
+        }
         notice.rest.fresh += !trade->known;
         trade->from_rest |= !trade->known;
         trade->known = true;
@@ -412,6 +448,33 @@ answer_trades(struct model *m, uint64_t request, const char *path)
         snprintf(next, sizeof next, "c+/%zu", at);
     notice.rest.cursor = model_text(next);
     answer(m, request, &notice, 200, "{}");
+}
+
+/* Books of a run without a key: each named market was looked at. */
+static void
+answer_sample(struct model *m, uint64_t request, const char *path, int status)
+{
+    struct kdp_notice notice = {0};
+
+    m->sample_gets++;
+    notice.rest.cursor = model_text("");
+    for (const char *at = path; status == 200 && (at = strstr(at, "tickers=")) != NULL;) {
+        char name[64];
+        uint32_t index;
+
+        at += 8;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "&"), at);
+        index = by_path(m, name);
+        CHECK(index < m->market_count && m->markets[index].planned);
+        if (m->markets[index].samples > 0 &&
+            m->wall - m->markets[index].sample_ns > m->markets[index].sample_gap_ns)
+            m->markets[index].sample_gap_ns = m->wall - m->markets[index].sample_ns;
+        m->markets[index].sample_ns = m->wall;
+        m->markets[index].samples++;
+        notice.rest.items++;
+    }
+    CHECK(notice.rest.items <= 100);
+    answer(m, request, &notice, status, "{}");
 }
 
 static void
@@ -440,10 +503,12 @@ model_answer_get(struct model *m, const struct model_event *event)
 {
     const char *path = event->path;
     struct kdp_notice none = {0};
-    char body[256], its_event[32], series[32];
+    char body[256], its_event[32], series[32], cutoff[KDPI_TIME_TEXT];
 
     none.rest.cursor = model_text("");
-    if (m->rest_status != 0 || model_chance(m, m->rest_fails)) {
+    if (m->unreachable) {
+        answer(m, event->request, NULL, 0, "");
+    } else if (m->rest_status != 0 || model_chance(m, m->rest_fails)) {
         answer(m, event->request, &none,
                m->rest_status != 0  ? m->rest_status
                : model_random(m, 2) ? 503
@@ -456,6 +521,16 @@ model_answer_get(struct model *m, const struct model_event *event)
         answer_markets(m, event->request, path);
     } else if (strncmp(path, "/markets/trades?", 16) == 0) {
         answer_trades(m, event->request, path);
+    } else if (strncmp(path, "/historical/trades?", 19) == 0 && m->cutoff_ns > 0 && !m->no_history) {
+        answer_trades(m, event->request, path);
+    } else if (strcmp(path, "/historical/cutoff") == 0 && m->cutoff_ns > 0) {
+        m->cutoff_gets++;
+        kdpi_time_format(cutoff, m->cutoff_ns, 0);
+        snprintf(body, sizeof body, "{\"trades_created_ts\":\"%s\"}", cutoff);
+        answer(m, event->request, &none, 200, body);
+    } else if (strncmp(path, "/markets/orderbooks?", 20) == 0 && m->config.keyless) {
+        CHECK_INT(KDP_REST_KIND(event->request), KDP_REST_SAMPLE);
+        answer_sample(m, event->request, path, m->books_private ? 401 : m->no_batch ? 404 : 200);
     } else if (strncmp(path, "/markets/orderbooks?", 20) == 0) {
         m->audit_gets++;
         CHECK_INT(KDP_REST_KIND(event->request), KDP_REST_AUDIT);
@@ -463,7 +538,14 @@ model_answer_get(struct model *m, const struct model_event *event)
     } else if (strncmp(path, "/markets/", 9) == 0) {
         uint32_t market = by_path(m, path + 9);
 
-        if (market < m->market_count && m->markets[market].gone)
+        if (m->config.keyless && market < m->market_count) {
+            CHECK_INT(KDP_REST_KIND(event->request), KDP_REST_SAMPLE);
+            CHECK(m->markets[market].planned);
+            m->sample_gets++;
+            m->markets[market].samples += !m->books_private;
+            none.rest.items = 1;
+            answer(m, event->request, &none, m->books_private ? 401 : 200, "{}");
+        } else if (market < m->market_count && m->markets[market].gone)
             answer(m, event->request, &none, 404, "{\"error\":{\"code\":\"not_found\"}}");
         else
             answer_book(m, event->request);
