@@ -1,0 +1,814 @@
+/* test_sim_past.c - history as the simulator serves it: two tiers, pages, candles, filters, daily files, and what goes wrong with
+ * them; against the simulator's own list. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "clock.h"
+#include "decimal.h"
+#include "error.h"
+#include "http.h"
+#include "json.h"
+#include "kdp_test.h"
+#include "rest.h"
+#include "sim_fixture.h"
+
+#define TRADES_MAX 40000u
+#define MARKETS_MAX 128u
+
+static struct sim_fixture fixture;
+static struct kdp_http *http;
+static struct kdp_rest_reader *rest;
+static struct kdp_rest_end end;
+
+struct seen {
+    uint8_t id[16];
+    char ticker[48];
+    int64_t time_ns, count_e2;
+    int32_t price_e4;
+    bool block;
+};
+static struct seen truth[TRADES_MAX], seen[TRADES_MAX];
+static uint32_t truth_count, seen_count;
+
+/* ---- asking ---- */
+static void
+open_http(struct kdp_signer *signer)
+{
+    struct kdp_http_config config = {
+        .base_url = fixture.base, .signer = signer, .timeout_ns = 5 * KDP_NS_PER_S, .body_max = 64u << 20};
+
+    CHECK_INT(kdp_http_open(&http, &config), 0);
+}
+
+static void
+begin(uint64_t seed, uint32_t markets, uint64_t trades, int64_t hours)
+{
+    fixture.config.plain = fixture.config.no_rsa = true;
+    fixture.config.taker_side = true;
+    fixture.config.exchange.seed = seed;
+    fixture.config.past.markets = markets;
+    fixture.config.past.trades = trades;
+    fixture.config.past.span_ns = hours * 3600 * KDP_NS_PER_S;
+    sim_start(&fixture);
+    rest = kdpi_rest_open();
+    CHECK(rest != NULL);
+    open_http(NULL);
+}
+
+static void
+finish(void)
+{
+    kdp_http_close(http);
+    kdpi_rest_close(rest);
+    sim_stop(&fixture);
+}
+
+static struct kdp_http_answer *
+get(const char *path)
+{
+    int64_t until_ns = kdpi_mono_ns() + 10 * KDP_NS_PER_S;
+    struct kdp_http_answer *answer;
+
+    CHECK_INT(kdp_http_get(http, 1, path), 0);
+    while ((answer = kdp_http_take(http)) == NULL) {
+        struct pollfd p = {.fd = kdp_http_fd(http), .events = POLLIN};
+
+        CHECK(kdpi_mono_ns() < until_ns);
+        poll(&p, 1, 1000);
+    }
+    return answer;
+}
+
+static int
+status_of(const char *path)
+{
+    struct kdp_http_answer *answer = get(path);
+    int status = answer->status;
+
+    kdp_http_answer_free(answer);
+    return status;
+}
+
+static bool
+on_trade(void *arg, const struct kdp_message *m)
+{
+    struct seen *s = &seen[seen_count++];
+
+    (void)arg;
+    CHECK(seen_count < TRADES_MAX && m->market_ticker.len < sizeof s->ticker);
+    *s = (struct seen){.time_ns = m->exch_ns,
+                       .count_e2 = m->trade.count_e2,
+                       .price_e4 = m->trade.price_e4,
+                       .block = m->trade.block};
+    memcpy(s->id, m->trade.trade_id, sizeof s->id);
+    memcpy(s->ticker, m->market_ticker.data, m->market_ticker.len);
+    return true;
+}
+
+/* One page of trades to seen; its cursor stands in end. */
+static void
+page(const char *path, const char *query, const char *cursor)
+{
+    char full[512];
+    struct kdp_http_answer *answer;
+
+    snprintf(full, sizeof full, "%s?limit=500%s%s%s", path, query, cursor[0] != 0 ? "&cursor=" : "", cursor);
+    answer = get(full);
+    CHECK_INT(answer->status, 200);
+    kdpi_rest_trades(rest, answer->body, answer->len, on_trade, NULL, &end);
+    CHECK_INT(end.refusal, KDP_REFUSAL_NONE);
+    CHECK_INT(end.refused, 0);
+    kdp_http_answer_free(answer);
+}
+
+/* All pages; newest first. */
+static void
+walk(const char *path, const char *query, const char *between)
+{
+    uint32_t from = seen_count;
+
+    page(path, query, "");
+    while (end.cursor[0] != 0) {
+        char cursor[64];
+
+        snprintf(cursor, sizeof cursor, "%s", end.cursor);
+        if (between != NULL)
+            free(sim_tell(&fixture, between));
+        page(path, query, cursor);
+    }
+    for (uint32_t i = from + 1; i < seen_count; i++)
+        CHECK(seen[i].time_ns <= seen[i - 1].time_ns);
+}
+
+/* ---- the truth ---- */
+static void
+uuid_read(const char *text, uint8_t id[16])
+{
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned byte;
+
+        text += *text == '-';
+        CHECK_INT(sscanf(text, "%2x", &byte), 1);
+        id[i] = (uint8_t)byte;
+        text += 2;
+    }
+}
+
+static void
+read_truth(void)
+{
+    char path[600], line[700], id[40], ticker[48], price[16], count[32], taker[8], block[8];
+    long long ns;
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/truth.csv", kdp_test_dir());
+    snprintf(line, sizeof line, "trades %s", path);
+    free(sim_tell(&fixture, line));
+    file = fopen(path, "r");
+    CHECK(file != NULL && fgets(line, sizeof line, file) != NULL);
+    truth_count = 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        struct seen *t = &truth[truth_count++];
+        int64_t value;
+
+        CHECK(truth_count < TRADES_MAX);
+        CHECK_INT(sscanf(line, "%39[^,],%47[^,],%15[^,],%31[^,],%7[^,],%7[^,],%lld", id, ticker, price, count,
+                         taker, block, &ns),
+                  7);
+        *t = (struct seen){.time_ns = ns, .block = block[0] == 't'};
+        uuid_read(id, t->id);
+        strcpy(t->ticker, ticker);
+        CHECK_INT(kdpi_decimal_parse(price, strlen(price), 4, &value), KDP_DECIMAL_OK);
+        t->price_e4 = (int32_t)value;
+        CHECK_INT(kdpi_decimal_parse(count, strlen(count), 2, &t->count_e2), KDP_DECIMAL_OK);
+    }
+    fclose(file);
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+    return memcmp(a, b, 16);
+}
+
+/* seen against truth; once: nothing came twice. */
+static void
+same_as_truth(bool once)
+{
+    uint32_t kept = 0;
+
+    qsort(seen, seen_count, sizeof *seen, by_id);
+    qsort(truth, truth_count, sizeof *truth, by_id);
+    for (uint32_t i = 0; i < seen_count; i++) {
+        if (i == 0 || memcmp(seen[i].id, seen[kept - 1].id, 16) != 0)
+            seen[kept++] = seen[i];
+    }
+    if (once)
+        CHECK_INT(kept, seen_count);
+    CHECK_INT(kept, truth_count);
+    for (uint32_t i = 0; i < kept; i++) {
+        CHECK_MEM(seen[i].id, truth[i].id, 16);
+        CHECK_STR(seen[i].ticker, truth[i].ticker);
+        CHECK_INT(seen[i].time_ns, truth[i].time_ns);
+        CHECK_INT(seen[i].count_e2, truth[i].count_e2);
+        CHECK_INT(seen[i].price_e4, truth[i].price_e4);
+        CHECK_INT(seen[i].block, truth[i].block);
+    }
+}
+
+static int64_t
+cutoff(void)
+{
+    struct kdp_http_answer *answer = get("/historical/cutoff");
+    struct kdp_rest_cutoff c;
+
+    CHECK_INT(kdpi_rest_cutoff(rest, answer->body, answer->len, &c), KDP_REFUSAL_NONE);
+    CHECK_INT(c.market_settled_ns, c.trades_created_ns);
+    kdp_http_answer_free(answer);
+    return c.trades_created_ns;
+}
+
+/* ---- markets ---- */
+struct market {
+    char ticker[48], event[48], series[48];
+    int64_t open_ns, close_ns, settled_ns, volume_e2;
+    bool historical;
+};
+static struct market markets[MARKETS_MAX];
+static uint32_t market_count;
+static bool listing_historical;
+
+static bool
+on_market(void *arg, const struct kdp_rest_market *m)
+{
+    struct market *out = &markets[market_count++];
+    const char *dash;
+
+    (void)arg;
+    CHECK(market_count <= MARKETS_MAX && m->ticker.len < sizeof out->ticker);
+    CHECK_INT(m->status, KDP_MARKET_STATUS_FINALIZED);
+    *out = (struct market){.open_ns = m->open_ns,
+                           .close_ns = m->close_ns,
+                           .settled_ns = m->settlement_ns,
+                           .volume_e2 = m->volume_e2,
+                           .historical = listing_historical};
+    memcpy(out->ticker, m->ticker.data, m->ticker.len);
+    memcpy(out->event, m->event_ticker.data, m->event_ticker.len);
+    dash = strchr(out->ticker, '-');
+    memcpy(out->series, out->ticker, (size_t)(dash - out->ticker));
+    return true;
+}
+
+static uint32_t
+list(const char *path, const char *query)
+{
+    char full[512];
+    uint32_t from = market_count;
+    struct kdp_http_answer *answer;
+
+    listing_historical = path[1] == 'h';
+    end.cursor[0] = 0;
+    do {
+        snprintf(full, sizeof full, "%s?limit=7%s%s%s", path, query, end.cursor[0] != 0 ? "&cursor=" : "",
+                 end.cursor);
+        answer = get(full);
+        CHECK_INT(answer->status, 200);
+        kdpi_rest_markets(rest, answer->body, answer->len, on_market, NULL, &end);
+        CHECK_INT(end.refusal, KDP_REFUSAL_NONE);
+        kdp_http_answer_free(answer);
+    } while (end.cursor[0] != 0);
+    return market_count - from;
+}
+
+static void
+list_all(void)
+{
+    market_count = 0;
+    list("/markets", "");
+    list("/historical/markets", "");
+}
+
+/* ---- trades ---- */
+KDP_TEST(each_trade_comes_once_from_the_tier_it_is_in)
+{
+    int64_t cutoff_ns;
+    uint32_t live;
+
+    begin(kdp_test_seed(), 40, 12000, 72);
+    read_truth();
+    CHECK_INT(truth_count, 12000);
+    cutoff_ns = cutoff();
+    walk("/markets/trades", "", NULL);
+    live = seen_count;
+    walk("/historical/trades", "", NULL);
+    CHECK(live > 1000 && live < 11000);
+    for (uint32_t i = 0; i < seen_count; i++)
+        CHECK_INT(seen[i].time_ns >= cutoff_ns, i < live);
+    same_as_truth(true);
+    /* and market by market */
+    list_all();
+    CHECK_INT(market_count, 40);
+    seen_count = 0;
+    for (uint32_t i = 0; i < market_count; i++) {
+        char query[64];
+
+        snprintf(query, sizeof query, "&ticker=%s", markets[i].ticker);
+        walk("/markets/trades", query, NULL);
+        walk("/historical/trades", query, NULL);
+    }
+    same_as_truth(true);
+    finish();
+}
+
+KDP_TEST(nothing_is_missed_while_the_cutoff_moves)
+{
+    int64_t before_ns;
+
+    begin(11, 30, 15000, 72);
+    read_truth();
+    before_ns = cutoff();
+    walk("/markets/trades", "", "cutoff +1h"); /* what it moves over meanwhile is in the other tier then */
+    CHECK(seen_count > 500);
+    walk("/historical/trades", "", "cutoff +1h");
+    CHECK(cutoff() > before_ns + 5 * 3600 * KDP_NS_PER_S);
+    same_as_truth(false);
+    free(sim_tell(&fixture, "cutoff now"));
+    seen_count = 0;
+    walk("/historical/trades", "", NULL);
+    same_as_truth(true);
+    finish();
+}
+
+/* A trade of the running exchange is in the same order, and changes its tier like any other. */
+KDP_TEST(trades_of_now_continue_the_past)
+{
+    uint32_t live;
+
+    fixture.config.exchange.markets = 10;
+    fixture.config.exchange.rate = 5000;
+    begin(4, 10, 5000, 48);
+    for (unsigned i = 0; i < 500 && truth_count < 5200; i++)
+        read_truth();
+    free(sim_tell(&fixture, "quiet"));
+    read_truth();
+    CHECK(truth_count >= 5200);
+    walk("/markets/trades", "", NULL);
+    live = seen_count;
+    walk("/historical/trades", "", NULL);
+    same_as_truth(true);
+    seen_count = 0;
+    free(sim_tell(&fixture, "cutoff now"));
+    walk("/markets/trades", "", NULL);
+    CHECK(seen_count < live);
+    walk("/historical/trades", "", NULL);
+    same_as_truth(true);
+    finish();
+}
+
+KDP_TEST(trades_are_filtered_by_time_and_kind)
+{
+    char query[128];
+    uint32_t want = 0, blocks = 0;
+    int64_t from_s, to_s;
+
+    begin(5, 40, 20000, 72);
+    free(sim_tell(&fixture, "cutoff now"));
+    read_truth();
+    from_s = truth[5000].time_ns / KDP_NS_PER_S;
+    to_s = truth[9000].time_ns / KDP_NS_PER_S;
+    for (uint32_t i = 0; i < truth_count; i++) {
+        want += truth[i].time_ns >= from_s * KDP_NS_PER_S && truth[i].time_ns <= to_s * KDP_NS_PER_S;
+        blocks += truth[i].block;
+    }
+    snprintf(query, sizeof query, "&min_ts=%lld&max_ts=%lld", (long long)from_s, (long long)to_s);
+    walk("/historical/trades", query, NULL);
+    CHECK_INT(seen_count, want);
+    seen_count = 0;
+    walk("/historical/trades", "&is_block_trade=true", NULL);
+    CHECK_INT(seen_count, blocks);
+    CHECK(blocks > 0);
+    walk("/historical/trades", "&is_block_trade=false", NULL);
+    CHECK_INT(seen_count, truth_count);
+    seen_count = 0;
+    walk("/historical/trades", "&ticker=KXNOBODY", NULL);
+    CHECK_INT(seen_count, 0);
+    CHECK_INT(status_of("/historical/trades?limit=1001"), 400);
+    CHECK_INT(status_of("/historical/trades?min_ts=yesterday"), 400);
+    CHECK_INT(status_of("/historical/trades?cursor=Cx"), 400);
+    finish();
+}
+
+/* ---- candles ---- */
+struct candle_sums {
+    int64_t volume_e2, last_end_ns;
+    int32_t high_e4, low_e4, open_e4, close_e4;
+    uint32_t count;
+    const char *ticker; /* NULL: whatever comes */
+};
+
+static bool
+on_candle(void *arg, const struct kdp_rest_candle *c)
+{
+    struct candle_sums *s = arg;
+
+    if (s->ticker != NULL && !kdpi_text_equal(c->ticker, s->ticker, strlen(s->ticker)))
+        return true;
+    CHECK(c->end_ns > s->last_end_ns && c->price.low_e4 <= c->price.high_e4);
+    s->last_end_ns = c->end_ns;
+    s->volume_e2 += c->volume_e2;
+    if (s->count++ == 0) {
+        s->open_e4 = c->price.open_e4;
+        s->low_e4 = s->high_e4 = c->price.open_e4;
+    } else {
+        CHECK_INT(c->previous_e4, s->close_e4);
+    }
+    s->close_e4 = c->price.close_e4;
+    s->high_e4 = c->price.high_e4 > s->high_e4 ? c->price.high_e4 : s->high_e4;
+    s->low_e4 = c->price.low_e4 < s->low_e4 ? c->price.low_e4 : s->low_e4;
+    return true;
+}
+
+static void
+add_candles(const char *path, struct candle_sums *sums)
+{
+    struct kdp_http_answer *answer = get(path);
+    int64_t adjusted;
+
+    if (answer->status != 200)
+        kdp_test_fail(__FILE__, __LINE__, "%s: %d %.*s", path, answer->status, (int)answer->len,
+                      answer->body);
+    kdpi_rest_candles(rest, answer->body, answer->len, on_candle, sums, &end, &adjusted);
+    CHECK_INT(end.refusal, KDP_REFUSAL_NONE);
+    CHECK_INT(end.refused, 0);
+    kdp_http_answer_free(answer);
+}
+
+static void
+check_sums(const struct candle_sums *sums, const struct candle_sums *want)
+{
+    CHECK_INT(sums->volume_e2, want->volume_e2);
+    CHECK_INT(sums->high_e4, want->high_e4);
+    CHECK_INT(sums->low_e4, want->low_e4);
+    CHECK_INT(sums->open_e4, want->open_e4);
+    CHECK_INT(sums->close_e4, want->close_e4);
+}
+
+static void
+check_candles(const struct market *m, const struct candle_sums *want)
+{
+    static const int64_t periods[] = {1, 60, 1440};
+    char path[512];
+
+    for (unsigned p = 0; p < 3; p++) {
+        int64_t period_s = periods[p] * 60, from_s = m->open_ns / KDP_NS_PER_S;
+        int64_t to_s = m->close_ns / KDP_NS_PER_S + period_s;
+        struct candle_sums sums = {0}, batch = {.ticker = m->ticker};
+
+        while (from_s <= to_s) { /* at most 5,000 at once */
+            int64_t until_s = from_s + 4900 * period_s < to_s ? from_s + 4900 * period_s : to_s;
+
+            if (m->historical)
+                snprintf(path, sizeof path, "/historical/markets/%s/candlesticks?", m->ticker);
+            else
+                snprintf(path, sizeof path, "/series/%s/markets/%s/candlesticks?", m->series, m->ticker);
+            snprintf(path + strlen(path), sizeof path - strlen(path),
+                     "start_ts=%lld&end_ts=%lld&period_interval=%lld", (long long)from_s, (long long)until_s,
+                     (long long)periods[p]);
+            add_candles(path, &sums);
+            from_s = until_s + 1;
+        }
+        check_sums(&sums, want);
+        if (m->historical || p == 0)
+            continue;
+        snprintf(path, sizeof path,
+                 "/markets/candlesticks?market_tickers=%s&start_ts=%lld&end_ts=%lld&period_interval=%lld",
+                 m->ticker, (long long)(m->open_ns / KDP_NS_PER_S), (long long)to_s, (long long)periods[p]);
+        add_candles(path, &batch);
+        check_sums(&batch, want);
+        snprintf(path, sizeof path,
+                 "/series/%s/events/%s/candlesticks?start_ts=%lld&end_ts=%lld&period_interval=%lld",
+                 m->series, m->event, (long long)(m->open_ns / KDP_NS_PER_S), (long long)to_s,
+                 (long long)periods[p]);
+        batch = (struct candle_sums){.ticker = m->ticker};
+        add_candles(path, &batch);
+        check_sums(&batch, want);
+    }
+}
+
+static void
+check_seed(uint64_t seed)
+{
+    begin(seed, 20, 4000, 96);
+    read_truth();
+    list_all();
+    for (uint32_t i = 0; i < market_count; i++) {
+        struct candle_sums want = {0};
+
+        for (uint32_t t = 0; t < truth_count; t++) {
+            if (strcmp(truth[t].ticker, markets[i].ticker) != 0)
+                continue;
+            CHECK(truth[t].time_ns >= markets[i].open_ns && truth[t].time_ns < markets[i].close_ns);
+            if (want.volume_e2 == 0)
+                want.open_e4 = want.high_e4 = want.low_e4 = truth[t].price_e4;
+            want.close_e4 = truth[t].price_e4;
+            want.high_e4 = truth[t].price_e4 > want.high_e4 ? truth[t].price_e4 : want.high_e4;
+            want.low_e4 = truth[t].price_e4 < want.low_e4 ? truth[t].price_e4 : want.low_e4;
+            want.volume_e2 += truth[t].count_e2;
+        }
+        CHECK_INT(markets[i].volume_e2, want.volume_e2);
+        check_candles(&markets[i], &want);
+    }
+    finish();
+}
+
+KDP_TEST(candles_volumes_and_trades_add_up)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        fixture = (struct sim_fixture){0};
+        check_seed(kdp_test_seed() + seed);
+    }
+}
+
+/* ---- listings ---- */
+KDP_TEST(markets_are_listed_in_the_tier_they_settled_in)
+{
+    int64_t cutoff_ns;
+    char query[200];
+    uint32_t all, part;
+
+    begin(8, 60, 3000, 72);
+    cutoff_ns = cutoff();
+    list_all();
+    CHECK_INT(market_count, 60);
+    for (uint32_t i = 0; i < market_count; i++) {
+        CHECK_INT(markets[i].settled_ns < cutoff_ns, markets[i].historical);
+        snprintf(query, sizeof query, "/%smarkets/%s", markets[i].historical ? "historical/" : "",
+                 markets[i].ticker);
+        CHECK_INT(status_of(query), 200);
+        snprintf(query, sizeof query, "/%smarkets/%s", markets[i].historical ? "" : "historical/",
+                 markets[i].ticker);
+        CHECK_INT(status_of(query), 404);
+    }
+    all = market_count;
+    market_count = 0;
+    snprintf(query, sizeof query, "&min_settled_ts=%lld", (long long)(cutoff_ns / KDP_NS_PER_S + 40000));
+    part = list("/markets", query);
+    snprintf(query, sizeof query, "&max_settled_ts=%lld&status=settled",
+             (long long)(cutoff_ns / KDP_NS_PER_S + 39999));
+    CHECK(part > 0);
+    part += list("/markets", query);
+    CHECK_INT(part + list("/historical/markets", ""), all);
+    market_count = 0;
+    CHECK(list("/historical/markets", "&series_ticker=KXHIGHNY") +
+              list("/markets", "&series_ticker=KXHIGHNY") >=
+          6);
+    snprintf(query, sizeof query, "&event_ticker=%s", markets[0].event);
+    CHECK(list(markets[0].historical ? "/historical/markets" : "/markets", query) > 0);
+    snprintf(query, sizeof query, "&tickers=%s,%s", markets[0].ticker, "KXNOBODY");
+    CHECK_INT(list(markets[0].historical ? "/historical/markets" : "/markets", query), 1);
+    CHECK_INT(list("/markets", "&status=open"), 0);
+    CHECK_INT(status_of("/markets?status=open&min_close_ts=1"), 400);
+    CHECK_INT(status_of("/markets?status=closed&min_settled_ts=1"), 400);
+    CHECK_INT(status_of("/markets?status=settled&max_created_ts=1"), 400);
+    CHECK_INT(status_of("/markets?status=open,closed"), 400);
+    CHECK_INT(status_of("/markets?min_close_ts=1&min_settled_ts=1"), 400);
+    CHECK_INT(status_of("/historical/markets?tickers=A&series_ticker=B"), 400);
+    finish();
+}
+
+/* ---- daily files ---- */
+static char *
+fetch_plain(const char *path, size_t *lenp) /* below the host, not below the API */
+{
+    struct kdp_http *other;
+    struct kdp_http_answer *answer;
+    struct kdp_http_config config = {
+        .base_url = fixture.base, .timeout_ns = 5 * KDP_NS_PER_S, .body_max = 64u << 20};
+    char host[64], *body;
+
+    snprintf(host, sizeof host, "%.*s", (int)(strlen(fixture.base) - strlen("/trade-api/v2")), fixture.base);
+    config.base_url = host;
+    CHECK_INT(kdp_http_open(&other, &config), 0);
+    CHECK_INT(kdp_http_get(other, 1, path), 0);
+    while ((answer = kdp_http_take(other)) == NULL) {
+        struct pollfd p = {.fd = kdp_http_fd(other), .events = POLLIN};
+
+        CHECK(poll(&p, 1, 10000) > 0);
+    }
+    *lenp = answer->len;
+    body = answer->status == 200 ? malloc(answer->len + 1) : NULL;
+    if (body != NULL) {
+        memcpy(body, answer->body, answer->len);
+        body[answer->len] = 0;
+    }
+    kdp_http_answer_free(answer);
+    kdp_http_close(other);
+    return body;
+}
+
+static unsigned
+count_of(const char *text, const char *word)
+{
+    unsigned count = 0;
+
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += strlen(word))
+        count++;
+    return count;
+}
+
+KDP_TEST(a_daily_file_has_the_trades_of_its_day)
+{
+    char day[12], path[100], *body, *text = malloc(8u << 20);
+    int64_t now_ns = kdpi_now_ns(), from_ns = (now_ns / KDP_NS_PER_DAY - 20) * KDP_NS_PER_DAY;
+    uint32_t want = 0;
+    size_t len;
+    uLong bound = 16 + MAX_WBITS;
+    z_stream z = {0};
+
+    begin(2, 40, 20000, 24 * 40);
+    read_truth();
+    for (uint32_t i = 0; i < truth_count; i++)
+        want += truth[i].time_ns >= from_ns && truth[i].time_ns < from_ns + KDP_NS_PER_DAY;
+    CHECK(want > 50);
+    kdpi_day_format(day, kdpi_day_of(from_ns));
+    snprintf(path, sizeof path, "/reporting/trade_data_%s.json.gz", day);
+    CHECK(fetch_plain(path, &len) == NULL); /* of an old day there is no .gz */
+    snprintf(path, sizeof path, "/reporting/trade_data_%s.json", day);
+    body = fetch_plain(path, &len);
+    CHECK(body != NULL && body[0] == '[');
+    CHECK_INT(count_of(body, "\"create_ts\":"), want);
+    free(body);
+    snprintf(path, sizeof path, "/reporting/market_data_%s.json", day);
+    body = fetch_plain(path, &len);
+    CHECK(body != NULL && count_of(body, "\"payout_type\":\"Binary Option\"") > 0);
+    free(body);
+    /* of a recent one there is nothing else */
+    from_ns = (now_ns / KDP_NS_PER_DAY - 3) * KDP_NS_PER_DAY;
+    want = 0;
+    for (uint32_t i = 0; i < truth_count; i++)
+        want += truth[i].time_ns >= from_ns && truth[i].time_ns < from_ns + KDP_NS_PER_DAY;
+    kdpi_day_format(day, kdpi_day_of(from_ns));
+    snprintf(path, sizeof path, "/reporting/trade_data_%s.json.gz", day);
+    body = fetch_plain(path, &len);
+    CHECK(body != NULL && text != NULL);
+    CHECK_INT(inflateInit2(&z, (int)bound), Z_OK);
+    z.next_in = (unsigned char *)body;
+    z.avail_in = (unsigned)len;
+    z.next_out = (unsigned char *)text;
+    z.avail_out = (8u << 20) - 1;
+    CHECK_INT(inflate(&z, Z_FINISH), Z_STREAM_END);
+    text[z.total_out] = 0;
+    inflateEnd(&z);
+    CHECK_INT(count_of(text, "\"create_ts\":"), want);
+    CHECK(strcmp(text + strlen(text) - 3, "}]\n") == 0);
+    CHECK(fetch_plain("/reporting/trade_data_2020-01-01.json", &len) == NULL);
+    CHECK(fetch_plain("/reporting/trade_data_.json", &len) == NULL);
+    free(body);
+    free(text);
+    finish();
+}
+
+/* ---- what goes wrong ---- */
+KDP_TEST(pages_go_wrong_on_command)
+{
+    char cursor[64], first[64];
+    uint32_t twice = 0;
+
+    begin(6, 20, 4000, 48);
+    free(sim_tell(&fixture, "cutoff now"));
+    read_truth();
+    page("/historical/trades", "", "");
+    snprintf(cursor, sizeof cursor, "%s", end.cursor);
+    free(sim_tell(&fixture, "page-loop count=1"));
+    page("/historical/trades", "", cursor);
+    CHECK_STR(end.cursor, cursor);
+    page("/historical/trades", "", cursor);
+    CHECK(strcmp(end.cursor, cursor) != 0);
+    free(sim_tell(&fixture, "page-empty count=1"));
+    seen_count = 0;
+    page("/historical/trades", "", "");
+    CHECK_INT(seen_count, 0);
+    snprintf(first, sizeof first, "%s", end.cursor);
+    CHECK(first[0] != 0);
+    page("/historical/trades", "", first); /* it goes on where it began */
+    while (end.cursor[0] != 0) {
+        snprintf(cursor, sizeof cursor, "%s", end.cursor);
+        page("/historical/trades", "", cursor);
+    }
+    same_as_truth(true);
+    seen_count = 0;
+    free(sim_tell(&fixture, "page-mixed count=1"));
+    page("/historical/trades", "", "");
+    CHECK(seen[0].time_ns < seen[seen_count - 1].time_ns);
+    free(sim_tell(&fixture, "page-twice seconds=0"));
+    seen_count = 0;
+    walk("/historical/trades", "", NULL);
+    twice = seen_count - truth_count;
+    CHECK(twice >= 7);
+    same_as_truth(false);
+    free(sim_tell(&fixture, "clear"));
+    free(sim_tell(&fixture, "cursor-refused count=1"));
+    snprintf(first, sizeof first, "/historical/trades?limit=5&cursor=%s", cursor);
+    CHECK_INT(status_of(first), 400);
+    CHECK_INT(status_of(first), 200);
+    free(sim_tell(&fixture, "min-ts-refused count=1"));
+    CHECK_INT(status_of("/historical/trades?ticker=KXA&min_ts=1"), 400);
+    CHECK_INT(status_of("/historical/trades?ticker=KXA&min_ts=1"), 200);
+    free(sim_tell(&fixture, "unknown-ticker 404"));
+    CHECK_INT(status_of("/historical/trades?ticker=KXA"), 404);
+    free(sim_tell(&fixture, "unknown-ticker 400"));
+    CHECK_INT(status_of("/historical/trades?ticker=KXA"), 400);
+    finish();
+}
+
+KDP_TEST(bodies_go_wrong_on_command)
+{
+    const char *path = "/historical/trades?limit=400";
+    struct kdp_http_answer *answer;
+    size_t whole;
+    int64_t began_ns;
+
+    begin(6, 20, 4000, 48);
+    free(sim_tell(&fixture, "cutoff now"));
+    answer = get(path);
+    whole = answer->len;
+    CHECK_INT(answer->status, 200);
+    kdp_http_answer_free(answer);
+    free(sim_tell(&fixture, "rest-short count=1"));
+    answer = get(path);
+    CHECK_INT(answer->status, 200);
+    CHECK_INT(answer->len, whole / 2);
+    kdp_http_answer_free(answer);
+    free(sim_tell(&fixture, "rest-chunk-cut count=1"));
+    CHECK_INT(status_of(path), 0); /* no answer, as curl has it */
+    free(sim_tell(&fixture, "rest-cut count=1"));
+    CHECK_INT(status_of(path), 0);
+    free(sim_tell(&fixture, "rest-html status=200 count=1"));
+    answer = get(path);
+    CHECK_INT(answer->status, 200);
+    CHECK(strncmp(answer->body, "<html>", 6) == 0);
+    kdp_http_answer_free(answer);
+    free(sim_tell(&fixture, "rest-html count=1"));
+    CHECK_INT(status_of(path), 502);
+    free(sim_tell(&fixture, "rest-big bytes=1M count=1"));
+    answer = get(path);
+    CHECK_INT(answer->len, whole + (1u << 20));
+    kdp_http_answer_free(answer);
+    free(sim_tell(&fixture, "rest-slow bytes=100000 count=1"));
+    began_ns = kdpi_mono_ns();
+    answer = get(path);
+    CHECK_INT(answer->len, whole);
+    kdp_http_answer_free(answer);
+    CHECK(kdpi_mono_ns() - began_ns > (int64_t)(whole - 30000) * 10000); /* a quarter of a second at once */
+    free(sim_tell(&fixture, "rest-error status=429 seconds=0 count=3"));
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_INT(status_of(path), 429);
+    CHECK_INT(status_of(path), 200);
+    finish();
+}
+
+KDP_TEST(a_tier_has_its_bucket)
+{
+    struct kdp_signer *signer;
+    struct kdp_http_answer *answer;
+    struct kdp_rest_limits limits;
+    char path[600], key[64] = "", line[256];
+    unsigned good = 0, limited = 0;
+    FILE *file;
+
+    fixture.config.tier = "basic";
+    begin(6, 5, 100, 48);
+    kdp_http_close(http);
+    snprintf(path, sizeof path, "%s/sim.env", fixture.dir);
+    file = fopen(path, "r");
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "KALSHI_API_KEY=%63s", key) != 1)
+        ;
+    fclose(file);
+    snprintf(path, sizeof path, "%s/ed25519.pem", fixture.dir);
+    CHECK_INT(kdp_signer_open(&signer, key, path), 0);
+    open_http(signer);
+    answer = get("/account/limits");
+    CHECK_INT(kdpi_rest_limits(rest, answer->body, answer->len, &limits), KDP_REFUSAL_NONE);
+    CHECK_STR(limits.tier, "basic");
+    CHECK_INT(limits.read_refill, 200);
+    CHECK_INT(limits.read_capacity, 600);
+    kdp_http_answer_free(answer);
+    for (unsigned i = 0; i < 90; i++) {
+        int status = status_of("/exchange/status");
+
+        good += status == 200;
+        limited += status == 429;
+    }
+    CHECK(good >= 59 && limited > 0); /* 60 at once, 20 more each second */
+    CHECK_INT(good + limited, 90);
+    kdp_http_close(http);
+    kdp_signer_close(signer);
+    open_http(NULL);
+    for (unsigned i = 0; i < 90; i++)
+        CHECK_INT(status_of("/exchange/status"), 200); /* who does not sign takes none */
+    finish();
+}
