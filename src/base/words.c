@@ -75,12 +75,17 @@ kdpi_json_text(FILE *out, const char *text, size_t len)
 }
 
 void
-kdpi_hide(char *text, const char *secret)
+kdpi_hide(char *text, size_t len, const char *secret)
 {
-    size_t len = strlen(secret);
+    size_t size = secret != NULL ? strlen(secret) : 0;
+    char *end = text + len;
 
-    for (char *at = text; len > 0 && (at = strstr(at, secret)) != NULL; at += len)
-        memset(at, '*', len);
+    if (size < 4)
+        return;
+    while ((text = memmem(text, (size_t)(end - text), secret, size)) != NULL) {
+        memset(text, '*', size);
+        text += size;
+    }
 }
 
 bool

@@ -12,8 +12,8 @@ unsigned kdpi_word_distance(const char *a, const char *b);
 /* kdpi_word_near says whether distance is small enough for words of these lengths to be a slip of the finger. */
 int kdpi_word_near(const char *typed, const char *meant, unsigned distance);
 
-/* kdpi_hide writes stars over each place where secret stands in text. */
-void kdpi_hide(char *text, const char *secret);
+/* kdpi_hide writes stars over each place where secret stands in text; one of less than four characters is none, NULL neither. */
+void kdpi_hide(char *text, size_t len, const char *secret);
 
 /* kdpi_json_text writes text with quotes and escapes. */
 void kdpi_json_text(FILE *out, const char *text, size_t len);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "cli_private.h"
 #include "clock.h"
@@ -27,6 +28,18 @@ say_token(const struct kdp_cli *cli, bool key)
                     !key ? "Set KALSHI_API_KEY and KALSHI_PRIVATE_KEY_PATH; then the token can go"
                          : "There is a key: the token can go",
                     "KALSHI_WS_AUTH_TOKEN (%s) is sent, but the exchange wants a signature", origin);
+}
+
+/* A core file would have the key in it, so none is written while there is one; prlimit allows it to those who must look. */
+static void
+no_core(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+        limit.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &limit);
+    }
 }
 
 int
@@ -59,7 +72,10 @@ kdp_ask_credentials(const struct kdp_cli *cli, bool needed, struct kdp_signer **
         return kdp_cli_error(cli, -KDP_EUSAGE);
     }
     rc = kdp_signer_open(signerp, key_id, path);
-    return rc == 0 ? 0 : kdp_cli_error(cli, rc);
+    if (rc != 0)
+        return kdp_cli_error(cli, rc);
+    no_core();
+    return 0;
 }
 
 int

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "envfile.h"
 #include "error.h"
+#include "sign.h"
 #include "table.h"
 
 #include <errno.h>
@@ -48,6 +49,10 @@ shown_value(const struct kdp_cli *cli, const struct kdp_setting *setting, char *
     }
     if (setting->type == KDP_SETTING_SECRET) {
         snprintf(buf, size, "set, not shown");
+        return;
+    }
+    if (strcmp(setting->name, "private-key") == 0 && kdp_signer_is_key(text)) {
+        snprintf(buf, size, "a key, not the name of a file: not shown");
         return;
     }
     kdpi_escape(buf, size, text, strlen(text));

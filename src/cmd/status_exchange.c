@@ -13,6 +13,7 @@
 #include "screen.h"
 #include "sign.h"
 #include "url.h"
+#include "words.h"
 
 #define PATIENCE (5 * KDP_NS_PER_S)
 #define LOOK_MS 100
@@ -205,13 +206,16 @@ read_pauses(struct asking *a, struct kdp_rest_reader *reader, int64_t now_ns, st
 
 /* What the answer to a request says, for people: 503 "service unavailable". */
 static void
-put_refusal(const struct kdp_http_answer *answer, char *buf, size_t size)
+put_refusal(const struct asking *a, const struct kdp_http_answer *answer, char *buf, size_t size)
 {
     char code[64], message[256];
 
     kdpi_rest_error(answer->body, answer->len, code, message);
     if (message[0] == '\0')
         snprintf(message, sizeof message, "%s", code);
+    kdp_signer_hide(a->signer, message,
+                    strlen(message)); /* what they say may repeat what others of our programs said */
+    kdpi_hide(message, strlen(message), kdp_cli_text(a->status->cli, "ws-auth-token"));
     if (message[0] != '\0')
         snprintf(buf, size, "%d \"%s\"", answer->status, message);
     else
@@ -298,7 +302,7 @@ tell_exchange(struct asking *a)
         kdp_status_list_shards(status, &exchange);
         kdp_status_list_pauses(status, pauses, count, now_ns);
     } else {
-        put_refusal(answer, words, sizeof words);
+        put_refusal(a, answer, words, sizeof words);
         kdp_status_line(status, "exchange", "not known", true, "%s answered %s to %s", a->host, words,
                         answer->path);
         if (answer->status == 404)
@@ -357,7 +361,7 @@ tell_key(struct asking *a)
         snprintf(words, sizeof words, "%s; not asked for, the exchange does not answer", kind);
         key_line(status, "set up", false, words, NULL);
     } else if (answer->status == 401 || answer->status == 403) {
-        put_refusal(answer, refusal, sizeof refusal);
+        put_refusal(a, answer, refusal, sizeof refusal);
         snprintf(words, sizeof words, "%s: %s: %s", kind, a->host, refusal);
         key_line(status, "refused", true, words,
                  "Do ID and file belong together, and to this environment (KALSHI_BASE_URL)?");
@@ -373,7 +377,7 @@ tell_key(struct asking *a)
         kdp_status_text(status, "key", "tier", limits.tier[0] != '\0' ? limits.tier : NULL);
         kdp_status_number(status, "key", "tokens_per_s", "%lld", (long long)limits.read_refill);
     } else { /* an exchange without that page, or one that is busy, has not refused */
-        put_refusal(answer, refusal, sizeof refusal);
+        put_refusal(a, answer, refusal, sizeof refusal);
         snprintf(words, sizeof words, "%s; not checked: %s answered %s", kind, a->host, refusal);
         key_line(status, "set up", false, words, NULL);
     }

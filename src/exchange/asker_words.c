@@ -35,9 +35,8 @@ put_status(const struct kdp_asker *asker, char *buf, size_t size, int status, co
     kdpi_rest_error(body, len, code, message);
     if (message[0] == '\0')
         snprintf(message, sizeof message, "%s", code);
-    kdp_signer_hide(asker->config.signer, message);
-    if (asker->token != NULL)
-        kdpi_hide(message, asker->token);
+    kdp_signer_hide(asker->config.signer, message, strlen(message));
+    kdpi_hide(message, strlen(message), asker->token);
     if (message[0] != '\0')
         snprintf(buf, size, "%d \"%s\"", status, message);
     else

@@ -10,6 +10,7 @@
 #include "http_private.h"
 #include "kdp/records.h"
 #include "kdp/version.h"
+#include "words.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -398,6 +399,10 @@ finish(struct request *request, CURLcode code)
         if (http->config.signer != NULL)
             kdp_signer_learn(http->config.signer, answer->date_ns, answer->sent_ns + before_us * 1000,
                              request->head_wall_ns);
+    }
+    if (status != 200 && request->body != NULL) { /* an error's words may repeat what we said */
+        kdp_signer_hide(http->config.signer, request->body, answer->len);
+        kdpi_hide(request->body, answer->len, http->token);
     }
     if (code == CURLE_OK)
         answer->status = (int)status;

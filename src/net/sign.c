@@ -43,6 +43,20 @@ struct kdp_signer {
 
 /* ---- reading the key ---- */
 
+bool
+kdp_signer_is_key(const char *text)
+{
+    /* how PKCS#8, PKCS#1 and SEC 1 begin in base64; no folder is called that */
+    static const char *const begins[] = {"MII", "MC4CAQ", "MFECAQ", "MHcCAQ", "MIGH"};
+
+    if (strstr(text, "-----BEGIN") != NULL || strstr(text, "PRIVATE KEY") != NULL)
+        return true;
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+        if (strncmp(text, begins[i], strlen(begins[i])) == 0 && strlen(text) >= 60)
+            return access(text, F_OK) != 0;
+    return false;
+}
+
 static void
 hint_owner(const char *path)
 {
@@ -252,6 +266,13 @@ kdp_signer_open(struct kdp_signer **signerp, const char *key_id, const char *pem
         if (*p <= ' ' || *p > '~') /* it goes into a header line */
             return kdpi_fail(KDP_EUSAGE,
                              "not a key ID: KALSHI_API_KEY has blanks or special characters in it");
+    if (kdp_signer_is_key(pem_path)) {
+        int code =
+            kdpi_fail(KDP_EUSAGE, "not the name of a file: KALSHI_PRIVATE_KEY_PATH has the key itself in it");
+
+        kdpi_hint("Put the key into a file, chmod 600 it, and give the file's name");
+        return code;
+    }
     signer = calloc(1, sizeof *signer);
     if (signer == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory");
@@ -289,10 +310,10 @@ kdp_signer_close(struct kdp_signer *signer)
 }
 
 void
-kdp_signer_hide(const struct kdp_signer *signer, char *text)
+kdp_signer_hide(const struct kdp_signer *signer, char *text, size_t len)
 {
     if (signer != NULL)
-        kdpi_hide(text, signer->key_id);
+        kdpi_hide(text, len, signer->key_id);
 }
 
 const char *

@@ -4,6 +4,7 @@
 #ifndef KDPI_SIGN_H
 #define KDPI_SIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,11 @@ int kdp_signer_open_clock(struct kdp_signer **signerp);
 void kdp_signer_close(struct kdp_signer *signer);
 /* kdp_signer_words gives "RSA 2048" or "Ed25519". */
 const char *kdp_signer_words(const struct kdp_signer *signer);
+/* kdp_signer_is_key says whether text that should be the name of a file is a key itself, put there by mistake: it must not be
+ * printed. */
+bool kdp_signer_is_key(const char *text);
 /* kdp_signer_hide writes stars over the key's ID wherever it stands in text: what others say may repeat it.  NULL: nothing. */
-void kdp_signer_hide(const struct kdp_signer *signer, char *text);
+void kdp_signer_hide(const struct kdp_signer *signer, char *text, size_t len);
 /* kdp_signer_headers writes the three header lines for one request, "Name: value\r\n" each; path may carry a query, which is
  * not signed.  wall_ns is the local clock; the learnt offset is added.  Returns the length, or a negative error. */
 int kdp_signer_headers(const struct kdp_signer *signer, int64_t wall_ns, const char *method, const char *path,

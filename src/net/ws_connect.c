@@ -6,6 +6,7 @@
 #include "kdp/records.h"
 #include "kdp/version.h"
 #include "rest.h"
+#include "words.h"
 #include "ws_handshake.h"
 
 #include <errno.h>
@@ -176,6 +177,14 @@ read_body(struct attempt *a, const struct kdp_ws_reply *reply, struct kdp_ws_con
     out->body[len] = '\0';
 }
 
+/* What the server says may repeat what we said. */
+static void
+hide(const struct kdp_ws_connect *how, char *text)
+{
+    kdp_signer_hide(how->signer, text, strlen(text));
+    kdpi_hide(text, strlen(text), how->token);
+}
+
 static int
 refused(struct attempt *a, const struct kdp_ws_reply *reply, struct kdp_ws_connected *out)
 {
@@ -185,10 +194,12 @@ refused(struct attempt *a, const struct kdp_ws_reply *reply, struct kdp_ws_conne
 
     out->status = reply->status;
     read_body(a, reply, out);
+    hide(a->how, out->body);
     kdpi_rest_error(out->body, strlen(out->body), code, message);
     kdpi_escape(reason, sizeof reason, reply->reason, strlen(reply->reason));
     if (message[0] == '\0')
         snprintf(message, sizeof message, "%s", code[0] != '\0' ? code : reason);
+    hide(a->how, message);
     if (reply->status == 401 || reply->status == 403) {
         rc = kdpi_fail(KDP_EREFUSED, "the exchange refused the key: %s: %d \"%s\"", host, reply->status,
                        message);
