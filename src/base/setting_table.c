@@ -221,6 +221,16 @@ static const struct kdp_setting table[] = {
     {"script", NULL, KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL, "fault lines, with AT 12.5s and EVERY 60s",
      KDP_SECTION_COMMAND},
 
+    /* kdp backfill */
+    {"what", NULL, KDP_SETTING_LIST, "LIST", NULL, 0, 0, NULL, "trades,candles,markets for example",
+     KDP_SECTION_COMMAND},
+    {"dry-run", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "what would be asked, and how long it takes",
+     KDP_SECTION_COMMAND},
+    {"verify", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "only check what is here",
+     KDP_SECTION_COMMAND},
+    {"parallel", NULL, KDP_SETTING_COUNT, "N", "8", 1, 64, NULL, "requests under way at once",
+     KDP_SECTION_COMMAND},
+
     /* kdp schema */
     {"versions", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "all versions and what changed",
      KDP_SECTION_COMMAND},
@@ -232,7 +242,7 @@ static const struct kdp_setting table[] = {
      KDP_SECTION_COMMAND},
 
     /* kdp config */
-    {"all", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "those at their defaults too",
+    {"all", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "all there are: settings, or markets",
      KDP_SECTION_COMMAND},
     {"defaults", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL,
      "the table of settings with their defaults", KDP_SECTION_COMMAND},

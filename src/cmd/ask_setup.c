@@ -122,7 +122,8 @@ kdp_ask_open(struct kdp_ask *ask, const struct kdp_cli *cli, const struct kdp_as
     config.ca_file = text(cli, "ca-file");
     config.token = text(cli, "ws-auth-token");
     config.signer = ask->signer;
-    config.stopped = kdp_cli_interrupted;
+    if (config.stopped == NULL)
+        config.stopped = kdp_cli_interrupted;
     if (config.seed == 0)
         config.seed = (uint64_t)kdpi_now_ns();
     if (text(cli, "test-pace") != NULL)

@@ -12,8 +12,8 @@ struct kdp_ask {
     struct kdp_asker *asker;
     struct kdp_signer *signer; /* NULL: unsigned */
 };
-/* kdp_ask_open reads the settings; nothing is connected yet.  wants: parallel, tokens_per_s, tries, budget, timeout_ns, body_max and
- * seed as of asker.h, the rest of it is filled in here; NULL: all defaults.  0, or the exit code after the words are said (2:
+/* kdp_ask_open reads the settings; nothing is connected yet.  wants: parallel, tokens_per_s, tries, budget, timeout_ns, body_max,
+ * stopped and seed as of asker.h, the rest of it is filled in here; NULL: all defaults.  0, or the exit code after the words are said (2:
  * settings are missing or do not fit together, 1: the key or the roots cannot be used). */
 int kdp_ask_open(struct kdp_ask *ask, const struct kdp_cli *cli, const struct kdp_asker_config *wants);
 void kdp_ask_close(struct kdp_ask *ask);

@@ -4,6 +4,7 @@
 
 struct kdp_cli;
 
+int kdp_cmd_backfill(struct kdp_cli *cli);
 int kdp_cmd_book(struct kdp_cli *cli);
 int kdp_cmd_complete(struct kdp_cli *cli);
 int kdp_cmd_completion(struct kdp_cli *cli);

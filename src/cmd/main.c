@@ -79,6 +79,16 @@ static const struct kdp_command commands[] = {
      "kdp market --ticker KXBTC15M-26NOV221015-15\n"
      "kdp market --ticker KXBTC15M-26NOV221015-15 --versions",
      0, 0, kdp_cmd_market},
+    {"backfill", "history", "past trades, proven complete",
+     "backfill --ticker T|--series S|--event E|--all --start D --end D",
+     "Fetches past trades of both tiers, files each once, proves that none is missing.",
+     "which: ticker series event all|when: *start *end|how: what=trades interval dry-run verify read-tokens parallel "
+     "test-pace|access: api-key private-key base-url ca-file ws-auth-token|output: format summary progress data "
+     "lake-compression",
+     "0 complete, 1 failed or incomplete, 2 usage, 130 stopped by Ctrl-C",
+     "kdp backfill --series KXHIGHNY --start 2026-11-01 --end 2026-11-22\n"
+     "kdp backfill --series KXHIGHNY --start 2026-11-01 --end 2026-11-22 --dry-run",
+     0, 0, kdp_cmd_backfill},
     {"seal", "tend", "the tape, into the lake", "seal [--follow] [options]",
      "Seals what the tape has and the lake lacks. kdp replay does it by itself.",
      "how: follow lake-compression|output: summary data", NULL,

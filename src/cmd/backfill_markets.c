@@ -1,0 +1,488 @@
+/* backfill_markets.c - which markets a scope means: listed from both tiers, every page of them, settled ones too. */
+#include "backfill_run.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "error.h"
+#include "memory.h"
+#include "words.h"
+
+#define PAGES_MAX 100000u
+#define NEAREST 3
+#define PATH_MAX_LEN 2048
+
+enum kind { ONE, LIST };
+
+struct listing {
+    enum kind kind;
+    char path[PATH_MAX_LEN]; /* without its cursor */
+    char cursor[1024];
+    size_t market; /* of ONE */
+    bool old;      /* of the historical tier */
+    bool absent;   /* answered 404 */
+    unsigned pages;
+};
+
+struct finding {
+    struct backfill_run *run;
+    struct listing *listings;
+    size_t count, room;
+    const char *const *globs; /* of --ticker with * or ?: what a listed market must match */
+    unsigned glob_count;
+    struct listing *current;
+    int rc;
+};
+
+/* ---- the list ---- */
+static int
+by_ticker(const void *a, const void *b)
+{
+    return strcmp(((const struct backfill_market *)a)->ticker, ((const struct backfill_market *)b)->ticker);
+}
+
+void
+kdp_backfill_markets_sort(struct backfill_run *run)
+{
+    size_t kept = 0;
+
+    if (run->market_count == 0)
+        return;
+    qsort(run->markets, run->market_count, sizeof *run->markets, by_ticker);
+    for (size_t i = 0; i < run->market_count;
+         i++) { /* a market that was moving between the tiers is in both lists */
+        if (kept > 0 && strcmp(run->markets[kept - 1].ticker, run->markets[i].ticker) == 0) {
+            struct backfill_market *twice = &run->markets[i], keep = run->markets[kept - 1];
+
+            if (!keep.known && twice->known) {
+                run->markets[kept - 1] = *twice;
+                *twice = keep;
+            }
+            free(twice->ticker);
+            free(twice->event);
+            free(twice->ranges);
+            kdp_proof_release(&twice->proof);
+            continue;
+        }
+        run->markets[kept++] = run->markets[i];
+    }
+    run->market_count = kept;
+}
+
+struct backfill_market *
+kdp_backfill_market_find(struct backfill_run *run, const char *ticker)
+{
+    struct backfill_market key = {.ticker = (char *)(uintptr_t)ticker};
+
+    return run->market_count == 0
+               ? NULL
+               : bsearch(&key, run->markets, run->market_count, sizeof *run->markets, by_ticker);
+}
+
+struct backfill_market *
+kdp_backfill_market_add(struct backfill_run *run, const char *ticker, size_t len)
+{
+    struct backfill_market *market,
+        *markets = kdpi_grow(run->markets, &run->market_room, sizeof *markets, run->market_count + 1);
+
+    if (markets == NULL)
+        return NULL;
+    run->markets = markets;
+    market = &markets[run->market_count];
+    *market = (struct backfill_market){.open_ns = KDP_TIME_NULL,
+                                       .close_ns = KDP_TIME_NULL,
+                                       .settled_ns = KDP_TIME_NULL,
+                                       .volume_e2 = KDP_INT64_NULL,
+                                       .from_ns = run->start_ns,
+                                       .to_ns = run->end_ns,
+                                       .ticker = strndup(ticker, len)};
+    if (market->ticker == NULL) {
+        kdpi_fail(KDP_ENOMEM, "no memory for another market");
+        return NULL;
+    }
+    run->market_count++;
+    return market;
+}
+
+void
+kdp_backfill_markets_release(struct backfill_run *run)
+{
+    for (size_t i = 0; i < run->market_count; i++) {
+        free(run->markets[i].ticker);
+        free(run->markets[i].event);
+        free(run->markets[i].ranges);
+        kdp_proof_release(&run->markets[i].proof);
+    }
+    free(run->markets);
+    run->markets = NULL;
+    run->market_count = run->market_room = 0;
+}
+
+/* ---- what a listing says ---- */
+static int
+fill(struct backfill_market *market, const struct kdp_rest_market *from, bool old)
+{
+    market->known = true;
+    market->old = old;
+    market->event =
+        strndup(from->event_ticker.data != NULL ? from->event_ticker.data : "", from->event_ticker.len);
+    market->open_ns = from->open_ns;
+    market->close_ns = from->close_ns;
+    market->settled_ns = from->settlement_ns;
+    market->volume_e2 = from->volume_e2;
+    market->range_count = from->range_count;
+    market->ranges = calloc(from->range_count + 1u, sizeof *market->ranges);
+    if (market->event == NULL || market->ranges == NULL)
+        return kdpi_fail(KDP_ENOMEM, "no memory for another market");
+    memcpy(market->ranges, from->ranges, from->range_count * sizeof *market->ranges);
+    return 0;
+}
+
+/* The part of the range in which the market lived. */
+static bool
+touches(const struct backfill_run *run, struct backfill_market *market)
+{
+    if (market->open_ns != KDP_TIME_NULL && market->open_ns - KDP_BACKFILL_SLACK > market->from_ns)
+        market->from_ns = market->open_ns - KDP_BACKFILL_SLACK;
+    if (market->close_ns != KDP_TIME_NULL && market->close_ns + KDP_BACKFILL_SLACK < market->to_ns)
+        market->to_ns = market->close_ns + KDP_BACKFILL_SLACK;
+    return market->from_ns < market->to_ns && market->from_ns < run->end_ns && market->to_ns > run->start_ns;
+}
+
+static bool
+listed(void *arg, const struct kdp_rest_market *from)
+{
+    struct finding *finding = arg;
+    struct backfill_run *run = finding->run;
+    struct backfill_market *market;
+    char ticker[256];
+
+    if (finding->current->kind == ONE) {
+        market = &run->markets[finding->current->market];
+        if (!market->known)
+            finding->rc = fill(market, from, finding->current->old);
+        return false;
+    }
+    if (from->ticker.len == 0 || from->ticker.len >= sizeof ticker)
+        return true;
+    snprintf(ticker, sizeof ticker, "%.*s", (int)from->ticker.len, from->ticker.data);
+    if (finding->glob_count > 0) {
+        bool match = false;
+
+        for (unsigned i = 0; i < finding->glob_count && !match; i++)
+            match = fnmatch(finding->globs[i], ticker, 0) == 0;
+        if (!match)
+            return true;
+    }
+    /* one whose life does not touch the range is not kept: a glob goes over every market there is */
+    if ((from->open_ns != KDP_TIME_NULL && from->open_ns - KDP_BACKFILL_SLACK >= run->end_ns) ||
+        (from->close_ns != KDP_TIME_NULL && from->close_ns + KDP_BACKFILL_SLACK <= run->start_ns))
+        return true;
+    market = kdp_backfill_market_add(run, ticker, from->ticker.len);
+    finding->rc = market != NULL ? fill(market, from, finding->current->old) : -KDP_ENOMEM;
+    return finding->rc == 0;
+}
+
+/* ---- asking ---- */
+static struct listing *
+add(struct finding *finding, enum kind kind, bool old)
+{
+    struct listing *listings =
+        kdpi_grow(finding->listings, &finding->room, sizeof *listings, finding->count + 1);
+
+    if (listings == NULL)
+        return NULL;
+    finding->listings = listings;
+    listings[finding->count] = (struct listing){.kind = kind, .old = old};
+    return &listings[finding->count++];
+}
+
+static int
+add_list(struct finding *finding, const char *filter, const char *value)
+{
+    for (int old = 0; old < 2; old++) {
+        struct listing *l = add(finding, LIST, old == 1);
+
+        if (l == NULL)
+            return -KDP_ENOMEM;
+        snprintf(l->path, sizeof l->path, "/%s?limit=1000&%s=", old ? "historical/markets" : "markets",
+                 filter);
+        if (!kdpi_query_escape(l->path, sizeof l->path, value, strlen(value)))
+            return kdpi_fail(KDP_EUSAGE, "too long for a name: %s", value);
+    }
+    return 0;
+}
+
+static int
+ask(struct finding *finding, size_t index)
+{
+    struct listing *l = &finding->listings[index];
+    char path[PATH_MAX_LEN + 3 * sizeof l->cursor];
+
+    snprintf(path, sizeof path, "%s", l->path);
+    if (l->cursor[0] != '\0') {
+        strcat(path, "&cursor=");
+        kdpi_query_escape(path, sizeof path, l->cursor, strlen(l->cursor));
+    }
+    return kdp_asker_get(finding->run->ask.asker, index, path);
+}
+
+static int
+one_path(struct finding *finding, size_t index)
+{
+    struct listing *l = &finding->listings[index];
+
+    snprintf(l->path, sizeof l->path, "/%smarkets/", l->old ? "historical/" : "");
+    kdpi_query_escape(l->path, sizeof l->path, finding->run->markets[l->market].ticker,
+                      strlen(finding->run->markets[l->market].ticker));
+    return ask(finding, index);
+}
+
+static int
+take(struct finding *finding, struct kdp_asker_answer *answer)
+{
+    struct kdp_asker *asker = finding->run->ask.asker;
+    struct listing *l = &finding->listings[answer->request];
+    size_t before = finding->run->market_count;
+    struct kdp_rest_end end;
+    int rc;
+
+    if (answer->status != 200) {
+        rc =
+            answer->status == 404 || (answer->status == 400 && l->old) ? 0 : kdp_asker_refused(asker, answer);
+        l->absent = true;
+        kdp_asker_free(answer);
+        if (rc == 0 && l->kind == ONE && !l->old) { /* settled long ago, then */
+            l->old = true;
+            return one_path(finding, (size_t)(l - finding->listings));
+        }
+        return rc;
+    }
+    finding->current = l;
+    finding->rc = 0;
+    kdpi_rest_markets(finding->run->reader, answer->body, answer->len, listed, finding, &end);
+    if (finding->rc != 0) {
+        kdp_asker_free(answer);
+        return finding->rc;
+    }
+    if (end.refusal != KDP_REFUSAL_NONE) {
+        while (finding->run->market_count > before) { /* it comes again whole */
+            struct backfill_market *market = &finding->run->markets[--finding->run->market_count];
+
+            free(market->ticker);
+            free(market->event);
+            free(market->ranges);
+        }
+        return kdp_asker_again(asker, answer, "not a list of markets");
+    }
+    kdp_asker_free(answer);
+    if (l->kind == ONE || end.cursor[0] == '\0')
+        return 0;
+    if (strcmp(end.cursor, l->cursor) == 0 || ++l->pages > PAGES_MAX)
+        return kdpi_fail(KDP_EFORMAT, "the list of markets does not end: %s: its pages repeat themselves",
+                         l->path);
+    strcpy(l->cursor, end.cursor);
+    return ask(finding, (size_t)(l - finding->listings));
+}
+
+static int
+ask_all(struct finding *finding)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < finding->count && rc == 0; i++)
+        rc = finding->listings[i].kind == ONE ? one_path(finding, i) : ask(finding, i);
+    while (rc == 0 && kdp_asker_pending(finding->run->ask.asker) > 0) {
+        struct kdp_asker_answer *answer;
+        uint64_t request;
+
+        rc = kdp_asker_next(finding->run->ask.asker, &answer, &request);
+        if (rc == 0)
+            rc = take(finding, answer);
+        if (kdp_progress_due(&finding->run->progress))
+            kdp_progress_update(&finding->run->progress, 0, 0, "%zu markets", finding->run->market_count);
+    }
+    return rc;
+}
+
+/* ---- an unknown series ---- */
+struct near {
+    const char *wanted;
+    bool there;
+    unsigned known;
+    struct {
+        char ticker[64], title[96];
+        unsigned distance;
+    } best[NEAREST + 1];
+};
+
+static bool
+consider(void *arg, const struct kdp_rest_series *series)
+{
+    struct near *near = arg;
+    char ticker[64], title[96];
+    unsigned distance;
+
+    snprintf(ticker, sizeof ticker, "%.*s", (int)series->ticker.len, series->ticker.data);
+    kdpi_escape(title, sizeof title, series->title.data != NULL ? series->title.data : "", series->title.len);
+    near->known++;
+    near->there = near->there || strcmp(ticker, near->wanted) == 0;
+    distance = kdpi_word_distance(near->wanted, ticker);
+    for (int i = 0; i < NEAREST; i++) {
+        if (near->best[i].ticker[0] != '\0' && near->best[i].distance <= distance)
+            continue;
+        memmove(&near->best[i + 1], &near->best[i], (size_t)(NEAREST - 1 - i) * sizeof near->best[0]);
+        near->best[i].distance = distance;
+        snprintf(near->best[i].ticker, sizeof near->best[i].ticker, "%s", ticker);
+        snprintf(near->best[i].title, sizeof near->best[i].title, "%s", title);
+        break;
+    }
+    return true;
+}
+
+/* Nothing was listed of a series: is there such a one?  1 yes, or an error with the nearest. */
+static int
+series_there(struct backfill_run *run, const char *series)
+{
+    struct kdp_asker_answer *answer;
+    struct near near = {.wanted = series};
+    struct kdp_rest_end end;
+    char list[640] = "";
+    int rc = kdp_asker_one(run->ask.asker, "/series", &answer);
+
+    if (rc != 0)
+        return rc;
+    if (answer->status == 200)
+        kdpi_rest_series(run->reader, answer->body, answer->len, consider, &near, &end);
+    kdp_asker_free(answer);
+    if (near.there)
+        return 1;
+    for (int i = 0; i < NEAREST && near.best[i].ticker[0] != '\0'; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s%s%s%s", i > 0 ? ", " : "",
+                 near.best[i].ticker, near.best[i].title[0] != '\0' ? " (" : "", near.best[i].title,
+                 near.best[i].title[0] != '\0' ? ")" : "");
+    rc = kdpi_fail(KDP_ENOENT, "no series %s on the exchange (%u known)", series, near.known);
+    if (list[0] != '\0')
+        kdpi_hint("Nearest: %s", list);
+    else
+        kdpi_hint("kdp status tells whether the exchange can be reached");
+    return rc;
+}
+
+/* ---- the scopes ---- */
+static int
+find(struct finding *finding)
+{
+    struct backfill_run *run = finding->run;
+    const char *const *names;
+    unsigned count = kdp_cli_list(run->cli, "ticker", &names);
+    const char **globs = calloc(count + 1u, sizeof *globs);
+    int rc = globs != NULL ? 0 : kdpi_fail(KDP_ENOMEM, "no memory for the markets");
+
+    for (unsigned i = 0; i < count && rc == 0; i++) {
+        struct listing *l;
+
+        if (strpbrk(names[i], "*?") != NULL) {
+            globs[finding->glob_count++] = names[i];
+            continue;
+        }
+        l = add(finding, ONE, false);
+        if (l == NULL || kdp_backfill_market_add(run, names[i], strlen(names[i])) == NULL)
+            rc = -KDP_ENOMEM;
+        else
+            l->market = run->market_count - 1;
+    }
+    finding->globs = globs;
+    if (rc == 0 && finding->glob_count > 0)
+        rc = add_list(finding, "mve_filter", "exclude");
+    count = kdp_cli_list(run->cli, "series", &names);
+    for (unsigned i = 0; i < count && rc == 0; i++)
+        rc = add_list(finding, "series_ticker", names[i]);
+    count = kdp_cli_list(run->cli, "event", &names);
+    for (unsigned i = 0; i < count && rc == 0; i++)
+        rc = add_list(finding, "event_ticker", names[i]);
+    if (rc == 0)
+        rc = ask_all(finding);
+    free(globs);
+    return rc;
+}
+
+int
+kdp_backfill_find_markets(struct backfill_run *run)
+{
+    struct finding finding = {.run = run};
+    const char *const *names;
+    size_t kept = 0;
+    int rc = find(&finding);
+
+    free(finding.listings);
+    if (rc != 0)
+        return rc;
+    if (run->market_count == 0) {
+        unsigned count = kdp_cli_list(run->cli, "series", &names);
+
+        for (unsigned i = 0; i < count; i++) {
+            rc = series_there(run, names[i]);
+            if (rc < 0)
+                return rc;
+        }
+        if (count == 0) {
+            bool event = kdp_cli_list(run->cli, "event", &names) > 0;
+
+            if (!event)
+                kdp_cli_list(run->cli, "ticker", &names);
+            rc = kdpi_fail(KDP_ENOENT, "no market %s %s on the exchange, in this range",
+                           event ? "of event" : "like", names[0]);
+            kdpi_hint("kdp demo --series S shows the markets of a series");
+            return rc;
+        }
+    }
+    kdp_backfill_markets_sort(run);
+    for (size_t i = 0; i < run->market_count; i++) {
+        struct backfill_market market = run->markets[i];
+
+        if (touches(run, &market)) {
+            run->markets[kept++] = market;
+            continue;
+        }
+        free(market.ticker);
+        free(market.event);
+        free(market.ranges);
+    }
+    run->market_count = kept;
+    return 0;
+}
+
+int
+kdp_backfill_tiers(struct backfill_run *run)
+{
+    struct kdp_rest_cutoff cutoff = {KDP_TIME_NULL, KDP_TIME_NULL};
+    struct kdp_asker_answer *answer;
+    int rc;
+
+    run->cutoff_ns = run->market_cutoff_ns = KDP_TIME_NULL;
+    for (;;) {
+        rc = kdp_asker_one(run->ask.asker, "/historical/cutoff", &answer);
+        if (rc != 0)
+            return rc;
+        if (answer->status !=
+            200) { /* 404: an exchange of one tier, or of before the split: both are asked, then */
+            rc = answer->status == 404 ? 0 : kdp_asker_refused(run->ask.asker, answer);
+            kdp_asker_free(answer);
+            return rc;
+        }
+        if (kdpi_rest_cutoff(run->reader, answer->body, answer->len, &cutoff) == KDP_REFUSAL_NONE)
+            break;
+        rc = kdp_asker_again(run->ask.asker, answer, "not a cutoff");
+        if (rc != 0)
+            return rc;
+        return kdpi_fail(KDP_EFORMAT, "the exchange's cutoff cannot be read: /historical/cutoff");
+    }
+    kdp_asker_free(answer);
+    run->cutoff_ns = cutoff.trades_created_ns;
+    run->market_cutoff_ns = cutoff.market_settled_ns;
+    return 0;
+}

@@ -1,0 +1,457 @@
+/* backfill_report.c - how a backfill went: for people, as csv, as one JSON object whose members scripts rely on. */
+#include "backfill_run.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "decimal.h"
+#include "error.h"
+#include "screen.h"
+#include "words.h"
+
+#define GAPS_SHOWN 10u
+
+/* ---- words ---- */
+static void
+day_words(char *buf, size_t size, int64_t ns, bool month)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t seconds = (time_t)(ns / KDP_NS_PER_S);
+    struct tm tm;
+
+    gmtime_r(&seconds, &tm);
+    if (month)
+        snprintf(buf, size, "%d %.3s", tm.tm_mday, months + 3 * tm.tm_mon);
+    else
+        snprintf(buf, size, "%d", tm.tm_mday);
+}
+
+static int
+month_of(int64_t ns)
+{
+    time_t seconds = (time_t)(ns / KDP_NS_PER_S);
+    struct tm tm;
+
+    gmtime_r(&seconds, &tm);
+    return tm.tm_year * 12 + tm.tm_mon;
+}
+
+static void
+time_words(char buf[KDPI_TIME_TEXT], int64_t ns)
+{
+    kdpi_time_format(buf, ns, 0);
+    buf[10] = ' ';
+    buf[19] = '\0';
+}
+
+/* "6 days (10 to 15 Nov; the end day is not included)", or both times when they are no midnights. */
+static void
+range_words(char *buf, size_t size, int64_t start_ns, int64_t end_ns)
+{
+    int64_t days = (end_ns - start_ns) / KDP_NS_PER_DAY;
+    char from[KDPI_TIME_TEXT], to[KDPI_TIME_TEXT];
+
+    if (start_ns % KDP_NS_PER_DAY != 0 || end_ns % KDP_NS_PER_DAY != 0) {
+        time_words(from, start_ns);
+        time_words(to, end_ns);
+        snprintf(buf, size, "%s to %s UTC", from, to);
+        return;
+    }
+    day_words(to, sizeof to, end_ns - 1, true);
+    if (days == 1) {
+        snprintf(buf, size, "1 day (%s; the end day is not included)", to);
+        return;
+    }
+    day_words(from, sizeof from, start_ns, month_of(start_ns) != month_of(end_ns - 1));
+    snprintf(buf, size, "%" PRId64 " days (%s to %s; the end day is not included)", days, from, to);
+}
+
+static const char *
+tier_words(const struct backfill_run *run)
+{
+    if (run->cutoff_ns == KDP_TIME_NULL)
+        return "both tiers";
+    if (run->end_ns <= run->cutoff_ns - KDP_NS_PER_DAY)
+        return "historical tier";
+    return run->start_ns >= run->cutoff_ns + KDP_NS_PER_DAY ? "live tier" : "both tiers";
+}
+
+static double
+seconds_for(const struct backfill_run *run, double requests, const char **tierp)
+{
+    static struct kdp_asker_stats asked;
+    int64_t rate;
+
+    kdp_asker_stats(run->ask.asker, &asked);
+    *tierp = asked.tier[0] != '\0' ? asked.tier : run->ask.signer != NULL ? "signed" : "no key";
+    rate = asked.tokens_per_s > 0 ? asked.tokens_per_s : 0;
+    return rate > 0 ? requests * 10 / (double)rate : 0;
+}
+
+void
+kdp_backfill_say_asking(const struct backfill_run *run)
+{
+    char range[160], markets[KDPI_SCREEN_TEXT], took[KDPI_SCREEN_TEXT];
+    const char *tier;
+    double seconds = seconds_for(run, run->weight, &tier);
+
+    range_words(range, sizeof range, run->start_ns, run->end_ns);
+    kdpi_screen_span(took, (int64_t)(seconds * 1e9 / KDP_NS_PER_S + 1) * KDP_NS_PER_S);
+    kdpi_screen_count(markets, run->market_count);
+    if (run->all || run->market_count == 1)
+        kdp_cli_say(run->cli, "asking     %s, %s, %s: about %s", range, tier_words(run), tier, took);
+    else
+        kdp_cli_say(run->cli, "asking     %s of %s markets, %s, %s: about %s", range, markets,
+                    tier_words(run), tier, took);
+}
+
+/* ---- facts ---- */
+struct fact {
+    const char *name;
+    enum { WHOLE, REAL, TEXT, SIZE, TRUTH } kind;
+    int64_t value;
+    double real;
+    const char *text;
+};
+
+static double
+per_second(double value, double seconds)
+{
+    return seconds > 0 ? value / seconds : 0;
+}
+
+static unsigned
+facts(const struct backfill_run *run, bool complete, struct fact *f, char start[KDPI_TIME_TEXT],
+      char end[KDPI_TIME_TEXT])
+{
+    double seconds = (double)(kdpi_mono_ns() - run->began_ns) / 1e9;
+    int64_t cpu_ns = kdp_backfill_cpu_ns(true), parse_ns = run->driver.parse_ns,
+            store_ns = run->store_ns + run->driver.sink_ns;
+    struct kdp_asker_stats asked;
+    unsigned n = 0;
+
+    kdp_asker_stats(run->ask.asker, &asked);
+    kdpi_time_format(start, run->start_ns, 0);
+    kdpi_time_format(end, run->end_ns, 0);
+#define W(n_, v) f[n++] = (struct fact){.name = n_, .kind = WHOLE, .value = (int64_t)(v)}
+#define R(n_, v)                              \
+    f[n++] = (struct fact)                    \
+    {                                         \
+        .name = n_, .kind = REAL, .real = (v) \
+    }
+    f[n++] = (struct fact){.name = "start", .kind = TEXT, .text = start};
+    f[n++] = (struct fact){.name = "end", .kind = TEXT, .text = end};
+    f[n++] = (struct fact){.name = "complete", .kind = TRUTH, .value = complete};
+    f[n++] = (struct fact){.name = "stopped", .kind = TRUTH, .value = run->stopped};
+    W("markets", run->market_count);
+    W("trades_inserted", run->totals.inserted);
+    W("already_here", run->totals.already);
+    W("duplicates", run->duplicates);
+    W("impossible", run->impossible);
+    W("trades_here", run->trades_here);
+    f[n++] = (struct fact){.name = "volume", .kind = SIZE, .value = run->volume_e2};
+    f[n++] = (struct fact){.name = "volume_of_candles", .kind = SIZE, .value = run->candle_volume_e2};
+    f[n++] = (struct fact){.name = "volume_over", .kind = SIZE, .value = run->surplus_e2};
+    W("days", run->days);
+    W("days_complete", run->days_complete);
+    W("days_not_provable", run->days_not_provable);
+    W("tries", run->tries);
+    W("windows", run->windows);
+    W("given_up", run->given_up);
+    W("candles_read", run->candle_rows);
+    W("markets_read", run->terms);
+    W("repeated", run->totals.duplicates);
+    W("outside", run->driver.outside + run->driver.strange);
+    W("loops", run->driver.looped);
+    W("cutoff_moved", run->driver.moved);
+    W("pages", run->driver.pages);
+    W("requests", asked.requests);
+    W("retries", asked.retried);
+    W("answered_429", asked.limited);
+    W("bytes", asked.bytes);
+    R("duration_seconds", seconds);
+    R("requests_per_second",
+      per_second((double)asked.requests, (double)(asked.last_ns - asked.first_ns) / 1e9));
+    R("trades_per_second", per_second((double)run->driver.given, seconds));
+    R("budget_used", asked.budget_used);
+    R("cpu_network_seconds",
+      (double)(cpu_ns - parse_ns - store_ns > 0 ? cpu_ns - parse_ns - store_ns : 0) / 1e9);
+    R("cpu_parse_seconds", (double)parse_ns / 1e9);
+    R("cpu_store_seconds", (double)store_ns / 1e9);
+#undef W
+#undef R
+    return n;
+}
+
+static void
+put(FILE *out, const struct fact *f, bool json)
+{
+    char text[KDPI_DECIMAL_TEXT];
+
+    switch (f->kind) {
+    case WHOLE:
+        fprintf(out, "%" PRId64, f->value);
+        break;
+    case REAL:
+        fprintf(out, "%.3f", f->real);
+        break;
+    case TRUTH:
+        fputs(f->value ? "true" : "false", out);
+        break;
+    case SIZE:
+        kdpi_decimal_format(text, f->value, 2);
+        fprintf(out, json ? "\"%s\"" : "%s", text);
+        break;
+    case TEXT:
+        if (json)
+            kdpi_json_text(out, f->text, strlen(f->text));
+        else
+            kdp_cli_csv_text(out, f->text, strlen(f->text));
+        break;
+    }
+}
+
+static void
+print_json(const struct backfill_run *run, const struct fact *f, unsigned count)
+{
+    char text[KDPI_DECIMAL_TEXT], date[16];
+
+    for (unsigned i = 0; i < count; i++) {
+        printf("%s\"%s\": ", i > 0 ? ", " : "{", f[i].name);
+        put(stdout, &f[i], true);
+    }
+    fputs(", \"gaps\": [", stdout);
+    for (size_t i = 0; i < run->gap_count; i++) {
+        const struct backfill_gap *gap = &run->gaps[i];
+
+        printf("%s{\"ticker\": ", i > 0 ? ", " : "");
+        kdpi_json_text(stdout, run->markets[gap->market].ticker, strlen(run->markets[gap->market].ticker));
+        kdpi_day_format(date, gap->day);
+        kdpi_decimal_format(text, gap->missing_e2, 2);
+        printf(", \"date\": \"%s\", \"missing_volume\": \"%s\"}", date, text);
+    }
+    puts("]}");
+}
+
+static void
+print_csv(const struct backfill_run *run, const struct fact *f, unsigned count)
+{
+    char text[KDPI_DECIMAL_TEXT], date[16];
+
+    puts("name,value");
+    for (unsigned i = 0; i < count; i++) {
+        printf("%s,", f[i].name);
+        put(stdout, &f[i], false);
+        putchar('\n');
+    }
+    for (size_t i = 0; i < run->gap_count; i++) {
+        kdpi_day_format(date, run->gaps[i].day);
+        kdpi_decimal_format(text, run->gaps[i].missing_e2, 2);
+        printf("gap,%s %s %s\n", run->markets[run->gaps[i].market].ticker, date, text);
+    }
+}
+
+/* ---- for people ---- */
+
+/* The scope as it was typed. */
+static void
+print_scope(FILE *out, const struct backfill_run *run)
+{
+    static const char *const names[] = {"ticker", "series", "event"};
+    const char *const *values;
+
+    if (run->all)
+        fputs(" --all", out);
+    for (unsigned i = 0; i < 3 && !run->all; i++) {
+        unsigned count = kdp_cli_list(run->cli, names[i], &values);
+
+        for (unsigned v = 0; v < count; v++)
+            fprintf(out, strpbrk(values[v], "*?") != NULL ? " --%s '%s'" : " --%s %s", names[i], values[v]);
+    }
+}
+
+static void
+print_time(FILE *out, int64_t ns)
+{
+    char text[KDPI_TIME_TEXT];
+
+    kdpi_time_format(text, ns, 0);
+    if (ns % KDP_NS_PER_DAY == 0)
+        text[10] = '\0';
+    fputs(text, out);
+}
+
+static void
+print_next(const struct backfill_run *run, int64_t start_ns, int64_t end_ns, const char *ticker, bool verify)
+{
+    const char *dir = kdp_cli_text(run->cli, "data");
+
+    printf("next       kdp backfill%s", verify ? " --verify" : "");
+    if (ticker != NULL)
+        printf(" --ticker %s", ticker);
+    else
+        print_scope(stdout, run);
+    fputs(" --start ", stdout);
+    print_time(stdout, start_ns);
+    fputs(" --end ", stdout);
+    print_time(stdout, end_ns);
+    if (kdp_cli_given(run->cli, "data"))
+        printf(" --data %s", dir);
+    putchar('\n');
+}
+
+static void
+print_gaps(const struct backfill_run *run)
+{
+    char size[KDPI_SCREEN_TEXT], date[16], tries[32] = "";
+    const char *ticker = run->gap_count > 0 ? run->markets[run->gaps[0].market].ticker : NULL;
+    int64_t start_ns = run->end_ns, end_ns = run->start_ns;
+    bool one = true;
+
+    if (run->tries > 0)
+        snprintf(tries, sizeof tries, "; %u %s", run->tries, run->tries == 1 ? "try" : "tries");
+    printf("%sINCOMPLETE%s %u of %u days", kdp_cli_paint(run->cli, stdout, KDP_PAINT_ALERT),
+           kdp_cli_paint(run->cli, stdout, KDP_PAINT_OFF), run->days_complete, run->days);
+    for (size_t i = 0; i < run->gap_count; i++) {
+        const struct backfill_gap *gap = &run->gaps[i];
+        int64_t day_ns = (int64_t)gap->day * KDP_NS_PER_DAY;
+
+        one = one && strcmp(run->markets[gap->market].ticker, ticker) == 0;
+        start_ns = day_ns < start_ns ? day_ns : start_ns;
+        end_ns = day_ns + KDP_NS_PER_DAY > end_ns ? day_ns + KDP_NS_PER_DAY : end_ns;
+        if (i >= GAPS_SHOWN)
+            continue;
+        kdpi_day_format(date, gap->day);
+        kdpi_screen_size(size, gap->missing_e2);
+        if (run->market_count == 1)
+            printf("%s%s is %s contracts short of the exchange's candles%s", i == 0 ? ": " : "\n           ",
+                   date, size, tries);
+        else
+            printf("\n           %s on %s is %s contracts short of the exchange's candles%s",
+                   run->markets[gap->market].ticker, date, size, tries);
+    }
+    if (run->gap_count > GAPS_SHOWN)
+        printf("\n           and %zu more; --format json has all", run->gap_count - GAPS_SHOWN);
+    if (run->given_up > 0)
+        printf("%s%" PRIu64 " %s could not be read: %s", run->gap_count > 0 ? "\n           " : ": ",
+               run->given_up, run->given_up == 1 ? "range" : "ranges", run->given_up_words);
+    else if (run->stopped)
+        printf(": stopped before it was all here");
+    else if (run->gap_count == 0)
+        printf(": not everything was fetched yet");
+    putchar('\n');
+    if (run->gap_count > 0 && run->given_up == 0 && !run->stopped)
+        print_next(run, start_ns > run->start_ns ? start_ns : run->start_ns,
+                   end_ns < run->end_ns ? end_ns : run->end_ns, one ? ticker : NULL, !run->verify_alone);
+    else
+        print_next(run, run->start_ns, run->end_ns, NULL, false);
+}
+
+static void
+print_table(const struct backfill_run *run, bool complete)
+{
+    char a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], d[KDPI_SCREEN_TEXT];
+    struct kdp_asker_stats asked;
+    double seconds;
+
+    kdp_asker_stats(run->ask.asker, &asked);
+    seconds = (double)(asked.last_ns - asked.first_ns) / 1e9;
+    if (run->verify_alone)
+        printf("trades     %s here, %s duplicates, %s impossible\n", kdpi_screen_count(a, run->trades_here),
+               kdpi_screen_count(c, run->duplicates), kdpi_screen_count(d, run->impossible));
+    else if (run->trades)
+        printf("trades     %s inserted, %s already here, %s duplicates, %s impossible\n",
+               kdpi_screen_count(a, run->totals.inserted), kdpi_screen_count(b, run->totals.already),
+               kdpi_screen_count(c, run->duplicates), kdpi_screen_count(d, run->impossible));
+    if (run->candles)
+        printf("candles    %s read\n", kdpi_screen_count(a, run->candle_rows));
+    if (run->markets_too)
+        printf("markets    %s, their terms read\n", kdpi_screen_count(a, run->terms));
+    if (run->impossible_words[0] != '\0')
+        printf("           for example %s\n", run->impossible_words);
+    if (!run->trades)
+        complete = complete || run->given_up == 0;
+    if (!complete) {
+        print_gaps(run);
+    } else if (run->verified) {
+        printf("complete   %u of %u %s, no gaps: %s contracts = %s by the exchange's own candles\n",
+               run->days_complete, run->days, run->days == 1 ? "day" : "days",
+               kdpi_screen_size(a, run->volume_e2), kdpi_screen_size(b, run->candle_volume_e2));
+        if (run->days_not_provable > 0)
+            printf("           %u %s not provable: the exchange has no candles of every market that traded\n",
+                   run->days_not_provable, run->days_not_provable == 1 ? "day is" : "days are");
+        if (run->surplus_e2 > 0)
+            printf("           %s contracts more are here than the candles say; none is thrown away\n",
+                   kdpi_screen_size(a, run->surplus_e2));
+        if (run->volume_differs > 0)
+            printf("           of %s %s the exchange's total is another number than its candles'\n",
+                   kdpi_screen_count(a, run->volume_differs),
+                   run->volume_differs == 1 ? "market" : "markets");
+    }
+    printf("requests   %s in %.1f s (%.1f/s, %.0f %% of the budget), %s retried, %s answered 429\n",
+           kdpi_screen_count(a, asked.requests), seconds, per_second((double)asked.requests, seconds),
+           asked.budget_used * 100, kdpi_screen_count(b, asked.retried), kdpi_screen_count(c, asked.limited));
+}
+
+void
+kdp_backfill_report(struct backfill_run *run, bool complete)
+{
+    const char *summary = kdp_cli_text(run->cli, "summary");
+    char start[KDPI_TIME_TEXT], end[KDPI_TIME_TEXT];
+    struct fact f[48];
+    unsigned count = facts(run, complete, f, start, end);
+
+    if ((summary != NULL && strcmp(summary, "json") == 0) || kdp_cli_format(run->cli) == KDP_FORMAT_JSON)
+        print_json(run, f, count);
+    else if (kdp_cli_format(run->cli) == KDP_FORMAT_CSV)
+        print_csv(run, f, count);
+    else
+        print_table(run, complete);
+}
+
+void
+kdp_backfill_report_dry(const struct backfill_run *run, const struct backfill_ranges *ranges)
+{
+    const char *summary = kdp_cli_text(run->cli, "summary"), *tier;
+    double requests = run->weight, seconds;
+    char start[KDPI_TIME_TEXT], end[KDPI_TIME_TEXT], range[160], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT],
+        took[KDPI_SCREEN_TEXT];
+    struct kdp_asker_stats asked;
+
+    /* near the cutoff both tiers are asked */
+    if (strcmp(tier_words(run), "both tiers") == 0)
+        requests += (double)ranges->count;
+    seconds = seconds_for(run, requests, &tier);
+    kdp_asker_stats(run->ask.asker, &asked);
+    kdpi_time_format(start, run->start_ns, 0);
+    kdpi_time_format(end, run->end_ns, 0);
+    if ((summary != NULL && strcmp(summary, "json") == 0) || kdp_cli_format(run->cli) != KDP_FORMAT_TABLE) {
+        bool json = kdp_cli_format(run->cli) != KDP_FORMAT_CSV || summary != NULL;
+
+        printf(json ? "{\"dry_run\": true, \"start\": \"%s\", \"end\": \"%s\", \"markets\": %zu, "
+                      "\"windows\": %" PRIu64 ", \"windows_here\": %" PRIu64
+                      ", \"tier\": \"%s\", \"requests\": %.0f, \"duration_seconds\": %.1f}\n"
+                    : "name,value\nstart,%s\nend,%s\nmarkets,%zu\nwindows,%" PRIu64 "\nwindows_here,%" PRIu64
+                      "\ntier,%s\nrequests,%.0f\nduration_seconds,%.1f\n",
+               start, end, run->market_count, run->windows, run->windows_here, tier_words(run), requests,
+               seconds);
+        return;
+    }
+    range_words(range, sizeof range, run->start_ns, run->end_ns);
+    printf("would ask  %s, %s\n", range, tier_words(run));
+    printf("windows    %s to fetch", kdpi_screen_count(a, run->windows));
+    if (!run->all)
+        printf(" of %s %s, %s whole here already", kdpi_screen_count(b, run->market_count),
+               run->market_count == 1 ? "market" : "markets", kdpi_screen_count(took, run->windows_here));
+    printf("\nrequests   about %s: ", kdpi_screen_count(a, (uint64_t)(requests + 0.5)));
+    kdpi_screen_span(took, (int64_t)(seconds + 1) * KDP_NS_PER_S);
+    if (asked.tokens_per_s > 0)
+        printf("about %s at %.0f a second (%s)\n", took, (double)asked.tokens_per_s / 10, tier);
+    else
+        printf("without a limit (%s)\n", tier);
+    puts("           by the exchange's volumes; no trade was asked for, nothing was written");
+}
