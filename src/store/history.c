@@ -280,6 +280,7 @@ static int
 ends_of_files(const char *dir, struct stream_ends *ends)
 {
     const struct kdp_lake_table *tables;
+    bool sealed = ends->sealed_ns != KDP_TIME_NULL;
     unsigned count;
     int rc = 0;
 
@@ -295,7 +296,7 @@ ends_of_files(const char *dir, struct stream_ends *ends)
                 continue;
             if (ends->start_ns == KDP_TIME_NULL || file->ns_min < ends->start_ns)
                 ends->start_ns = file->ns_min;
-            if (ends->sealed_ns == KDP_TIME_NULL || file->ns_max > ends->sealed_ns)
+            if (!sealed && file->ns_max > ends->sealed_ns) /* null is the least number */
                 ends->sealed_ns = file->ns_max;
         }
         kdp_manifest_release(&manifest);

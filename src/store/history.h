@@ -92,6 +92,8 @@ struct kdp_history_table {
 };
 const struct kdp_history_table *kdp_history_tables(unsigned *countp);
 int kdp_history_table_find(const char *name); /* -1: none */
+/* kdp_history_nullable says whether a column may be NULL: not what names a row, nor what the writer fills. */
+bool kdp_history_nullable(const struct kdp_history_table *table, unsigned column);
 /* kdp_history_select writes a SELECT of all rows of a table, typed also where there are none; of a table by day the files
  * that touch [from_ns, to_ns). */
 void kdp_history_select(FILE *out, const struct kdp_history_table *table, const char *dir,

@@ -54,7 +54,7 @@ struct kdp_history {
     struct history_trades trades;
     struct history_rows *rows[HISTORY_TABLES_MAX];
     struct history_pending pending[1 + HISTORY_TABLES_MAX]; /* trades, then the others */
-    size_t rows_bytes_max;                                  /* of each other table */
+    size_t rows_bytes_max;                                  /* of all other tables together */
     uint64_t bytes_written, rows_written;                   /* of trades: how large a file becomes */
     struct kdp_history_totals totals;
 };

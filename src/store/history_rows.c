@@ -15,13 +15,14 @@
 
 #define CHUNK 2048u
 #define NO_CELL UINT32_MAX
-#define DAYS_MAX 40000u
+#define CELLS_MAX 64u
 
 struct history_rows {
     const struct kdp_history_table *table;
     unsigned number;
-    unsigned cells; /* of a row: columns that are not own */
-    size_t count;   /* rows */
+    unsigned cells;              /* of a row: columns that are not own */
+    unsigned columns[CELLS_MAX]; /* which column each cell is */
+    size_t count;                /* rows */
     char *text;
     size_t used, room;
     uint32_t *at; /* where each cell's text begins */
@@ -37,22 +38,20 @@ bytes_of(const struct history_rows *rows)
     return rows->used + rows->count * (rows->cells * sizeof *rows->at + sizeof *rows->seen_ns);
 }
 
+static size_t
+bytes_of_all(const struct kdp_history *history)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < HISTORY_TABLES_MAX; i++)
+        bytes += history->rows[i] != NULL ? bytes_of(history->rows[i]) : 0;
+    return bytes;
+}
+
 bool
 history_rows_full(const struct kdp_history *history)
 {
-    for (unsigned i = 0; i < HISTORY_TABLES_MAX; i++)
-        if (history->rows[i] != NULL && bytes_of(history->rows[i]) >= history->rows_bytes_max / 8 * 7)
-            return true;
-    return false;
-}
-
-static const char *
-column_name(const struct history_rows *rows, unsigned cell)
-{
-    for (unsigned i = 0; i < rows->table->column_count; i++)
-        if (!rows->table->columns[i].own && cell-- == 0)
-            return rows->table->columns[i].name;
-    return "";
+    return bytes_of_all(history) >= history->rows_bytes_max / 8 * 7;
 }
 
 static int
@@ -64,12 +63,13 @@ check_row(const struct history_rows *rows, const char *const *cells, unsigned co
     if (count != rows->cells)
         return kdpi_fail(KDP_EINVAL, "a row of %s has %u cells, not %u", table->name, rows->cells, count);
     for (unsigned i = 0; i < count; i++) {
+        const char *name = table->columns[rows->columns[i]].name;
         size_t len = cells[i] != NULL ? strlen(cells[i]) : 0;
 
         if (len > UINT32_MAX / 4 || !kdpi_utf8_whole(cells[i] != NULL ? cells[i] : "", len))
-            return kdpi_fail(KDP_EINVAL, "not a text: %s.%s", table->name, column_name(rows, i));
-        if (cells[i] == NULL && table->by_day && strcmp(column_name(rows, i), "timestamp") == 0)
-            return kdpi_fail(KDP_EINVAL, "a row without a time: %s", table->name);
+            return kdpi_fail(KDP_EINVAL, "not a text: %s.%s", table->name, name);
+        if (cells[i] == NULL && !kdp_history_nullable(table, rows->columns[i]))
+            return kdpi_fail(KDP_EINVAL, "a row without its key: %s.%s", table->name, name);
         *lenp += len + 1;
     }
     return 0;
@@ -90,7 +90,7 @@ kdp_history_row(struct kdp_history *history, unsigned table, const char *const *
     rows = history->rows[table];
     rc = check_row(rows, cells, count, &bytes);
     if (rc == 0 && rows->count > 0 &&
-        (bytes_of(rows) + bytes > history->rows_bytes_max || rows->used + bytes >= NO_CELL))
+        (bytes_of_all(history) + bytes > history->rows_bytes_max || rows->used + bytes >= NO_CELL))
         rc = kdp_history_flush(history);
     if (rc != 0)
         return rc;
@@ -122,7 +122,7 @@ kdp_history_row(struct kdp_history *history, unsigned table, const char *const *
 struct scan {
     size_t at;
     unsigned column_count;
-    idx_t columns[KDP_LAKE_COLUMNS_MAX * 2];
+    idx_t columns[CELLS_MAX + 2];
 };
 
 static struct history_rows *
@@ -509,7 +509,10 @@ history_rows_open(struct kdp_history *history)
         rows->table = &tables[i];
         rows->number = i;
         for (unsigned c = 0; c < tables[i].column_count; c++)
-            rows->cells += tables[i].columns[c].own ? 0 : 1;
+            if (!tables[i].columns[c].own) {
+                KDP_ASSERT(rows->cells < CELLS_MAX);
+                rows->columns[rows->cells++] = c;
+            }
         history->rows[i] = rows;
     }
     return register_rows(history);

@@ -74,6 +74,25 @@ kdp_history_table_find(const char *name)
     return -1;
 }
 
+/* in_key says whether a key, a list of column names with or without quotes, has a column. */
+static bool
+in_key(const char *key, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = key; (at = strstr(at, name)) != NULL; at += len)
+        if ((at == key || strchr(" ,\"", at[-1]) != NULL) &&
+            (at[len] == '\0' || strchr(" ,\"", at[len]) != NULL))
+            return true;
+    return false;
+}
+
+bool
+kdp_history_nullable(const struct kdp_history_table *table, unsigned column)
+{
+    return !table->columns[column].own && !in_key(table->key, table->columns[column].name);
+}
+
 static void
 put_path(FILE *out, const char *dir, const char *table, const char *path)
 {
