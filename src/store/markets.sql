@@ -115,7 +115,7 @@ changes AS NOT MATERIALIZED (
       early_close_hash := terms.early_close_hash, subtitle := terms.subtitle, no_sub_title := terms.no_sub_title,
       mve_collection_ticker := terms.mve_collection_ticker, legs := terms.legs,
       primary_participant := terms.primary_participant, settlement_bounds := terms.settlement_bounds,
-      provisional := terms.provisional, exchange_index := coalesce(terms.exchange_index, shard),
+      provisional := terms.provisional, exchange_index := coalesce(terms.exchange_index, shard, 0),
       created_time := terms.created_time) AS market
   FROM carried
   QUALIFY market IS DISTINCT FROM lag(market) OVER (PARTITION BY ticker ORDER BY since)),
