@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "decimal.h"
 #include "error.h"
+#include "ladder.h"
 #include "record.h"
 #include "screen.h"
 #include "sql.h"
@@ -17,16 +18,10 @@
 #include "words.h"
 
 #define DEPTH 10 /* levels a side on the screen, when not asked for others */
-#define BAR 15   /* columns of the longest bar */
-
-struct level {
-    int32_t price_e4;
-    int64_t size_e2;
-};
 
 /* side_levels lists up to max levels of a side, best first; the return is how many there are in all. */
 static uint32_t
-side_levels(const struct kdp_book_at *book, uint8_t side, struct level *levels, uint32_t max)
+side_levels(const struct kdp_book_at *book, uint8_t side, struct kdp_ladder_level *levels, uint32_t max)
 {
     uint32_t count = 0;
 
@@ -37,7 +32,7 @@ side_levels(const struct kdp_book_at *book, uint8_t side, struct level *levels, 
         if (size == 0)
             continue;
         if (count < max)
-            levels[count] = (struct level){price, size};
+            levels[count] = (struct kdp_ladder_level){price, size};
         count++;
     }
     return count;
@@ -68,109 +63,13 @@ has_prices(const struct kdp_book_at *book)
            book->state == KDP_BOOK_STATE_SAMPLED;
 }
 
-/* bar draws size against the largest in BAR columns; a level too small for one still shows a mark. */
-static void
-bar(int64_t size_e2, int64_t max_e2, bool right)
-{
-    int whole = (int)((double)size_e2 / (double)max_e2 * BAR + 0.5);
-    bool utf8 = kdp_cli_utf8();
-
-    whole = whole < 0 ? 0 : whole > BAR ? BAR : whole;
-    if (right)
-        printf("%*s", BAR - (whole > 0 ? whole : 1), "");
-    if (whole == 0)
-        fputs(!utf8 ? "." : right ? "▕" : "▏", stdout);
-    for (int i = 0; i < whole; i++)
-        fputs(utf8 ? "▆" : "#", stdout);
-}
-
-struct widths {
-    int price, bids, offers;
-};
-
-static void
-put_line(const struct kdp_cli *cli, const struct level *level, uint8_t side, bool best, int64_t max_e2,
-         struct widths width)
-{
-    char price[KDPI_SCREEN_TEXT], other[KDPI_SCREEN_TEXT], size[KDPI_SCREEN_TEXT];
-
-    kdpi_screen_price(price, level->price_e4);
-    kdpi_screen_price(other, KDP_PRICE_MAX - level->price_e4);
-    kdpi_screen_size_column(size, level->size_e2);
-    if (side == KDP_SIDE_NO) { /* offers for YES, which are bids for NO */
-        fputs(kdp_cli_paint(cli, stdout, KDP_PAINT_NO), stdout);
-        bar(level->size_e2, max_e2, true);
-        printf("  %*s", width.bids, size);
-        fputs(kdp_cli_paint(cli, stdout, KDP_PAINT_OFF), stdout);
-        printf("  %-*s  %-*s", width.price, price, width.price, other);
-        if (best)
-            printf("  buy YES at %s", price);
-    } else {
-        printf("%*s  %*s", BAR, "", width.bids, "");
-        printf("  %-*s  %-*s  ", width.price, price, width.price, other);
-        fputs(kdp_cli_paint(cli, stdout, KDP_PAINT_YES), stdout);
-        printf("%*s  ", width.offers, size);
-        bar(level->size_e2, max_e2, false);
-        fputs(kdp_cli_paint(cli, stdout, KDP_PAINT_OFF), stdout);
-        if (best)
-            printf("  buy NO at %s", other);
-    }
-    putchar('\n');
-}
-
-static void
-put_middle(const struct level *bid, const struct level *offer, struct widths width)
-{
-    static const char dashes[] = "----------";
-    int32_t spread = offer != NULL && bid != NULL ? offer->price_e4 - bid->price_e4 : 0;
-    char mid[KDPI_DECIMAL_TEXT], apart[KDPI_SCREEN_TEXT];
-
-    printf("%*s  %*s  %.*s  %.*s", BAR, "", width.bids, "", width.price, dashes, width.price, dashes);
-    if (bid == NULL || offer == NULL) {
-        puts(bid == NULL && offer == NULL ? "  the book is empty"
-             : bid == NULL                ? "  no YES bids"
-                                          : "  no NO bids");
-        return;
-    }
-    /* the middle of two prices of four decimals needs five */
-    kdpi_decimal_format(mid, (int64_t)(bid->price_e4 + offer->price_e4) * 5, 5);
-    for (size_t len = strlen(mid); len > 4 && mid[len - 1] == '0'; len--)
-        mid[len - 1] = '\0';
-    kdpi_screen_price(apart, spread < 0 ? -spread : spread);
-    if (spread > 0)
-        printf("  spread %s, mid %s\n", apart, mid);
-    else if (spread == 0)
-        puts("  LOCKED: bid and offer meet");
-    else
-        printf("  CROSSED by %s\n", apart);
-}
-
-static void
-measure(const struct level *levels, uint32_t count, int64_t *max_e2, int *price_width, int *size_width)
-{
-    char text[KDPI_SCREEN_TEXT];
-
-    for (uint32_t i = 0; i < count; i++) {
-        int width = (int)strlen(kdpi_screen_price(text, levels[i].price_e4));
-
-        *price_width = width > *price_width ? width : *price_width;
-        width = (int)strlen(kdpi_screen_price(text, KDP_PRICE_MAX - levels[i].price_e4));
-        *price_width = width > *price_width ? width : *price_width;
-        width = (int)strlen(kdpi_screen_size_column(text, levels[i].size_e2));
-        *size_width = width > *size_width ? width : *size_width;
-        *max_e2 = levels[i].size_e2 > *max_e2 ? levels[i].size_e2 : *max_e2;
-    }
-}
-
 static void
 ladder(const struct kdp_cli *cli, const struct kdp_book_at *book, const char *ticker, int64_t at_ns,
        uint32_t depth)
 {
-    struct level *bids = calloc(2 * (size_t)depth, sizeof *bids), *offers = bids + depth;
-    struct widths width = {.price = 4, .bids = 7, .offers = 7};
+    struct kdp_ladder_level *bids = calloc(2 * (size_t)depth, sizeof *bids), *offers = bids + depth;
     char time[KDPI_TIME_TEXT] = "", safe[4 * KDP_BOOK_AT_NAME];
     uint32_t bid_count, offer_count, bid_all, offer_all;
-    int64_t max_e2 = 1;
 
     if (bids == NULL)
         return;
@@ -209,17 +108,7 @@ ladder(const struct kdp_cli *cli, const struct kdp_book_at *book, const char *ti
     offer_all = side_levels(book, KDP_SIDE_NO, offers, depth);
     bid_count = bid_all < depth ? bid_all : depth;
     offer_count = offer_all < depth ? offer_all : depth;
-    measure(bids, bid_count, &max_e2, &width.price, &width.offers);
-    measure(offers, offer_count, &max_e2, &width.price, &width.bids);
-    if (width.price > 10)
-        width.price = 10;
-    printf("%*s  %*s  %-*s  %-*s  YES BIDS\n", BAR, "", width.bids, "NO BIDS", width.price, "YES",
-           width.price, "NO");
-    for (uint32_t i = offer_count; i-- > 0;)
-        put_line(cli, &offers[i], KDP_SIDE_NO, i == 0, max_e2, width);
-    put_middle(bid_count > 0 ? &bids[0] : NULL, offer_count > 0 ? &offers[0] : NULL, width);
-    for (uint32_t i = 0; i < bid_count; i++)
-        put_line(cli, &bids[i], KDP_SIDE_YES, i == 0, max_e2, width);
+    kdp_ladder_draw(cli, bids, bid_count, offers, offer_count);
     if (bid_count < bid_all || offer_count < offer_all)
         kdp_cli_say(cli,
                     "best %" PRIu32 " of %" PRIu32 " NO and %" PRIu32
@@ -233,7 +122,7 @@ static int
 csv(const struct kdp_book_at *book, uint32_t depth)
 {
     struct kdp_table *table = kdp_table_new(stdout, KDP_FORMAT_CSV);
-    struct level *levels = calloc(depth, sizeof *levels);
+    struct kdp_ladder_level *levels = calloc(depth, sizeof *levels);
 
     if (levels == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory");
@@ -272,7 +161,7 @@ json_time(const char *name, int64_t ns)
 static int
 json(const struct kdp_book_at *book, const char *ticker, int64_t at_ns, uint32_t depth)
 {
-    struct level *levels = calloc(depth, sizeof *levels);
+    struct kdp_ladder_level *levels = calloc(depth, sizeof *levels);
 
     if (levels == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory");
@@ -293,15 +182,8 @@ json(const struct kdp_book_at *book, const char *ticker, int64_t at_ns, uint32_t
     for (uint8_t side = KDP_SIDE_YES; side <= KDP_SIDE_NO; side++) {
         uint32_t count = has_prices(book) ? side_levels(book, side, levels, depth) : 0;
 
-        printf(",\n \"%s\": [", side == KDP_SIDE_YES ? "yes_bids" : "yes_asks");
-        for (uint32_t i = 0; i < count && i < depth; i++) {
-            char price[KDPI_DECIMAL_TEXT], size[KDPI_DECIMAL_TEXT];
-
-            kdpi_decimal_format(price, levels[i].price_e4, 4);
-            kdpi_decimal_format(size, levels[i].size_e2, 2);
-            printf("%s\n  {\"price\": \"%s\", \"size\": \"%s\"}", i > 0 ? "," : "", price, size);
-        }
-        printf("]");
+        kdp_ladder_json(side == KDP_SIDE_YES ? "yes_bids" : "yes_asks", levels,
+                        count < depth ? count : depth);
     }
     printf("}\n");
     free(levels);
