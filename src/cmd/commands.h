@@ -9,6 +9,7 @@ int kdp_cmd_book(struct kdp_cli *cli);
 int kdp_cmd_complete(struct kdp_cli *cli);
 int kdp_cmd_completion(struct kdp_cli *cli);
 int kdp_cmd_config(struct kdp_cli *cli);
+int kdp_cmd_demo(struct kdp_cli *cli);
 int kdp_cmd_gen(struct kdp_cli *cli);
 int kdp_cmd_replay(struct kdp_cli *cli);
 int kdp_cmd_market(struct kdp_cli *cli);

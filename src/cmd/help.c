@@ -53,6 +53,7 @@ void
 kdp_help_main(FILE *out)
 {
     const char *title = "kdp " KDP_VERSION ": market data of the Kalshi exchange.";
+    static const char *const shown[] = {"demo", "query"}; /* their first examples */
     const struct kdp_command *command;
 
     fprintf(out, "%s", title);
@@ -84,14 +85,11 @@ kdp_help_main(FILE *out)
             fputc('\n', out);
     }
     fputs("help     kdp help COMMAND, kdp COMMAND -h, man kdp\n", out);
-    for (size_t i = 0; (command = kdp_command_at(i)) != NULL; i++) {
-        if (command->group != NULL && strcmp(command->group, "ask") == 0) {
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        command = kdp_command_find(shown[i]);
+        if (command != NULL)
             fprintf(out, "  %.*s\n", (int)strcspn(command->examples, "\n"), command->examples);
-            fprintf(out, "  kdp help %s\n", command->name);
-            return;
-        }
     }
-    fputs("  kdp config --all\n  kdp help config\n", out);
 }
 
 /* Prints text from column at on, wrapped at width 80, further lines beginning at column at. */

@@ -10,6 +10,16 @@
 
 /* A row stands here from the day its command works (command.h says what belongs to it). */
 static const struct kdp_command commands[] = {
+    {"demo", "look", "a series: markets, book, trades",
+     "demo --series S|--event E|--ticker T [--depth N] [--limit N] [options]",
+     "Shows an event of the exchange: its markets, the busiest book and last trades.\n"
+     "Of a series the open event that closes first. No key is needed.",
+     "what: series event ticker depth limit|access: base-url ca-file api-key private-key ws-auth-token "
+     "simulated|output: format",
+     "0 done, 1 failed, or nothing of that name, 2 usage, 130 stopped by Ctrl-C",
+     "kdp demo --series KXHIGHNY\n"
+     "kdp demo --series KXHIGHNY --format json",
+     0, 0, kdp_cmd_demo},
     {"status", "look", "is all well?", "status [options]",
      "Asks the exchange, tries the key, looks at plant and stores.",
      "access: api-key private-key base-url ca-file ws-auth-token|stores: data tape-quota tape-keep "

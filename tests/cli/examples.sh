@@ -30,8 +30,7 @@ run_examples() { # FOLDER, then lines of commands
         [ -s "$work/.out" ] || wrong 'an example of the help answers nothing'
     done
 }
-run_examples with < <("$KDP" -h | sed -n 's/^  \([^ ]\)/\1/p')
-# a live run needs an exchange
+# what asks, and a live run, need an exchange
 sim=0
 trap '[ $sim = 0 ] || kill $sim; rm -rf "$work"' EXIT
 if has sim && has run; then
@@ -44,6 +43,7 @@ if has sim && has run; then
     cp sim/sim.env with/.env # for what only asks
     cp sim/sim.env without/.env || { cat sim.out; wrong 'the simulator does not start'; }
 fi
+run_examples with < <("$KDP" -h | sed -n 's/^  \([^ ]\)/\1/p')
 # the README's commands, as written, but for where the program is
 run_examples with < <(sed -n 's/^    build\/kdp/kdp/p' "$source_dir/README.md")
 for command in $("$KDP" __complete '' | grep -vx help); do

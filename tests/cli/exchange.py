@@ -20,6 +20,7 @@ def read(name):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: no waiting for its acknowledgement
 
     def log_message(self, *args):
         pass
