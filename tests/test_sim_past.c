@@ -579,6 +579,80 @@ KDP_TEST(markets_are_listed_in_the_tier_they_settled_in)
     finish();
 }
 
+/* ---- terms ---- */
+static char rules[2][2048];
+static unsigned rules_count;
+
+static bool
+on_terms(void *arg, const struct kdp_rest_market *m)
+{
+    (void)arg;
+    CHECK(rules_count < 2);
+    snprintf(rules[rules_count++], sizeof rules[0], "%.*s", (int)m->rules_primary.len, m->rules_primary.data);
+    CHECK(m->rules_secondary.len > 50 && m->no_sub_title.len > 0 && m->early_close_condition.len > 0);
+    return true;
+}
+
+static uint64_t fee_changes, fee_events;
+
+static bool
+on_fee(void *arg, const struct kdp_rest_fee_change *change)
+{
+    const struct market *m = arg;
+
+    fee_changes++;
+    fee_events += change->event;
+    CHECK(kdpi_text_equal(change->ticker, change->event ? m->event : m->series,
+                          strlen(change->event ? m->event : m->series)));
+    CHECK_INT(change->fee_multiplier_e6, change->event ? 500000 : 1500000);
+    return true;
+}
+
+static void
+terms_of(const char *path)
+{
+    struct kdp_http_answer *answer = get(path);
+
+    CHECK_INT(answer->status, 200);
+    kdpi_rest_markets(rest, answer->body, answer->len, on_terms, NULL, &end);
+    CHECK_INT(end.refusal, KDP_REFUSAL_NONE);
+    kdp_http_answer_free(answer);
+}
+
+KDP_TEST(terms_change_on_command)
+{
+    char path[300];
+    struct kdp_http_answer *answer;
+    uint32_t at = 0;
+
+    begin(3, 30, 500, 72);
+    list_all();
+    while (markets[at].historical)
+        at++;
+    kdpi_rest_want_terms(rest, true);
+    snprintf(path, sizeof path, "/markets/%s", markets[at].ticker);
+    terms_of(path);
+    snprintf(path, sizeof path, "terms %s", markets[at].ticker);
+    free(sim_tell(&fixture, path));
+    /* it is the only one that was updated since */
+    snprintf(path, sizeof path, "/markets?mve_filter=exclude&min_updated_ts=%lld",
+             (long long)(kdpi_now_ns() / KDP_NS_PER_S - 30));
+    terms_of(path);
+    CHECK_INT(rules_count, 2);
+    CHECK(strcmp(rules[0], rules[1]) != 0);
+    snprintf(path, sizeof path, "fees %s", markets[at].ticker);
+    free(sim_tell(&fixture, path));
+    answer = get("/events/fee_changes");
+    kdpi_rest_fee_changes(rest, answer->body, answer->len, on_fee, &markets[at], &end);
+    kdp_http_answer_free(answer);
+    answer = get("/series/fee_changes");
+    kdpi_rest_fee_changes(rest, answer->body, answer->len, on_fee, &markets[at], &end);
+    kdp_http_answer_free(answer);
+    CHECK_INT(fee_changes, 2);
+    CHECK_INT(fee_events, 1);
+    finish();
+}
+
 /* ---- daily files ---- */
 static char *
 fetch_plain(const char *path, size_t *lenp) /* below the host, not below the API */

@@ -165,6 +165,8 @@ enum kdp_exchange_act {
     KDP_EXCHANGE_RESUME, /* activated; every resting order is cancelled */
     KDP_EXCHANGE_CLOSE,  /* with the whole event: its close date moves to now, then it closes */
     KDP_EXCHANGE_SETTLE, /* with the whole event: closed when it is not, determined, settled */
+    KDP_EXCHANGE_TERMS,  /* its metadata was changed */
+    KDP_EXCHANGE_FEES,   /* the fees of its event are others, or, every second time, what they were */
     KDP_EXCHANGE_NEW     /* one more event of a series like the market's; index UINT32_MAX: of any */
 };
 /* kdp_exchange_act: 0, or -KDP_EUSAGE with words when the market is not in a state for it, or is a recorded one. */

@@ -629,6 +629,15 @@ made_act(struct exchange_made *made, enum kdp_exchange_act act, uint32_t index)
         return act_new(made, index);
     market = market_of(made, index);
     g = &gen->markets[index];
+    if (act == KDP_EXCHANGE_TERMS) {
+        exchange_tell_life(made->ex, made->place[index], gen->now_ns, KDP_LIFECYCLE_KIND_METADATA_UPDATED);
+        return 0;
+    }
+    if (act == KDP_EXCHANGE_FEES && !market->combo) {
+        made->fees = !made->fees;
+        tell_event(made, g->event, true, made->fees);
+        return 0;
+    }
     if (act == KDP_EXCHANGE_SETTLE && !market->combo) {
         if (!gen->events[g->event].closing)
             made_act(made, KDP_EXCHANGE_CLOSE, index);

@@ -40,6 +40,7 @@ struct exchange_made {
     int64_t pause_ns;     /* mean time of an event between rushes */
     int64_t rush_ns;      /* a rush lasts until then; before it began: when it begins */
     bool rushing, silent; /* silent: nobody is told */
+    bool fees;            /* the last change of fees by an act was an override */
     bool renamed;         /* recordings are served too: made names must not be theirs */
     uint32_t *place;      /* market of the generator -> index in the exchange */
     struct made_place *places;

@@ -117,6 +117,9 @@ enum kdp_sim_arg {
     X(SETTLE_NOW, "settle-now", "market", "", 2,                                                            \
       "an event is determined and settled now, closed if it is not")                                        \
     X(NEW_MARKET, "new-market", "count", "count=1", 3, "an event more, with its markets")                   \
+    X(TERMS, "terms", "market", "", 0, "the rules of a market change, also of one of the past")             \
+    X(FEES, "fees", "market", "", 0,                                                                        \
+      "an event's fees change, or back, and a change of its series' is announced")                          \
     X(RANDOM, "random", "seed rate", "seed=1 rate=0.2", 0, "faults of all kinds in a reproducible order")
 
 enum kdp_sim_fault_kind {

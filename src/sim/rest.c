@@ -307,15 +307,14 @@ dispatch(struct sim_conn *conn, const struct sim_query *query, bool is_signed)
         sim_rest_orderbook(conn, query, rest, (size_t)(strchr(rest, '/') - rest));
     } else if (strcmp(path, "/events") == 0 || strcmp(path, "/events/multivariate") == 0) {
         sim_rest_events(conn, query, path[7] != 0);
-    } else if (strcmp(path, "/series/fee_changes") == 0) {
-        sim_lit(&text, "{\"series_fee_change_arr\":[]}");
-        answer(conn, 200, &text);
+    } else if (strcmp(path, "/series/fee_changes") == 0 || strcmp(path, "/events/fee_changes") == 0) {
+        sim_rest_fees(conn, query, path[1] == 'e');
     } else if ((rest = below(path, "/events/")) != NULL && strchr(rest, '/') == NULL) {
         sim_rest_event(conn, query, rest, strlen(rest));
     } else if (strcmp(path, "/series") == 0) {
-        sim_rest_series(conn, NULL, 0);
+        sim_rest_series(conn, query, NULL, 0);
     } else if ((rest = below(path, "/series/")) != NULL && strchr(rest, '/') == NULL) {
-        sim_rest_series(conn, rest, strlen(rest));
+        sim_rest_series(conn, query, rest, strlen(rest));
     } else {
         sim_http_error(conn, 404, "not_found", "no such path");
     }

@@ -13,28 +13,6 @@ answer(struct sim_conn *conn, struct sim_text *text)
     sim_text_free(text);
 }
 
-static void
-put_text(struct sim_text *text, const char *key, const char *word)
-{
-    if (word == NULL)
-        word = "";
-    sim_puts(text, key);
-    sim_put_json(text, word, strlen(word));
-}
-
-/* An Event object, by one of its markets. */
-static void
-put_event(struct sim_text *text, const struct kdp_exchange_market *m)
-{
-    put_text(text, "{\"event_ticker\":", m->event_ticker);
-    put_text(text, ",\"series_ticker\":", m->series_ticker);
-    put_text(text, ",\"title\":", m->title);
-    sim_lit(text, ",\"sub_title\":\"\",\"collateral_return_type\":\"MECNET\",\"mutually_exclusive\":true,"
-                  "\"settlement_sources\":null,\"category\":\"Simulated\",\"last_updated_ts\":");
-    sim_put_time(text, m->updated_ns != KDP_TIME_NULL ? m->updated_ns : m->created_ns, 0);
-    sim_putf(text, ",\"exchange_index\":%d", m->exchange_index >= 0 ? m->exchange_index : 0);
-}
-
 /* Most tickers begin with that of their event and series.  Nothing promises it, so who finds nothing that way looks at all. */
 bool
 sim_begins(const struct kdp_sim *sim, uint32_t market, const char *word, size_t len)
@@ -68,11 +46,13 @@ find_event(struct kdp_sim *sim, const char *event, size_t len, struct sim_text *
             sim_market_at(sim, i, &m);
             if (strlen(m.event_ticker) != len || memcmp(m.event_ticker, event, len) != 0)
                 continue;
-            if (found)
-                sim_lit(markets, ",");
-            sim_put_market(sim, markets, i);
             *onep = i;
             found = true;
+            if (sim_is_historical(sim, &m)) /* listed there alone */
+                continue;
+            if (markets->len > 0)
+                sim_lit(markets, ",");
+            sim_put_market(sim, markets, i);
         }
     }
     return found;
@@ -92,7 +72,7 @@ sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const char 
     }
     sim_market_at(sim, one, &m);
     sim_lit(&text, "{\"event\":");
-    put_event(&text, &m);
+    sim_put_event(sim, &text, &m);
     if (is_on(query, "with_nested_markets")) {
         sim_lit(&text, ",\"markets\":[");
         sim_put(&text, markets.data, markets.len);
@@ -134,7 +114,7 @@ nest(struct kdp_sim *sim, struct page *page)
 
         sim_market_at(sim, i, &m);
         at = in_page(page, m.event_ticker);
-        if (at == UINT32_MAX)
+        if (at == UINT32_MAX || sim_is_historical(sim, &m))
             continue;
         text = &page->markets[at];
         if (text->len > 0)
@@ -159,13 +139,18 @@ sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combo
     uint32_t total = sim_market_count(sim);
     struct sim_text text = {0};
     char *end;
-    int64_t limit;
+    int64_t limit, min_close_s, min_updated_s;
     uint64_t index = 0;
     unsigned which = 4;
     bool more = false;
 
     if (!sim_query_int(query, "limit", combos ? 100 : 200, 1, PAGE_MAX, &limit)) {
         sim_http_error(conn, 400, "bad_request", "limit is 1 to 200");
+        return;
+    }
+    if (!sim_query_int(query, "min_close_ts", 0, 0, INT64_C(20000000000), &min_close_s) ||
+        !sim_query_int(query, "min_updated_ts", 0, 0, INT64_C(20000000000), &min_updated_s)) {
+        sim_http_error(conn, 400, "bad_request", "a time is Unix seconds");
         return;
     }
     for (unsigned i = 0; status != NULL && i < 4; i++)
@@ -187,7 +172,9 @@ sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combo
 
         sim_market_at(sim, (uint32_t)index, &m);
         if (m.combo != combos || (series != NULL && strcmp(series, m.series_ticker) != 0) ||
-            (tickers != NULL && strstr(tickers, m.event_ticker) == NULL) ||
+            (tickers != NULL && tickers[0] != 0 && !sim_listed(tickers, m.event_ticker)) ||
+            (min_close_s > 0 && (m.close_ns == KDP_TIME_NULL || m.close_ns / KDP_NS_PER_S < min_close_s)) ||
+            (min_updated_s > 0 && sim_terms_updated(sim, &m) / KDP_NS_PER_S < min_updated_s) ||
             (which < 4 && (m.status < least[which] || m.status > most[which])) ||
             in_page(&page, m.event_ticker) != UINT32_MAX)
             continue;
@@ -208,7 +195,7 @@ sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combo
         sim_market_at(sim, page.first[i], &m);
         if (i > 0)
             sim_lit(&text, ",");
-        put_event(&text, &m);
+        sim_put_event(sim, &text, &m);
         if (is_on(query, "with_nested_markets")) {
             sim_lit(&text, ",\"markets\":[");
             sim_put(&text, page.markets[i].data, page.markets[i].len);
@@ -225,58 +212,66 @@ sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combo
     answer(conn, &text);
 }
 
-static bool
-seen(char (*names)[64], uint32_t count, const char *name)
+#define SERIES_MAX 4096u
+
+static uint32_t
+place_of(char (*names)[64], uint32_t count, const char *name) /* count: it is not there */
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(names[i], name) == 0)
-            return true;
-    }
-    return false;
+    uint32_t i = 0;
+
+    while (i < count && strcmp(names[i], name) != 0)
+        i++;
+    return i;
 }
 
+/* All series, or one; in the order of their first markets. */
 void
-sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len)
+sim_rest_series(struct sim_conn *conn, const struct sim_query *query, const char *ticker, size_t len)
 {
+    static char names[SERIES_MAX][64];
+    static int64_t volumes[SERIES_MAX];
+    static uint32_t first[SERIES_MAX]; /* market */
     struct kdp_sim *sim = conn->sim;
+    const char *category = sim_query_get(query, "category");
+    bool volume = is_on(query, "include_volume");
     struct sim_text text = {0};
-    static char names[4096][64];
-    uint32_t count = 0;
-    unsigned pass = 0;
+    uint32_t count = 0, put = 0;
 
-    sim_puts(&text, ticker == NULL ? "{\"series\":[" : "{\"series\":");
-    for (uint32_t i = 0, total = sim_market_count(sim); count < 4096 && i < total; i++) {
+    for (uint32_t i = 0, total = sim_market_count(sim); i < total; i++) {
         struct kdp_exchange_market m;
+        uint32_t at;
 
-        if (ticker != NULL && pass == 0 && !sim_begins(sim, i, ticker, len)) {
-            if (i + 1 == total) {
-                pass = 1;
-                i = UINT32_MAX; /* from the beginning */
-            }
-            continue;
-        }
+        if (ticker != NULL && count > 0 && !volume)
+            break;
         sim_market_at(sim, i, &m);
         if (m.series_ticker == NULL || strlen(m.series_ticker) >= sizeof *names || m.series_ticker[0] == 0 ||
-            (ticker != NULL &&
-             (strlen(m.series_ticker) != len || memcmp(m.series_ticker, ticker, len) != 0)) ||
-            seen(names, count, m.series_ticker))
+            (ticker != NULL && (strlen(m.series_ticker) != len || memcmp(m.series_ticker, ticker, len) != 0)))
             continue;
-        strcpy(names[count++], m.series_ticker);
-        put_text(&text, count > 1 ? ",{\"ticker\":" : "{\"ticker\":", m.series_ticker);
-        put_text(&text, ",\"title\":", m.title);
-        sim_lit(&text, ",\"frequency\":\"custom\",\"category\":\"Simulated\",\"categories\":[\"Simulated\"],"
-                       "\"tags\":null,"
-                       "\"settlement_sources\":[],\"contract_url\":\"\",\"contract_terms_url\":\"\",\"fee_"
-                       "type\":\"quadratic\","
-                       "\"fee_multiplier\":1,\"additional_prohibitions\":[]}");
-        if (ticker != NULL)
-            break;
+        at = place_of(names, count, m.series_ticker);
+        if (at == count) {
+            if (count == SERIES_MAX)
+                continue;
+            strcpy(names[count], m.series_ticker);
+            volumes[count] = 0;
+            first[count++] = i;
+        }
+        volumes[at] += m.volume_e2;
     }
-    sim_puts(&text, ticker == NULL ? "]}" : "}");
     if (ticker != NULL && count == 0) {
-        sim_text_free(&text);
         sim_http_error(conn, 404, "not_found", "series not found");
         return;
     }
+    sim_puts(&text, ticker == NULL ? "{\"series\":[" : "{\"series\":");
+    for (uint32_t i = 0; i < count; i++) {
+        struct kdp_exchange_market m;
+
+        if (category != NULL && category[0] != 0 && strcmp(category, sim_category(names[i])) != 0)
+            continue;
+        if (put++ > 0)
+            sim_lit(&text, ",");
+        sim_market_at(sim, first[i], &m);
+        sim_put_series(sim, &text, names[i], m.title, volume ? volumes[i] : -1);
+    }
+    sim_puts(&text, ticker == NULL ? "]}" : "}");
     answer(conn, &text);
 }

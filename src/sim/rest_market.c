@@ -102,9 +102,8 @@ sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index)
     put_text(text, ",\"event_ticker\":", m.event_ticker);
     put_text(text, ",\"market_type\":\"binary\",\"title\":", m.title);
     put_text(text, ",\"yes_sub_title\":", m.yes_sub_title);
-    put_text(text, ",\"no_sub_title\":", m.yes_sub_title);
     put_time(text, ",\"created_time\":", m.created_ns);
-    put_time(text, ",\"updated_time\":", m.updated_ns != KDP_TIME_NULL ? m.updated_ns : m.created_ns);
+    put_time(text, ",\"updated_time\":", sim_terms_updated(sim, &m));
     put_time(text, ",\"open_time\":", m.open_ns);
     put_time(text, ",\"close_time\":", m.close_ns);
     put_time(text, ",\"latest_expiration_time\":", m.expiry_ns);
@@ -112,13 +111,10 @@ sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index)
         put_time(text, ",\"expected_expiration_time\":", m.expiry_ns);
     sim_putf(text, ",\"settlement_timer_seconds\":60,\"status\":\"%s\"", sim_statuses[m.status % 9]);
     put_prices(text, &m);
-    sim_putf(text, ",\"result\":\"%s\",\"can_close_early\":true,\"expiration_value\":\"\"",
-             results[m.result % 4]);
-    sim_lit(text, ",\"rules_primary\":\"If it is so, the market resolves to Yes.\",\"rules_secondary\":\"\"");
+    sim_putf(text, ",\"result\":\"%s\"", results[m.result % 4]);
     put_text(text, ",\"price_level_structure\":", m.structure);
     sim_lit(text, ",\"price_ranges\":");
     sim_put_ranges(text, &m);
-    sim_lit(text, ",\"settlement_bounds_type\":\"default\"");
     if (m.strike_type != KDP_STRIKE_TYPE_NONE)
         sim_putf(text, ",\"strike_type\":\"%s\"", strikes[m.strike_type % 9]);
     put_strike(text, ",\"floor_strike\":", m.floor_strike_e6);
@@ -131,6 +127,7 @@ sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index)
         put_text(text, ",\"mve_collection_ticker\":", m.series_ticker);
     if (m.exchange_index >= 0)
         sim_putf(text, ",\"exchange_index\":%d", m.exchange_index);
+    sim_put_terms(sim, text, &m); /* the last: it may look at other markets */
     sim_lit(text, "}");
 }
 
@@ -217,8 +214,8 @@ filter_read(struct filter *f, const struct sim_query *query)
     return NULL;
 }
 
-static bool
-listed(const char *list, const char *ticker) /* comma-separated */
+bool
+sim_listed(const char *list, const char *ticker)
 {
     size_t len = strlen(ticker);
 
@@ -254,15 +251,14 @@ status_matches(int filter, uint8_t status)
 static bool
 matches(const struct kdp_sim *sim, const struct filter *f, const struct kdp_exchange_market *m)
 {
-    int64_t times[SPANS] = {m->created_ns, m->updated_ns != KDP_TIME_NULL ? m->updated_ns : m->created_ns,
-                            m->close_ns, m->settled_ns};
+    int64_t times[SPANS] = {m->created_ns, sim_terms_updated(sim, m), m->close_ns, m->settled_ns};
 
     if (f->historical != sim_is_historical(sim, m) || !status_matches(f->status, m->status) ||
         (f->mve == 1 && !m->combo) || (f->mve == 2 && m->combo))
         return false;
     if ((f->event != NULL && strcmp(f->event, m->event_ticker) != 0) ||
         (f->series != NULL && strcmp(f->series, m->series_ticker) != 0) ||
-        (f->tickers != NULL && f->tickers[0] != 0 && !listed(f->tickers, m->ticker)))
+        (f->tickers != NULL && f->tickers[0] != 0 && !sim_listed(f->tickers, m->ticker)))
         return false;
     for (unsigned i = 0; i < SPANS; i++) {
         if (f->given[i] && (times[i] == KDP_TIME_NULL || times[i] / KDP_NS_PER_S < f->min_s[i] ||

@@ -682,6 +682,7 @@ kdp_sim_close(struct kdp_sim *sim)
     free(sim->names);
     sim_fault_close(sim);
     sim_cache_free(sim);
+    sim_terms_free(sim);
     sim_text_free(&sim->body[0]);
     sim_text_free(&sim->body[1]);
     sim_text_free(&sim->other);

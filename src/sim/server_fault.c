@@ -330,6 +330,37 @@ act(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_text *rep
     }
 }
 
+/* What a market is about: of the running exchange its listener hears of it, which keeps it; of the past it is kept at once. */
+static int
+change(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_text *reply)
+{
+    bool fees = fault->kind == KDP_SIM_FAULT_FEES;
+    uint32_t market = fault->market[0] != 0 ? sim_market_find(sim, fault->market, strlen(fault->market)) : 0;
+    uint32_t past = kdp_past_market_count(sim->past);
+    struct kdp_exchange_market m;
+    char series[256];
+    int rc = 0;
+
+    if (fault->market[0] == 0 && (rc = choose_market(sim, fault, &market)) == 0)
+        market += past;
+    if (rc != 0 || market == UINT32_MAX)
+        return rc != 0 ? rc : kdpi_fail(KDP_ENOENT, "no market %s", fault->market);
+    sim_market_at(sim, market, &m);
+    if (reply != NULL)
+        sim_puts(reply, m.ticker);
+    snprintf(series, sizeof series, "%s", m.series_ticker);
+    if (market >= past)
+        rc = kdp_exchange_act(sim->exchange, fees ? KDP_EXCHANGE_FEES : KDP_EXCHANGE_TERMS, market - past);
+    else if (fees)
+        sim_terms_fee(sim, m.event_ticker, true, "quadratic", 500000, sim->now_ns);
+    else
+        sim_terms_change(sim, m.ticker);
+    if (rc == 0 && fees)
+        sim_terms_fee(sim, series, false, "quadratic_with_maker_fees", 1500000,
+                      sim->now_ns + 7 * KDP_NS_PER_DAY);
+    return rc;
+}
+
 static int
 new_markets(struct kdp_sim *sim, uint32_t count)
 {
@@ -412,6 +443,10 @@ sim_fault_do(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_
     case KDP_SIM_FAULT_CLOSE_NOW:
     case KDP_SIM_FAULT_SETTLE_NOW:
         rc = act(sim, fault, reply);
+        break;
+    case KDP_SIM_FAULT_TERMS:
+    case KDP_SIM_FAULT_FEES:
+        rc = change(sim, fault, reply);
         break;
     case KDP_SIM_FAULT_NEW_MARKET:
         rc = new_markets(sim, fault->count);

@@ -203,6 +203,7 @@ struct kdp_sim {
     unsigned error_turn;
     struct sim_cache *cache; /* of the stale mode */
     bool stale;
+    struct sim_terms *terms;              /* what was changed of markets, events and series; NULL: nothing */
     unsigned unknown_shape;               /* trades of a ticker nobody knows: 0 none, 1 404, 2 400 */
     struct kdp_exchange_trade last_trade; /* of the last page of trades, for pages that overlap */
     uint64_t rest_signed;
@@ -262,8 +263,10 @@ void sim_rest_orderbooks(struct sim_conn *conn, const struct sim_query *query);
 void sim_rest_trades(struct sim_conn *conn, const struct sim_query *query, bool historical);
 void sim_rest_events(struct sim_conn *conn, const struct sim_query *query, bool combos);
 void sim_rest_event(struct sim_conn *conn, const struct sim_query *query, const char *ticker, size_t len);
-void sim_rest_series(struct sim_conn *conn, const char *ticker, size_t len); /* NULL: all */
+void sim_rest_series(struct sim_conn *conn, const struct sim_query *query, const char *ticker,
+                     size_t len);                                            /* NULL: all */
 bool sim_rest_candles(struct sim_conn *conn, const struct sim_query *query); /* false: no such path */
+bool sim_listed(const char *list, const char *ticker);                       /* comma-separated */
 bool sim_begins(const struct kdp_sim *sim, uint32_t market, const char *word, size_t len);
 /* sim_put_cursor writes the page's cursor member; more: a page follows, at that number. */
 void sim_put_cursor(const struct sim_conn *conn, const struct sim_query *query, struct sim_text *text,
@@ -312,6 +315,20 @@ const struct kdp_exchange_trade *sim_walk_next(struct sim_walk *walk);
 uint64_t sim_trade_count(const struct kdp_sim *sim);
 uint64_t sim_trade_from(const struct kdp_sim *sim, int64_t time_ns); /* the first that is not earlier */
 bool sim_trade_at(const struct kdp_sim *sim, uint64_t number, struct kdp_exchange_trade *trade);
+
+/* ---- rest_terms.c: what markets are about ---- */
+void sim_terms_change(struct kdp_sim *sim, const char *ticker); /* the rules of a market are others now */
+/* sim_terms_fee keeps a change of an event's or a series' fees; type NULL: an event's override ends. */
+void sim_terms_fee(struct kdp_sim *sim, const char *name, bool event, const char *type, int64_t multiplier_e6,
+                   int64_t at_ns);
+int64_t sim_terms_updated(const struct kdp_sim *sim, const struct kdp_exchange_market *m);
+void sim_put_terms(const struct kdp_sim *sim, struct sim_text *text, const struct kdp_exchange_market *m);
+void sim_put_event(const struct kdp_sim *sim, struct sim_text *text, const struct kdp_exchange_market *m);
+const char *sim_category(const char *series);
+void sim_put_series(const struct kdp_sim *sim, struct sim_text *text, const char *series, const char *title,
+                    int64_t volume_e2); /* volume -1: not asked for */
+void sim_rest_fees(struct sim_conn *conn, const struct sim_query *query, bool events);
+void sim_terms_free(struct kdp_sim *sim);
 
 /* ---- rest_bulk.c: daily files ---- */
 void sim_bulk(struct sim_conn *conn,

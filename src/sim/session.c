@@ -514,12 +514,17 @@ sim_event(void *arg, const struct kdp_exchange_event *event)
     case KDP_EXCHANGE_MARKET:
         if (event->lifecycle == KDP_LIFECYCLE_KIND_CREATED)
             sim_renamed(sim, event->market);
+        if (event->lifecycle == KDP_LIFECYCLE_KIND_METADATA_UPDATED)
+            sim_terms_change(sim, kdp_exchange_ticker(sim->exchange, event->market, &len));
         channel =
             is_combo(kdp_exchange_ticker(sim->exchange, event->market, &len)) ? SIM_COMBO_LIFE : SIM_LIFE;
         if (sim->sub_count[channel] > 0 && sim_body_lifecycle(sim, event, &sim->body[0]))
             tell(sim, channel, event->market, sim_channels[channel].name, &sim->body[0]);
         break;
     case KDP_EXCHANGE_EVENT:
+        if (event->event.fee_update)
+            sim_terms_fee(sim, event->event.event_ticker, true, event->event.fee_type,
+                          event->event.fee_multiplier_e6, event->time_ns);
         channel = is_combo(event->event.event_ticker) ? SIM_COMBO_LIFE : SIM_LIFE;
         if (sim->sub_count[channel] == 0 || (channel == SIM_COMBO_LIFE && event->event.fee_update))
             break;
