@@ -83,7 +83,7 @@ for command in 'status' 'demo --series KXA' 'market --ticker KXA-1' 'backfill --
     "$KDP" __complete '' | grep -qx "${command%% *}" || continue
     # shellcheck disable=SC2086
     kdp $command; looks
-    [ "${command%% *}" != run ] || continue # it goes on trying for half a minute
+    case $command in run* | market* | backfill*) continue ;; esac # they ask as demo does, and kdp run goes on for half a minute
     # shellcheck disable=SC2086
     KALSHI_BASE_URL=http://127.0.0.1:9/x KALSHI_WS_URL=ws://127.0.0.1:9/x kdp $command; looks
 done
