@@ -46,6 +46,10 @@ static const struct kdp_setting table[] = {
     {"simulated", "KDP_SIMULATED", KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL,
      "the addresses are a simulator's", KDP_SECTION_EXCHANGE},
 
+    {"bulk-url", "KALSHI_BULK_URL", KDP_SETTING_URL, "URL",
+     "https://kalshi-public-docs.s3.amazonaws.com/reporting", 0, 0, "https|http",
+     "folder of the daily bulk files", KDP_SECTION_EXCHANGE},
+
     /* the plant and its stores */
     {"rules", "KDP_RULES", KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL, "file of rules; read again at SIGHUP",
      KDP_SECTION_CAPTURE},
@@ -172,6 +176,14 @@ static const struct kdp_setting table[] = {
      "the books a client must have in the end, as JSON", KDP_SECTION_COMMAND},
 
     /* daily bulk files */
+    {"file", NULL, KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL, "plain, .gz or .zst; - is stdin",
+     KDP_SECTION_COMMAND},
+    {"url", NULL, KDP_SETTING_TEXT, "URL", NULL, 0, 0, NULL, "https://, http:// or file://",
+     KDP_SECTION_COMMAND},
+    {"interactive", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "page and search on the terminal",
+     KDP_SECTION_COMMAND},
+    {"where", NULL, KDP_SETTING_FILES, "TEST", NULL, 0, 0, NULL, "'price >= 90'; may be repeated",
+     KDP_SECTION_COMMAND},
     {"bulk", NULL, KDP_SETTING_CHOICE, "KIND", NULL, 0, 0, "markets|trades",
      "a daily bulk file instead of a session", KDP_SECTION_COMMAND},
     {"rows", NULL, KDP_SETTING_COUNT, "N", "100000", 0, INT64_MAX, NULL, "rows of a bulk file",

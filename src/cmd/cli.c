@@ -253,6 +253,7 @@ kdp_cli_say(const struct kdp_cli *cli, const char *fmt, ...)
 
 static volatile sig_atomic_t caught;
 volatile int kdp_bar_drawn;
+void (*volatile kdp_signal_restore)(void);
 
 static void
 on_signal(int sig)
@@ -263,6 +264,8 @@ on_signal(int sig)
 
             (void)ignored;
         }
+        if (kdp_signal_restore != NULL)
+            kdp_signal_restore();
         _exit(128 + sig);
     }
     caught = sig;

@@ -39,5 +39,7 @@ int kdp_unknown_command(const char *name);
 void kdp_signals_install(void);
 /* set while a progress bar stands on the screen, so that a second Ctrl-C leaves a clean line */
 extern volatile int kdp_bar_drawn;
+/* what gives a terminal back that was taken over, called when a second signal ends the process; NULL: nothing was */
+extern void (*volatile kdp_signal_restore)(void);
 
 #endif

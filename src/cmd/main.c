@@ -99,6 +99,16 @@ static const struct kdp_command commands[] = {
      "kdp backfill --series KXHIGHNY --start 2026-11-01 --end 2026-11-22\n"
      "kdp backfill --series KXHIGHNY --start 2026-11-01 --end 2026-11-22 --dry-run",
      0, 0, kdp_cmd_backfill},
+    {"preview", "history", "daily bulk files",
+     "preview --file FILE|--url URL|--date DAY [--what trades|markets] [options]",
+     "Shows what a daily bulk file of the exchange holds: members, first rows, sums.\n"
+     "Read as a stream, from a file, a pipe or the network; no key is needed.",
+     "from: file url date what bulk-url ca-file|which: ticker series start end where limit|"
+     "output: interactive columns summary format progress",
+     "0 done, 1 failed or not whole, 2 usage, 130 stopped by Ctrl-C",
+     "kdp gen --bulk trades --rows 500 | kdp preview --file -\n"
+     "kdp gen --bulk markets --rows 99 | kdp preview --file - --format csv",
+     0, 0, kdp_cmd_preview},
     {"seal", "tend", "the tape, into the lake", "seal [--follow] [options]",
      "Seals what the tape has and the lake lacks. kdp replay does it by itself.",
      "how: follow lake-compression|output: summary data", NULL,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,13 +22,15 @@ enum source_kind { KDP_SOURCE_PLAIN, KDP_SOURCE_GZIP, KDP_SOURCE_ZSTD };
 struct kdp_source {
     char *name;
     int fd;
+    int64_t (*read)(void *arg, void *buf, size_t size); /* NULL: the file */
+    void *read_arg;
     bool own_fd, at_end;
     bool in_member; /* a gzip member or zstd frame has begun and not ended */
     bool padded;    /* zeros after a gzip member were seen */
     bool pending;   /* the zstd decoder holds text that found no room */
     enum source_kind kind;
     int error; /* the error that every further read repeats; its words are in error_text */
-    char error_text[512];
+    char error_text[512], error_hint[256];
     uint64_t taken, given, size;
     unsigned char *in; /* NULL when plain and past the head */
     size_t in_pos, in_len, head_len;
@@ -39,8 +42,11 @@ struct kdp_source {
 static int64_t
 read_some(struct kdp_source *source, void *buf, size_t size)
 {
-    ssize_t got = read(source->fd, buf, size);
+    int64_t got =
+        source->read != NULL ? source->read(source->read_arg, buf, size) : read(source->fd, buf, size);
 
+    if (got < 0 && source->read != NULL)
+        return got;
     if (got < 0 &&
         errno == EINTR) /* a pipe may stay silent for ever: whoever was asked to end must get to know */
         return kdpi_fail(KDP_ESTOPPED, "stopped while reading: %s", source->name);
@@ -92,8 +98,8 @@ begin(struct kdp_source *source)
     return 0;
 }
 
-int
-kdp_source_open(struct kdp_source **sourcep, const char *path)
+static int
+open_source(struct kdp_source **sourcep, const char *path, const struct kdp_source *from)
 {
     struct kdp_source *source;
     struct stat st;
@@ -104,15 +110,18 @@ kdp_source_open(struct kdp_source **sourcep, const char *path)
     if (source == NULL)
         return kdpi_fail(KDP_ENOMEM, "cannot open: %s: out of memory", path);
     source->fd = -1;
+    source->read = from->read;
+    source->read_arg = from->read_arg;
+    source->size = from->size;
     source->in = malloc(INPUT_BYTES);
     source->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
     if (source->in == NULL || source->name == NULL) {
         rc = kdpi_fail(KDP_ENOMEM, "cannot open: %s: out of memory", path);
         goto err;
     }
-    if (strcmp(path, "-") == 0) {
+    if (source->read == NULL && strcmp(path, "-") == 0) {
         source->fd = STDIN_FILENO;
-    } else {
+    } else if (source->read == NULL) {
         source->fd = open(path, O_RDONLY | O_CLOEXEC);
         if (source->fd < 0) {
             rc = kdpi_fail_errno(errno, "cannot open: %s", path);
@@ -120,7 +129,7 @@ kdp_source_open(struct kdp_source **sourcep, const char *path)
         }
         source->own_fd = true;
     }
-    if (fstat(source->fd, &st) == 0 && S_ISREG(st.st_mode))
+    if (source->read == NULL && fstat(source->fd, &st) == 0 && S_ISREG(st.st_mode))
         source->size = (uint64_t)st.st_size;
     rc = read_head(source);
     if (rc == 0)
@@ -132,6 +141,19 @@ kdp_source_open(struct kdp_source **sourcep, const char *path)
 err:
     kdp_source_close(source);
     return rc;
+}
+
+int
+kdp_source_open(struct kdp_source **sourcep, const char *path)
+{
+    return open_source(sourcep, path, &(struct kdp_source){.size = 0});
+}
+
+int
+kdp_source_open_read(struct kdp_source **sourcep, const char *name,
+                     int64_t (*read)(void *arg, void *buf, size_t size), void *arg, uint64_t size)
+{
+    return open_source(sourcep, name, &(struct kdp_source){.read = read, .read_arg = arg, .size = size});
 }
 
 static int
@@ -277,8 +299,12 @@ kdp_source_read(struct kdp_source *source, void *buf, size_t size)
 {
     int64_t got;
 
-    if (source->error != 0)
-        return kdpi_fail((enum kdp_error) - source->error, "%s", source->error_text);
+    if (source->error != 0) {
+        kdpi_fail((enum kdp_error) - source->error, "%s", source->error_text);
+        if (source->error_hint[0] != '\0')
+            kdpi_hint("%s", source->error_hint);
+        return source->error;
+    }
     if (source->kind == KDP_SOURCE_GZIP)
         got = read_gzip(source, buf, size);
     else if (source->kind == KDP_SOURCE_ZSTD)
@@ -294,6 +320,7 @@ kdp_source_read(struct kdp_source *source, void *buf, size_t size)
             len = sizeof source->error_text - 1;
         memcpy(source->error_text, text, len);
         source->error_text[len] = '\0';
+        snprintf(source->error_hint, sizeof source->error_hint, "%s", kdp_error_hint());
         return got;
     }
     source->given += (uint64_t)got;

@@ -14,6 +14,9 @@ struct kdp_source;
 
 /* kdp_source_open opens path, "-" for standard input.  The caller closes it. */
 int kdp_source_open(struct kdp_source **sourcep, const char *path);
+/* kdp_source_open_read takes its bytes from read (as kdp_source_read gives them) in the place of a file; size 0: unknown. */
+int kdp_source_open_read(struct kdp_source **sourcep, const char *name,
+                         int64_t (*read)(void *arg, void *buf, size_t size), void *arg, uint64_t size);
 /* kdp_source_read puts up to size (> 0) bytes into buf: how many, 0 at the end, or an error that names the
  * file and says how much was read.  After an error or the end it goes on giving the same. */
 int64_t kdp_source_read(struct kdp_source *source, void *buf, size_t size);

@@ -92,7 +92,7 @@ kdp_bulk_row(const struct kdp_bulk *bulk, uint64_t row, struct kdp_bulk_row *out
         out->open_interest_e2 = (int64_t)(draw(&state) % 500000) * 100;
         out->low_e4 = (int64_t)(1 + draw(&state) % 50) * 100;
         out->high_e4 = out->low_e4 + (int64_t)(draw(&state) % 50) * 100;
-        if (r >> 59 == 7) {
+        if (r >> 59 == 15) {
             out->contracts_e2 += 25;
             out->high_e4 += 50;
             out->block_e2 = 10000;
