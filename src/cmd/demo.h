@@ -1,6 +1,7 @@
 /* demo.h - kdp demo: one event of the exchange as a person would like to see it, asked for over REST with or without a key.
  *
- * demo_ask.c asks and chooses, demo_draw.c prints; nothing is drawn before all is there. */
+ * demo_series.c finds the event of a series, demo_ask.c asks for all of an event, demo_draw.c prints the page and demo_list.c csv
+ * and json; nothing is printed before all is there. */
 #ifndef KDPI_DEMO_H
 #define KDPI_DEMO_H
 
@@ -55,10 +56,30 @@ struct kdp_demo {
     bool more_open; /* the series has more open markets than were looked at */
 };
 
+/* One request, and what its body is for; take returns false for a body that cannot be read, which is then asked for again. */
+struct kdp_demo_want {
+    char path[2048];
+    bool (*take)(struct kdp_demo *demo, void *arg, const char *body, size_t len);
+    void *arg;
+    bool missing; /* answered 404 */
+};
+/* kdp_demo_path makes a path of a name and what stands around it. */
+void kdp_demo_path(struct kdp_demo_want *want, const char *before, const char *name, const char *behind);
+/* kdp_demo_get asks count things at once and takes their bodies; a 404 is for the caller to judge.  0, or an error with its
+ * words. */
+int kdp_demo_get(struct kdp_demo *demo, struct kdp_demo_want *wants, unsigned count);
+/* kdp_demo_copy keeps a text of the exchange, escaped for a screen. */
+void kdp_demo_copy(char *to, size_t size, struct kdp_text from);
+
+/* kdp_demo_choose fills in the ticker of the series' open event that closes first; of those that close together, of the one
+ * with most trading.  0, or an error with its words. */
+int kdp_demo_choose(struct kdp_demo *demo);
 /* kdp_demo_ask asks until all is there: 0, or an exit code after the words are said. */
 int kdp_demo_ask(struct kdp_demo *demo);
 void kdp_demo_release(struct kdp_demo *demo);
 
+/* kdp_demo_word names a value of an enumeration ("market_status", "result"). */
+const char *kdp_demo_word(const char *list, unsigned value);
 /* The answer in its three forms; depth and rows are levels a side and lines of trades.  0, or an error as of kdpi_fail. */
 void kdp_demo_table(const struct kdp_demo *demo, uint32_t depth, uint32_t rows);
 int kdp_demo_csv(const struct kdp_demo *demo);

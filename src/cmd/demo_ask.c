@@ -1,4 +1,4 @@
-/* demo_ask.c - what kdp demo asks, and which event and market it chooses; see demo.h. */
+/* demo_ask.c - what kdp demo asks of an event, and which of its markets it shows; see demo.h. */
 #include "demo.h"
 
 #include <stdio.h>
@@ -7,27 +7,12 @@
 
 #include "clock.h"
 #include "error.h"
-#include "json.h"
 #include "kdp/book.h"
-#include "screen.h"
-#include "words.h"
 
-#define PATH_MAX_BYTES 2048
-#define PAGES_MAX 10 /* of 1,000 open markets: the largest series has some thousands, combinations apart */
 #define MARKETS_MAX 5000 /* of one event */
-#define EVENTS_MAX 10000
-#define NEAREST 3
 
-/* One request, and what its body is for. */
-struct want {
-    char path[PATH_MAX_BYTES];
-    bool (*take)(struct kdp_demo *demo, void *arg, const char *body, size_t len);
-    void *arg;
-    bool missing; /* answered 404 */
-};
-
-static void
-set_path(struct want *want, const char *before, const char *name, const char *behind)
+void
+kdp_demo_path(struct kdp_demo_want *want, const char *before, const char *name, const char *behind)
 {
     char escaped[3 * KDP_DEMO_NAME + 1] = "";
 
@@ -35,9 +20,8 @@ set_path(struct want *want, const char *before, const char *name, const char *be
     snprintf(want->path, sizeof want->path, "%s%s%s", before, escaped, behind);
 }
 
-/* Asks count things at once and takes their bodies; a 404 is for the caller to judge.  0, or an error with its words. */
-static int
-ask(struct kdp_demo *demo, struct want *wants, unsigned count)
+int
+kdp_demo_get(struct kdp_demo *demo, struct kdp_demo_want *wants, unsigned count)
 {
     struct kdp_asker *asker = demo->ask.asker;
     struct kdp_asker_answer *answer;
@@ -47,7 +31,7 @@ ask(struct kdp_demo *demo, struct want *wants, unsigned count)
     for (unsigned i = 0; i < count && rc == 0; i++)
         rc = kdp_asker_get(asker, i, wants[i].path);
     while (rc == 0 && kdp_asker_pending(asker) > 0) {
-        struct want *want;
+        struct kdp_demo_want *want;
 
         rc = kdp_asker_next(asker, &answer, &request);
         if (rc != 0)
@@ -68,262 +52,10 @@ ask(struct kdp_demo *demo, struct want *wants, unsigned count)
     return rc;
 }
 
-static void
-copy(char *to, size_t size, struct kdp_text from)
+void
+kdp_demo_copy(char *to, size_t size, struct kdp_text from)
 {
     kdpi_escape(to, size, from.data, from.len);
-}
-
-/* ---- the series, and its open event that closes first ---- */
-
-struct open_event {
-    char ticker[KDP_DEMO_NAME];
-    int64_t close_ns, volume_e2;
-};
-
-struct open_events {
-    struct open_event *events;
-    uint32_t count, last; /* last: where the last market went */
-    char cursor[sizeof((struct kdp_rest_end *)NULL)->cursor];
-    bool full;
-    int64_t now_ns;
-};
-
-static struct open_event *
-open_event(struct open_events *open, struct kdp_text ticker)
-{
-    struct open_event *grown;
-
-    if (open->last < open->count &&
-        kdpi_text_equal(ticker, open->events[open->last].ticker, strlen(open->events[open->last].ticker)))
-        return &open->events[open->last];
-    for (uint32_t i = 0; i < open->count; i++) {
-        if (kdpi_text_equal(ticker, open->events[i].ticker, strlen(open->events[i].ticker))) {
-            open->last = i;
-            return &open->events[i];
-        }
-    }
-    if (open->count == EVENTS_MAX || ticker.len >= KDP_DEMO_NAME) {
-        open->full = true;
-        return NULL;
-    }
-    if ((open->count & (open->count - 1)) == 0) {
-        grown = realloc(open->events, (open->count > 0 ? 2 * (size_t)open->count : 1) * sizeof *grown);
-        open->full |= grown == NULL;
-        if (grown == NULL)
-            return NULL;
-        open->events = grown;
-    }
-    open->last = open->count;
-    grown = &open->events[open->count++];
-    memcpy(grown->ticker, ticker.data, ticker.len);
-    grown->ticker[ticker.len] = '\0';
-    grown->close_ns = INT64_MAX;
-    grown->volume_e2 = 0;
-    return grown;
-}
-
-static bool
-each_open(void *arg, const struct kdp_rest_market *market)
-{
-    struct open_events *open = arg;
-    struct open_event *event;
-
-    /* a list of open markets may name some that have just closed */
-    if (market->status != KDP_MARKET_STATUS_ACTIVE || market->event_ticker.len == 0 ||
-        market->close_ns == KDP_TIME_NULL || market->close_ns <= open->now_ns)
-        return true;
-    event = open_event(open, market->event_ticker);
-    if (event == NULL)
-        return true; /* beyond the bound, and told */
-    if (market->close_ns < event->close_ns)
-        event->close_ns = market->close_ns;
-    if (market->volume_24h_e2 != KDP_INT64_NULL)
-        event->volume_e2 += market->volume_24h_e2;
-    return true;
-}
-
-static bool
-take_open(struct kdp_demo *demo, void *arg, const char *body, size_t len)
-{
-    struct open_events *open = arg;
-    struct kdp_rest_end end;
-
-    open->cursor[0] = '\0';
-    kdpi_rest_markets(demo->reader, body, len, each_open, open, &end);
-    if (end.refusal != KDP_REFUSAL_NONE)
-        return false;
-    snprintf(open->cursor, sizeof open->cursor, "%s", end.cursor);
-    return true;
-}
-
-static bool
-first_series(void *arg, const struct kdp_rest_series *series)
-{
-    copy(arg, KDP_DEMO_WORDS, series->title);
-    return false;
-}
-
-static bool
-take_series(struct kdp_demo *demo, void *arg, const char *body, size_t len)
-{
-    struct kdp_rest_end end;
-
-    kdpi_rest_series(demo->reader, body, len, first_series, arg, &end);
-    return end.refusal == KDP_REFUSAL_NONE;
-}
-
-struct nearest {
-    const char *typed;
-    uint64_t known;
-    struct {
-        char ticker[KDP_DEMO_NAME], title[KDP_DEMO_WORDS];
-        unsigned distance;
-    } found[NEAREST];
-    unsigned count;
-};
-
-static bool
-each_series(void *arg, const struct kdp_rest_series *series)
-{
-    struct nearest *near = arg;
-    char ticker[KDP_DEMO_NAME];
-    unsigned distance, at;
-
-    near->known++;
-    copy(ticker, sizeof ticker, series->ticker);
-    distance = kdpi_word_distance(near->typed, ticker);
-    if (distance > 3 && !(strlen(near->typed) >= 4 && strstr(ticker, near->typed) != NULL))
-        return true;
-    for (at = near->count; at > 0 && near->found[at - 1].distance > distance; at--)
-        if (at < NEAREST)
-            near->found[at] = near->found[at - 1];
-    if (at == NEAREST)
-        return true;
-    memcpy(near->found[at].ticker, ticker, sizeof ticker);
-    copy(near->found[at].title, sizeof near->found[at].title, series->title);
-    near->found[at].distance = distance;
-    near->count += near->count < NEAREST;
-    return true;
-}
-
-static bool
-take_nearest(struct kdp_demo *demo, void *arg, const char *body, size_t len)
-{
-    struct nearest *near = arg;
-    struct kdp_rest_end end;
-
-    near->count = 0;
-    near->known = 0;
-    kdpi_rest_series(demo->reader, body, len, each_series, near, &end);
-    return end.refusal == KDP_REFUSAL_NONE;
-}
-
-/* There is no such series: the words name those that were probably meant. */
-static int
-unknown_series(struct kdp_demo *demo)
-{
-    static struct nearest near;
-    static struct want list = {.path = "/series", .take = take_nearest, .arg = &near};
-    char known[KDPI_SCREEN_TEXT], hint[NEAREST * KDP_DEMO_NAME + KDP_DEMO_WORDS] = "";
-    size_t used = 0;
-    int rc;
-
-    near.typed = demo->series;
-    rc = ask(demo, &list, 1);
-    if (rc != 0)
-        return rc;
-    if (list.missing || near.known == 0) {
-        kdpi_fail(KDP_ENOENT, "no series %s on the exchange", demo->series);
-    } else {
-        kdpi_fail(KDP_ENOENT, "no series %s on the exchange (%s known)", demo->series,
-                  kdpi_screen_count(known, near.known));
-        for (unsigned i = 0; i < near.count; i++)
-            used += (size_t)snprintf(hint + used, sizeof hint - used, i == 0 ? "%s (%s)" : ", %s",
-                                     near.found[i].ticker, near.found[i].title);
-    }
-    if (used > 0)
-        kdpi_hint("Nearest: %s", hint);
-    else
-        kdpi_hint("A series is the first part of a ticker: KXHIGHNY of KXHIGHNY-26NOV22-B51.5");
-    return -KDP_ENOENT;
-}
-
-static bool
-first_event(void *arg, const struct kdp_rest_event *event)
-{
-    copy(arg, KDP_DEMO_NAME, event->event_ticker);
-    return false;
-}
-
-static bool
-take_any_event(struct kdp_demo *demo, void *arg, const char *body, size_t len)
-{
-    struct kdp_rest_end end;
-
-    kdpi_rest_events(demo->reader, body, len, first_event, arg, &end);
-    return end.refusal == KDP_REFUSAL_NONE;
-}
-
-/* Nothing of the series is open: any event that is not is the next step. */
-static int
-nothing_open(struct kdp_demo *demo, const char *title)
-{
-    char event[KDP_DEMO_NAME] = "";
-    struct want want = {.take = take_any_event, .arg = event};
-    int rc;
-
-    set_path(&want, "/events?series_ticker=", demo->series, "&limit=1");
-    rc = ask(demo, &want, 1);
-    if (rc != 0)
-        return rc;
-    kdpi_fail(KDP_ENOENT, "no open event in %s%s%s%s", demo->series, title[0] != '\0' ? " (" : "", title,
-              title[0] != '\0' ? ")" : "");
-    if (event[0] != '\0')
-        kdpi_hint("One that is not open: kdp demo --event %s", event);
-    else
-        kdpi_hint("It has no event at all now; kdp backfill fetches what was traded before");
-    return -KDP_ENOENT;
-}
-
-/* The open event that closes first; of those that close together the one with most trading. */
-static int
-choose_event(struct kdp_demo *demo)
-{
-    struct open_events open = {.now_ns = kdpi_now_ns()};
-    char title[KDP_DEMO_WORDS] = "", last[sizeof open.cursor] = "";
-    struct want wants[2] = {{.take = take_open, .arg = &open}, {.take = take_series, .arg = title}};
-    const struct open_event *best = NULL;
-    unsigned pages = 0;
-    int rc;
-
-    set_path(&wants[0], "/markets?series_ticker=", demo->series, "&status=open&limit=1000");
-    set_path(&wants[1], "/series/", demo->series, "");
-    rc = ask(demo, wants, 2);
-    for (pages = 1; rc == 0 && open.cursor[0] != '\0' && strcmp(open.cursor, last) != 0; pages++) {
-        if (pages == PAGES_MAX) {
-            open.full = true;
-            break;
-        }
-        snprintf(last, sizeof last, "%s", open.cursor);
-        set_path(&wants[0], "/markets?series_ticker=", demo->series, "&status=open&limit=1000&cursor=");
-        wants[0].missing = !kdpi_query_escape(wants[0].path, sizeof wants[0].path, last, strlen(last));
-        rc = ask(demo, wants, 1);
-    }
-    for (uint32_t i = 0; i < open.count && rc == 0; i++) {
-        const struct open_event *event = &open.events[i];
-
-        if (best == NULL || event->close_ns < best->close_ns ||
-            (event->close_ns == best->close_ns && event->volume_e2 > best->volume_e2))
-            best = event;
-    }
-    demo->more_open = open.full;
-    if (best != NULL)
-        snprintf(demo->about.ticker, sizeof demo->about.ticker, "%s", best->ticker);
-    else if (rc == 0)
-        rc = wants[1].missing ? unknown_series(demo) : nothing_open(demo, title);
-    free(open.events);
-    return rc;
 }
 
 /* ---- the event ---- */
@@ -349,10 +81,10 @@ each_market(void *arg, const struct kdp_rest_market *market)
     }
     m = &demo->markets[demo->market_count++];
     memset(m, 0, sizeof *m);
-    copy(m->ticker, sizeof m->ticker, market->ticker);
-    copy(m->event, sizeof m->event, market->event_ticker);
-    copy(m->yes, sizeof m->yes, market->yes_sub_title);
-    copy(m->title, sizeof m->title, market->title);
+    kdp_demo_copy(m->ticker, sizeof m->ticker, market->ticker);
+    kdp_demo_copy(m->event, sizeof m->event, market->event_ticker);
+    kdp_demo_copy(m->yes, sizeof m->yes, market->yes_sub_title);
+    kdp_demo_copy(m->title, sizeof m->title, market->title);
     m->status = market->status;
     m->strike_type = market->strike_type;
     m->result = market->result;
@@ -375,11 +107,11 @@ each_event(void *arg, const struct kdp_rest_event *event)
 {
     struct kdp_demo *demo = arg;
 
-    copy(demo->about.ticker, sizeof demo->about.ticker, event->event_ticker);
-    copy(demo->about.series, sizeof demo->about.series, event->series_ticker);
-    copy(demo->about.title, sizeof demo->about.title, event->title);
-    copy(demo->about.sub_title, sizeof demo->about.sub_title, event->sub_title);
-    copy(demo->about.category, sizeof demo->about.category, event->category);
+    kdp_demo_copy(demo->about.ticker, sizeof demo->about.ticker, event->event_ticker);
+    kdp_demo_copy(demo->about.series, sizeof demo->about.series, event->series_ticker);
+    kdp_demo_copy(demo->about.title, sizeof demo->about.title, event->title);
+    kdp_demo_copy(demo->about.sub_title, sizeof demo->about.sub_title, event->sub_title);
+    kdp_demo_copy(demo->about.category, sizeof demo->about.category, event->category);
     demo->about.exclusive = event->mutually_exclusive;
     return false;
 }
@@ -458,17 +190,17 @@ static int
 ask_event(struct kdp_demo *demo)
 {
     char name[KDP_DEMO_NAME];
-    struct want event = {.take = take_event}, list = {.take = take_markets};
+    struct kdp_demo_want event = {.take = take_event}, list = {.take = take_markets};
     int rc;
 
     snprintf(name, sizeof name, "%s", demo->about.ticker);
-    set_path(&event, "/events/", name, "");
-    rc = ask(demo, &event, 1);
+    kdp_demo_path(&event, "/events/", name, "");
+    rc = kdp_demo_get(demo, &event, 1);
     if (rc != 0)
         return rc;
     if (demo->market_count == 0) { /* its markets may be listed where it is not described */
-        set_path(&list, "/markets?event_ticker=", name, "&limit=1000");
-        rc = ask(demo, &list, 1);
+        kdp_demo_path(&list, "/markets?event_ticker=", name, "&limit=1000");
+        rc = kdp_demo_get(demo, &list, 1);
         if (rc != 0)
             return rc;
     }
@@ -503,11 +235,11 @@ ask_event(struct kdp_demo *demo)
 static int
 ask_ticker(struct kdp_demo *demo)
 {
-    struct want want = {.take = take_markets};
+    struct kdp_demo_want want = {.take = take_markets};
     int rc;
 
-    set_path(&want, "/markets/", demo->ticker, "");
-    rc = ask(demo, &want, 1);
+    kdp_demo_path(&want, "/markets/", demo->ticker, "");
+    rc = kdp_demo_get(demo, &want, 1);
     if (rc != 0)
         return rc;
     if (want.missing || demo->market_count == 0) {
@@ -625,17 +357,17 @@ take_trades(struct kdp_demo *demo, void *arg, const char *body, size_t len)
 static int
 ask_market(struct kdp_demo *demo)
 {
-    struct want wants[2] = {{.take = take_book}, {.take = take_trades}};
+    struct kdp_demo_want wants[2] = {{.take = take_book}, {.take = take_trades}};
     char limit[64];
     int rc;
 
     demo->trades = calloc(demo->trades_wanted, sizeof *demo->trades);
     if (demo->trades == NULL)
         return kdpi_fail(KDP_ENOMEM, "out of memory");
-    set_path(&wants[0], "/markets/", demo->busiest->ticker, "/orderbook");
+    kdp_demo_path(&wants[0], "/markets/", demo->busiest->ticker, "/orderbook");
     snprintf(limit, sizeof limit, "&limit=%u", demo->trades_wanted);
-    set_path(&wants[1], "/markets/trades?ticker=", demo->busiest->ticker, limit);
-    rc = ask(demo, wants, 2);
+    kdp_demo_path(&wants[1], "/markets/trades?ticker=", demo->busiest->ticker, limit);
+    rc = kdp_demo_get(demo, wants, 2);
     demo->no_book = wants[0].missing;
     return rc;
 }
@@ -652,7 +384,7 @@ kdp_demo_ask(struct kdp_demo *demo)
     else if (demo->ticker != NULL)
         rc = ask_ticker(demo);
     else if (demo->series != NULL)
-        rc = choose_event(demo);
+        rc = kdp_demo_choose(demo);
     else
         rc = (snprintf(demo->about.ticker, sizeof demo->about.ticker, "%s", demo->event), 0);
     if (rc == 0)
