@@ -471,19 +471,18 @@ int
 history_rows_flush(struct kdp_history *history, unsigned number)
 {
     struct history_rows *rows = history->rows[number];
-    struct history_pending *pending = &history->pending[1 + number];
     struct kdp_manifest_file *files = NULL;
     uint64_t written = 0;
     size_t count = 0;
     int rc;
 
-    if (rows->count == 0 && pending->count == 0)
+    if (rows->count == 0 && history->pending[1 + number].count == 0)
         return 0;
     rc = history_manifest_first(history, rows->table->name);
     if (rc == 0 && rows->count > 0)
         rc = file_rows(history, rows, &files, &count, &written);
     if (rc == 0)
-        rc = history_named(history, rows->table->name, HISTORY_SCHEMA_VERSION, files, count, pending);
+        rc = history_named(history, 1 + number, HISTORY_SCHEMA_VERSION, files, count);
     if (rc == 0) {
         history->totals.rows[number] += written;
         rows->count = 0;
