@@ -20,7 +20,7 @@
 #include "stream.h"
 #include "tape.h"
 
-#define QUIET_NS (30 * KDP_NS_PER_S)    /* without a frame for so long while lines are up: told */
+#define QUIET_NS (30 * KDP_NS_PER_S) /* without a frame for so long while lines are up: told */
 #define KEYLESS_QUIET_NS (60 * KDP_NS_PER_S)
 #define RATE_MIN_NS (60 * KDP_NS_PER_S) /* of stream, before a rate means anything */
 #define HELD 1e6                        /* bytes that are no growth to speak of */
@@ -69,9 +69,12 @@ static void
 tell_keyless(struct kdp_status *status, const struct counters *c, const char *head)
 {
     char sampled[KDPI_SCREEN_TEXT], planned[KDPI_SCREEN_TEXT], age[KDPI_SCREEN_TEXT], span[KDPI_SCREEN_TEXT];
-    int64_t quiet_ns = c->last_frame_ns != 0 ? kdpi_now_ns() - (int64_t)c->last_frame_ns : INT64_MAX;
+    int64_t quiet_ns = c->last_frame_ns != 0 ? kdpi_now_ns() - (int64_t)c->last_frame_ns : 0;
     bool quiet = quiet_ns > KEYLESS_QUIET_NS, books = c->sampled < c->planned;
-    const char *state = quiet ? "no answer" : books ? "not all sampled" : "keyless";
+    const char *state = c->last_frame_ns == 0 ? "starting"
+                        : quiet               ? "no answer"
+                        : books               ? "not all sampled"
+                                              : "keyless";
 
     kdpi_screen_count(sampled, c->sampled);
     kdpi_screen_count(planned, c->planned);
@@ -80,7 +83,7 @@ tell_keyless(struct kdp_status *status, const struct counters *c, const char *he
                     "%s, trades polled, %s of %s books SAMPLED, %s%s%s", head, sampled, planned,
                     c->feed_age_ns != 0 ? "trades p99 " : "delay of trades not known",
                     c->feed_age_ns != 0 ? age : "", c->feed_age_ns != 0 ? " late" : "");
-    if (quiet && c->last_frame_ns != 0)
+    if (quiet)
         kdp_status_line(status, "", "quiet", !status->paused, "no answer for %s",
                         kdpi_screen_span(span, quiet_ns));
     if (c->lost > 0)

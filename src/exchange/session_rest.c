@@ -151,7 +151,7 @@ rest_notice(struct kdp_session *s, const struct kdp_notice *notice)
 }
 
 static void
-hold(struct kdp_session *s, const char *words)
+hold(struct kdp_session *s, int status, const char *words)
 {
     int64_t wait = s->config.backoff_min_ns << (s->rest_tries < 12 ? s->rest_tries : 12);
 
@@ -163,7 +163,10 @@ hold(struct kdp_session *s, const char *words)
     if (++s->rest_tries == 5 && !session_quiet(s))
         session_say(
             s, KDP_ACTION_WARN,
-            "Is the address right (--base-url)? kdp status asks it. Capture goes on, and so do the requests",
+            status == 429
+                ? "Others use the same account or address. It is asked more slowly, and nothing is given up"
+                : "Is the address right (--base-url)? kdp status asks it. Capture goes on, and so do the "
+                  "requests",
             "requests are not answered: %s", words);
 }
 
@@ -242,7 +245,7 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
     if (again) {
         /* the status of an exchange in maintenance comes as 503 with its normal body */
         if (!(request.what == ASK_STATUS && status >= 500) && !(expired && !s->clock_learnt))
-            hold(s, words);
+            hold(s, status, words);
         if (s->config.keyless)
             keyless_refused(s, status, code, words);
         s->clock_learnt |= expired;

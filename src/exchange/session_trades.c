@@ -467,6 +467,12 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
     /* without bounds the newest pages are beyond the window, and the stream may still bring what is in them */
     older = !s->no_bounds || request->oldest_ns == KDP_TIME_NULL || request->oldest_ns <= w->slice_ns;
     w->fresh += older ? request->fresh : 0;
+    if (request->items > 0 && request->cursor[0] != '\0' && strcmp(request->cursor, w->cursor) == 0) {
+        /* a cursor that leads to its own page: what lies behind it was not read, so nothing is verified */
+        w->reading = false;
+        w->hold_ns = s->mono + again_ns(s) * (w->tries < 5 ? ++w->tries : 5);
+        return;
+    }
     if (request->cursor[0] == '\0' || strcmp(request->cursor, w->cursor) == 0 || ++w->pages >= PAGES_MAX ||
         (s->no_bounds && request->oldest_ns != KDP_TIME_NULL && request->oldest_ns < w->start_ns)) {
         if (!w->past && s->cutoff_ns != KDP_TIME_NULL && w->start_ns < s->cutoff_ns + OLD) {
