@@ -26,9 +26,9 @@ floor_s(int64_t ns)
     return ns % KDP_NS_PER_S < 0 ? s - 1 : s;
 }
 
-/* bounds begins a chain's pages for what is not whole yet. */
+/* bounds begins a chain's pages anew, for what is older than from. */
 static void
-bounds(const struct kdp_backfill *b, const struct backfill_job *job)
+bounds(const struct kdp_backfill *b, const struct backfill_job *job, int64_t from_ns)
 {
     struct backfill_chain *chain = job->chain;
     int64_t pad = OVERLAP_S + (int64_t)job->attempt;
@@ -36,12 +36,13 @@ bounds(const struct kdp_backfill *b, const struct backfill_job *job)
     chain->min_s = floor_s(job->start_ns) - pad;
     if (chain->min_s < 0)
         chain->min_s = 0;
-    chain->max_s = floor_s(job->whole_ns - 1) + 1 + pad;
+    chain->max_s = floor_s(from_ns - 1) + 1 + pad;
+    chain->from_ns = from_ns;
     if (chain->max_s > LATEST_S)
         chain->max_s = LATEST_S;
     chain->no_min = b->no_min && !kdpi_backfill_everything(b, job);
     chain->cursor[0] = '\0';
-    chain->last_ns = INT64_MAX;
+    chain->last_ns = chain->bound_ns = INT64_MAX;
     chain->restart_ns = job->whole_ns;
     chain->empty = 0;
     chain->seen_count = 0;
@@ -56,7 +57,7 @@ kdpi_backfill_chain_start(struct kdp_backfill *b, struct backfill_job *job)
     job->whole_ns = job->end_ns;
     job->state = BACKFILL_BETWEEN;
     b->running[b->active++] = job;
-    bounds(b, job);
+    bounds(b, job, job->whole_ns);
     return 0;
 }
 
@@ -141,7 +142,7 @@ begin_again(struct kdp_backfill *b, struct backfill_job *job, const char *why)
     }
     if (chain->unordered)
         job->whole_ns = job->end_ns;
-    bounds(b, job);
+    bounds(b, job, job->whole_ns);
     job->state = BACKFILL_BETWEEN;
     return KDP_BACKFILL_TAKEN;
 }
@@ -227,7 +228,7 @@ file(struct kdp_backfill *b, struct backfill_job *job, int64_t got_ns, struct gl
 {
     struct backfill_chain *chain = job->chain;
     int64_t min_ns = chain->no_min ? INT64_MIN : chain->min_s * KDP_NS_PER_S;
-    int64_t max_ns = (chain->max_s + 1) * KDP_NS_PER_S;
+    int64_t max_ns = (chain->max_s + 1) * KDP_NS_PER_S, before_ns = chain->last_ns;
     size_t older = 0;
 
     *glance = (struct glance){0};
@@ -258,6 +259,9 @@ file(struct kdp_backfill *b, struct backfill_job *job, int64_t got_ns, struct gl
         if (rc != 0)
             return rc;
     }
+    /* without min_ts a single trade that is too old, and no business of this page, looks like the end: the page behind it, which
+     * would be out of order then, has to agree */
+    chain->bound_ns = chain->no_min ? before_ns : chain->last_ns;
     glance->all_older = older > 0 && older == b->page.count;
     return 0;
 }
@@ -268,9 +272,9 @@ advance(struct backfill_job *job, const struct glance *glance)
     const struct backfill_chain *chain = job->chain;
     int64_t whole_ns;
 
-    if (glance->in == 0 || chain->unordered)
+    if (glance->in == 0 || chain->unordered || chain->bound_ns == INT64_MAX)
         return;
-    whole_ns = chain->last_ns + 1; /* others of that instant may follow */
+    whole_ns = chain->bound_ns + 1; /* others of that instant may follow */
     if (whole_ns < job->start_ns)
         whole_ns = job->start_ns;
     if (whole_ns < job->whole_ns)
@@ -294,14 +298,14 @@ go_on(struct kdp_backfill *b, struct backfill_job *job, const struct glance *gla
     bool ordered = !chain->unordered;
     int fresh;
 
-    if ((ordered && chain->last_ns < job->start_ns) || glance->all_older)
+    if ((ordered && chain->bound_ns < job->start_ns) || glance->all_older)
         return tier_read(b, job);
     if (end->cursor[0] == '\0') {
         /* a page filled to the last place that says it is the end may have been cut there; what it has not seen whole is asked
          * for again, which costs a request where it was the end indeed */
-        if (ordered && end->items + end->refused >= b->config.page && job->whole_ns < chain->restart_ns &&
-            job->whole_ns > job->start_ns) {
-            bounds(b, job);
+        if (ordered && end->items + end->refused >= b->config.page && glance->in > 0 &&
+            chain->last_ns + 1 < chain->from_ns && chain->last_ns + 1 > job->start_ns) {
+            bounds(b, job, chain->last_ns + 1);
             job->state = BACKFILL_BETWEEN;
             return KDP_BACKFILL_TAKEN;
         }
@@ -341,7 +345,7 @@ not_a_page(struct kdp_backfill *b, struct backfill_job *job, int status)
     if (status == 400 && chain->cursor[0] != '\0')
         return begin_again(b, job, "its cursor is refused");
     if (status == 400 && !chain->no_min && !kdpi_backfill_everything(b, job)) {
-        bounds(b, job);
+        bounds(b, job, job->whole_ns);
         chain->no_min = true; /* some clients saw min_ts refused beside ticker: does it go without? */
         job->state = BACKFILL_BETWEEN;
         return KDP_BACKFILL_TAKEN;

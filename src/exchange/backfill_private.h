@@ -38,7 +38,10 @@ struct backfill_chain {
     char cursor[1024];
     int64_t min_s, max_s; /* as asked, the same on every page */
     bool no_min;
-    int64_t last_ns;    /* of the trade before, in the order they came; INT64_MAX */
+    int64_t last_ns; /* of the trade before, in the order they came; INT64_MAX */
+    int64_t
+        bound_ns; /* no later trade is to come, as far as pages tell: last_ns, without min_ts that of the page before */
+    int64_t from_ns;    /* asked for what is older than this */
     int64_t restart_ns; /* whole_ns when it was begun anew last */
     bool unordered;
     unsigned pages, empty, stuck;
