@@ -280,6 +280,42 @@ KDP_TEST(a_file_without_trades_is_refused)
     CHECK(strstr(kdp_error_text(), "no trades in") != NULL);
 }
 
+#define MARKET(ticker, status, title)                                                                      \
+    "{\"ticker\":\"" ticker "\",\"event_ticker\":\"KXA-26MAY15\",\"title\":\"" title                       \
+    "\",\"status\":\"" status                                                                              \
+    "\",\"open_time\":\"2026-05-15T09:00:00Z\",\"close_time\":\"2026-05-15T11:00:00Z\","                   \
+    "\"settlement_ts\":\"2026-05-15T11:05:00Z\",\"volume_fp\":\"99.00\",\"price_level_structure\":\"deci_" \
+    "cent\"}"
+
+/* A page, and polls with something around the objects; the last of a ticker counts, and its text stays what it was. */
+KDP_TEST(recorded_markets_are_given_out_as_they_were)
+{
+    const char *answers[2];
+    struct kdp_past_config config = {.now_ns = NOW_NS, .answers = answers, .answer_count = 2};
+    struct kdp_exchange_market m;
+
+    answers[0] = written("page.json", "{\"markets\":[" MARKET("KXA-26MAY15-T1", "active", "first") "," MARKET(
+                                          "KXA-26MAY15-T2", "finalized", "other") "],\"cursor\":\"\"}");
+    answers[1] = written("polls.jsonl", "{\"capture\":1,\"markets\":{\"x\":" MARKET(
+                                            "KXA-26MAY15-T1", "active",
+                                            "second") "}}\n"
+                                                      "not JSON\n{\"markets\":{\"x\":" MARKET(
+                                                          "KXA-26MAY15-T1", "determined", "third") "}}\n");
+    CHECK_INT(kdp_past_open(&past, &config), 0);
+    CHECK_INT(kdp_past_market_count(past), 2);
+    CHECK_INT(kdp_past_count(past), 0);
+    kdp_past_market_at(past, kdp_past_find(past, "KXA-26MAY15-T1", 14), &m);
+    CHECK_STR(m.raw, MARKET("KXA-26MAY15-T1", "determined", "third"));
+    CHECK_INT(m.status, KDP_MARKET_STATUS_DETERMINED);
+    CHECK_STR(m.structure, "deci_cent");
+    CHECK_INT(m.volume_e2, 9900);
+    CHECK_INT(m.close_ns - m.open_ns, 7200 * KDP_NS_PER_S);
+    kdp_past_close(past);
+    answers[1] = written("none.json", "{\"ticker\":\"KXA\"}");
+    CHECK_INT(kdp_past_open(&past, &config), -KDP_EFORMAT);
+    CHECK(strstr(kdp_error_text(), "no market objects in") != NULL);
+}
+
 KDP_TEST(recorded_captures_are_served_whole)
 {
     char path[2][600];

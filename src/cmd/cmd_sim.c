@@ -97,7 +97,9 @@ read_config(struct kdp_cli *cli, struct kdp_sim_config *config, char *lines, con
 
     config->exchange.input_count = kdp_cli_list(cli, "input", &config->exchange.inputs);
     config->exchange.seed = (uint64_t)kdp_cli_count(cli, "seed");
-    if ((config->exchange.input_count == 0 && !kdp_cli_given(cli, "trades")) || kdp_cli_given(cli, "markets"))
+    if ((config->exchange.input_count == 0 && !kdp_cli_given(cli, "trades") &&
+         !kdp_cli_given(cli, "answers")) ||
+        kdp_cli_given(cli, "markets"))
         config->exchange.markets = (uint32_t)kdp_cli_count(cli, "markets");
     config->exchange.rate = kdp_cli_given(cli, "rate") ? (uint32_t)kdp_cli_count(cli, "rate") : 1000;
     config->exchange.combo_rate = (uint32_t)kdp_cli_count(cli, "combo-rate");
@@ -108,12 +110,12 @@ read_config(struct kdp_cli *cli, struct kdp_sim_config *config, char *lines, con
     config->past.markets = (uint32_t)kdp_cli_count(cli, "history-markets");
     config->past.span_ns = config->exchange.history_ns;
     config->past.file_count = kdp_cli_list(cli, "trades", &config->past.files);
+    config->past.answer_count = kdp_cli_list(cli, "answers", &config->past.answers);
     config->past.no_shift = !kdp_cli_switch(cli, "shift");
     config->cutoff_back_ns = kdp_cli_count(cli, "cutoff");
-    config->cutoff_speed = (double)kdp_cli_count(cli, "cutoff-speed");
-    if (config->past.trades > 0 && config->past.file_count > 0)
+    if (config->past.trades > 0 && config->past.file_count + config->past.answer_count > 0)
         return kdp_cli_usage(cli, "Leave one of them out",
-                             "--history-trades makes a past up, --trades gives a recorded one");
+                             "--history-trades makes a past up, --trades and --answers give a recorded one");
     if (config->past.trades > 0 && config->past.span_ns == 0)
         return kdp_cli_usage(cli, "Say how far back: --history 30d, for example",
                              "--history-trades without --history");

@@ -135,7 +135,7 @@ static const struct kdp_command commands[] = {
      "Serves a made-up or recorded exchange, REST and WebSocket over TLS, until Ctrl-C.\n"
      "ctl tells a running one what to do: kdp sim ctl help, kdp sim ctl faults.",
      "where: port address dir plain|what: markets rate seed combo-rate input speed=1 loop hold|"
-     "past: history history-trades history-markets trades shift cutoff cutoff-speed|"
+     "past: history history-trades history-markets trades answers shift cutoff|"
      "how: per-record deflate sending-ts taker-side tier read-tokens read-capacity|faults: faults script|"
      "output: seconds books format",
      "0 done, also by Ctrl-C; 1 failed, or refused by the simulator; 2 usage",

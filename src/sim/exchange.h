@@ -46,7 +46,8 @@ struct kdp_exchange_level {
 struct kdp_exchange_market {
     const char *ticker, *event_ticker, *series_ticker, *title, *yes_sub_title, *structure;
     char market_id[37];
-    uint8_t status; /* enum kdp_market_status as REST gives it, by open and close times too */
+    const char *raw; /* the object as it was recorded, to be served as it is; NULL: there is none */
+    uint8_t status;  /* enum kdp_market_status as REST gives it, by open and close times too */
     uint8_t strike_type, result;
     bool combo;
     int16_t exchange_index;

@@ -57,6 +57,9 @@ past_market_add(struct kdp_past *past)
     market = &past->markets[past->market_count++];
     *market = (struct past_market){.hash_next = PAST_NOWHERE,
                                    .refined_ns = KDP_TIME_NULL,
+                                   .status = KDP_MARKET_STATUS_FINALIZED,
+                                   .updated_ns = KDP_TIME_NULL,
+                                   .said_e2 = KDP_INT64_NULL,
                                    .created_ns = KDP_TIME_NULL,
                                    .open_ns = KDP_TIME_NULL,
                                    .close_ns = KDP_TIME_NULL,
@@ -131,14 +134,17 @@ kdp_past_market_at(const struct kdp_past *past, uint32_t market, struct kdp_exch
     out->title = m->title;
     out->yes_sub_title = m->sub_title;
     out->structure = s->name;
-    out->status = KDP_MARKET_STATUS_FINALIZED;
+    out->status = m->status;
+    out->combo = m->combo;
+    out->raw = m->raw;
     out->strike_type = m->strike_type;
     out->result = m->result;
     out->created_ns = m->created_ns;
     out->open_ns = m->open_ns;
     out->close_ns = out->expiry_ns = m->close_ns;
     out->determined_ns = m->determined_ns;
-    out->settled_ns = out->updated_ns = m->settled_ns;
+    out->settled_ns = m->settled_ns;
+    out->updated_ns = m->updated_ns != KDP_TIME_NULL ? m->updated_ns : m->settled_ns;
     out->floor_strike_e6 = m->strike_e6;
     out->cap_strike_e6 = KDP_INT64_NULL;
     out->settlement_value_e6 = m->settlement_value_e6;
@@ -149,7 +155,7 @@ kdp_past_market_at(const struct kdp_past *past, uint32_t market, struct kdp_exch
     out->ask_e4 = 10000;
     out->last_e4 = m->last_e4;
     out->last_size_e2 = m->last_size_e2;
-    out->volume_e2 = m->volume_e2;
+    out->volume_e2 = m->said_e2 != KDP_INT64_NULL ? m->said_e2 : m->volume_e2;
     out->open_interest_e2 = m->volume_e2 / 8 * 3;
     out->dollar_volume = m->cash_e6 / 1000000;
     out->dollar_open_interest = out->dollar_volume / 8 * 3;

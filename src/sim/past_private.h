@@ -9,10 +9,14 @@ struct past_market {
     const char *ticker, *event_ticker, *series_ticker, *title, *sub_title;
     size_t ticker_len;
     uint32_t hash_next;
+    const char *raw; /* the recorded object, NULL: none; said_e2 is the volume it has */
+    int64_t said_e2;
+    uint8_t status; /* enum kdp_market_status; of made-up markets finalized */
+    bool combo;
     uint8_t structure;  /* of gen_structures */
     uint8_t result;     /* enum kdp_result */
     int64_t refined_ns; /* until then prices were whole cents, KDP_TIME_NULL: never otherwise */
-    int64_t created_ns, open_ns, close_ns, determined_ns, settled_ns;
+    int64_t created_ns, open_ns, close_ns, determined_ns, settled_ns, updated_ns;
     int64_t strike_e6, settlement_value_e6;
     uint8_t strike_type;
     /* of all its trades */
@@ -75,5 +79,10 @@ const struct past_page *past_made_page(struct kdp_past *past, uint32_t market, u
 
 /* past_read.c */
 int past_read_open(struct kdp_past *past);
+/* past_file reads a file whole, decompressed; the text is the caller's, with room for a NUL behind it. */
+int past_file(const char *path, char **textp, size_t *lenp);
+
+/* past_answers.c */
+int past_answers(struct kdp_past *past);
 
 #endif

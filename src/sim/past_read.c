@@ -147,8 +147,8 @@ take_row(struct reading *r, const struct kdp_text *names, size_t count, const ch
 
 /* ---- files ---- */
 
-static int
-read_all(const char *path, char **textp, size_t *lenp)
+int
+past_file(const char *path, char **textp, size_t *lenp)
 {
     struct kdp_source *source;
     size_t room = 0, len = 0;
@@ -162,7 +162,7 @@ read_all(const char *path, char **textp, size_t *lenp)
         char *grown = len < FILE_MAX_BYTES ? kdpi_grow(text, &room, 1, len + (1u << 20)) : NULL;
 
         if (grown == NULL) {
-            rc = kdpi_fail(KDP_ENOMEM, "no memory for the trades of %s", path);
+            rc = kdpi_fail(KDP_ENOMEM, "no memory to read %s", path);
             break;
         }
         text = grown;
@@ -214,7 +214,7 @@ read_file(struct reading *r, const char *path)
     char *text = NULL;
     size_t len = 0, at = 0;
     uint64_t before = r->past->count, refused = r->refused;
-    int rc = read_all(path, &text, &len);
+    int rc = past_file(path, &text, &len);
 
     if (rc != 0)
         return rc;
@@ -340,6 +340,14 @@ define(struct kdp_past *past, struct past_market *m)
 
     if (m->trades == 0)
         return 0;
+    for (uint64_t i = 0; i < m->trades; i++) {
+        const struct kdp_exchange_trade *trade = &past->stored[past->numbers[m->list + i]];
+
+        exchange_add(&m->volume_e2, trade->count_e2);
+        exchange_add(&m->cash_e6, trade->count_e2 * trade->yes_price_e4);
+    }
+    if (m->raw != NULL) /* it has said all the rest itself */
+        return 0;
     oldest = &past->stored[past->numbers[m->list]];
     newest = &past->stored[past->numbers[m->list + m->trades - 1]];
     m->event_ticker = past_text(past, m->ticker, dash != NULL ? (size_t)(dash - m->ticker) : m->ticker_len);
@@ -349,12 +357,6 @@ define(struct kdp_past *past, struct past_market *m)
         return kdpi_fail(KDP_ENOMEM, "no memory for a market of the past");
     m->title = m->event_ticker;
     m->sub_title = dash != NULL ? dash + 1 : m->ticker;
-    for (uint64_t i = 0; i < m->trades; i++) {
-        const struct kdp_exchange_trade *trade = &past->stored[past->numbers[m->list + i]];
-
-        exchange_add(&m->volume_e2, trade->count_e2);
-        exchange_add(&m->cash_e6, trade->count_e2 * trade->yes_price_e4);
-    }
     m->structure = grid_of(past, m);
     m->last_e4 = newest->yes_price_e4;
     m->last_size_e2 = newest->count_e2;
@@ -380,11 +382,13 @@ past_read_open(struct kdp_past *past)
     kdpi_rest_close(r.rest);
     free(r.line);
     if (rc == 0)
+        rc = past_answers(past);
+    if (rc == 0)
         rc = put_in_order(past);
     if (rc != 0)
         return rc;
     /* so that the last market was settled some seconds ago; whole minutes, so that seconds stay what they were */
-    if (past->count > 0 && !past->config.no_shift)
+    if (past->count > 0 && !past->config.no_shift && past->config.answer_count == 0)
         shift_ns = (past->config.now_ns - 3 * MINUTE_NS - past->stored[past->count - 1].time_ns) / MINUTE_NS *
                    MINUTE_NS;
     for (uint64_t i = 0; i < past->count; i++)

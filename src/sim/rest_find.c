@@ -47,15 +47,11 @@ sim_market_find(const struct kdp_sim *sim, const char *ticker, size_t len)
 
 /* ---- tiers ---- */
 
-/* It moves with time, from minute to minute or, when it is told to be faster, from second to second. */
+/* It moves with time, from minute to minute, and by control lines. */
 int64_t
 sim_cutoff_ns(const struct kdp_sim *sim)
 {
-    double faster = sim->config.cutoff_speed > 1 ? sim->config.cutoff_speed - 1 : 0;
-    int64_t back_ns = sim->cutoff_back_ns - (int64_t)((double)(sim->mono_ns - sim->cutoff_since_ns) * faster);
-    int64_t grain_ns = faster > 0 ? KDP_NS_PER_S : MINUTE_NS;
-
-    return (sim->now_ns - (back_ns > 0 ? back_ns : 0)) / grain_ns * grain_ns;
+    return (sim->now_ns - sim->cutoff_back_ns) / MINUTE_NS * MINUTE_NS;
 }
 
 bool

@@ -98,6 +98,10 @@ sim_put_market(struct kdp_sim *sim, struct sim_text *text, uint32_t index)
     struct kdp_exchange_market m;
 
     sim_market_at(sim, index, &m);
+    if (m.raw != NULL) {
+        sim_puts(text, m.raw);
+        return;
+    }
     put_text(text, "{\"ticker\":", m.ticker);
     put_text(text, ",\"event_ticker\":", m.event_ticker);
     put_text(text, ",\"market_type\":\"binary\",\"title\":", m.title);

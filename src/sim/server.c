@@ -554,7 +554,6 @@ open_past(struct kdp_sim *sim)
     int rc;
 
     sim->cutoff_back_ns = sim->config.cutoff_back_ns;
-    sim->cutoff_since_ns = sim->mono_ns;
     if (past->trades > 0 || past->file_count > 0 || past->answer_count > 0) {
         past->now_ns = sim->config.exchange.now_ns;
         past->seed = sim->config.exchange.seed;
@@ -566,6 +565,8 @@ open_past(struct kdp_sim *sim)
         kdp_past_span(sim->past, &first_ns, &last_ns);
         if (sim->cutoff_back_ns == 0 && first_ns != KDP_TIME_NULL)
             sim->cutoff_back_ns = past->now_ns - (first_ns + (last_ns - first_ns) / 2);
+        else if (sim->cutoff_back_ns == 0) /* markets alone: two months, as on the real exchange */
+            sim->cutoff_back_ns = 60 * KDP_NS_PER_DAY;
     } else if (sim->cutoff_back_ns == 0) { /* two hours, or half of what was made up */
         sim->cutoff_back_ns = sim->config.exchange.history_ns / 2;
         if (sim->cutoff_back_ns < 7200 * KDP_NS_PER_S)

@@ -16,7 +16,6 @@ struct kdp_sim_config {
     struct kdp_past_config
         past;               /* what was before, when it has trades or files; its time is filled in here */
     int64_t cutoff_back_ns; /* the tiers part so long before now; 0: in the middle of the history */
-    double cutoff_speed;    /* times as fast as time itself the cutoff moves on, 0: 1 */
     const char *
         dir; /* certificates, keys, control socket, env file; made when it is not there; NULL: a fresh one, removed */
     const char *address;   /* "127.0.0.1" */

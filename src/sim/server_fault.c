@@ -481,7 +481,7 @@ sim_fault_line(struct kdp_sim *sim, const char *line)
         return rc;
     }
     /* judged now, so that a script with an error in it does not start */
-    if (strcmp(rest, "quiet") != 0 && strcmp(rest, "go") != 0 &&
+    if (strcmp(rest, "quiet") != 0 && strcmp(rest, "go") != 0 && strncmp(rest, "cutoff ", 7) != 0 &&
         (rc = kdp_sim_fault_parse(&fault, rest)) != 0)
         return rc;
     if (sim->timed_count == SIM_TIMED_MAX)

@@ -167,9 +167,8 @@ struct sim_control; /* one client of the control socket */
 struct kdp_sim {
     struct kdp_sim_config config;
     struct kdp_exchange *exchange;
-    struct kdp_past *past;   /* NULL: none */
-    int64_t cutoff_back_ns;  /* how far behind now the tiers part; only ever less */
-    int64_t cutoff_since_ns; /* mono: from when cutoff_speed counts */
+    struct kdp_past *past;  /* NULL: none */
+    int64_t cutoff_back_ns; /* how far behind now the tiers part; only ever less */
     struct kdp_tls_context *context;
     int epoll, listener, control_listener;
     uint16_t port;

@@ -83,6 +83,41 @@ TMPDIR=$PWD/u kdp sim ctl stats; exits 0; prints '"markets":5,'
 TMPDIR=$PWD/u kdp sim ctl stop; exits 0
 ended; exits 0
 
+# a past, its own list of it, and where the tiers part
+start --markets 5 --rate 0 --history 30d --history-trades 5000 --history-markets 30 --tier basic --dir p --plain
+. p/sim.env
+kdp sim ctl --dir p trades all.csv; exits 0; prints '{"trades":5000,"historical":'
+[ "$(wc -l <all.csv)" = 5001 ] || wrong 'not 5,000 trades in its list'
+[ "$(tail -n +2 all.csv | cut -d, -f1 | sort -u | wc -l)" = 5000 ] || wrong 'ids that are not unique'
+kdp sim ctl --dir p trades all.jsonl 2000-01-01 2000-01-02; exits 0; prints '{"trades":0,'
+kdp sim ctl --dir p trades all.csv soon; exits 1; says 'not a time: soon'
+kdp sim ctl --dir p cutoff; exits 0; at=$out
+kdp sim ctl --dir p cutoff +1d; exits 0; now=$out
+moved=$(($(date -u -d "$now" +%s) - $(date -u -d "$at" +%s))) # a minute may have begun between
+[ $moved = 86400 ] || [ $moved = 86460 ] || wrong "the cutoff is $now, and was $at"
+kdp sim ctl --dir p cutoff 2001-01-01; exits 1; says 'never goes back'
+kdp sim ctl --dir p cutoff soon; exits 1; says 'soon'
+if command -v curl >/dev/null; then
+    rest=$(curl -sS "$KALSHI_BASE_URL/historical/cutoff" | sed 's/.*"trades_created_ts":"\([^"]*\)".*/\1/')
+    [ $(($(date -u -d "$rest" +%s) - $(date -u -d "$now" +%s))) -le 60 ] || wrong "REST has another cutoff: $rest, not $now"
+    day=$(date -u -d '20 days ago' +%F)
+    curl -sS "${KALSHI_BASE_URL%/trade-api/v2}/reporting/market_data_$day.json" | grep -q '"payout_type":"Binary Option"' || wrong 'no daily file'
+fi
+kdp sim ctl --dir p terms; exits 0
+kdp sim ctl --dir p unknown-ticker 5; exits 1; says 'unknown-ticker value=5'
+kdp sim ctl --dir p stop; exits 0
+ended; exits 0
+printf 'ticker,created_time,price,count,taker_side,trade_id\nKXB-X-Y,2026-05-15T09:59:59.123456Z,0.5,7,no,c7e7366c-2f1e-5400-cea1-2ef084faf8ab\n' >trades.csv
+start --trades trades.csv --no-shift --dir q --plain
+kdp sim ctl --dir q trades; exits 0; prints '"ticker":"KXB-X-Y","yes_price":"0.5000","count":"7.00","taker":"no","block":false,"time_ns":1778839199123456000}'
+kdp sim ctl --dir q stop; exits 0
+ended; exits 0
+printf 'nothing\n' >words; kdp sim --trades words; exits 1; says 'no trades in words'
+kdp sim --answers trades.csv; exits 1; says 'no market objects in trades.csv'
+kdp sim --history-trades 5; exits 2; says '--history'
+kdp sim --history 1d --history-trades 5 --trades trades.csv; exits 2; says '--trades'
+kdp sim --tier golden; exits 2; says 'golden'
+
 kdp sim ctl --dir nowhere stats; exits 1; says 'nowhere'
 kdp sim --dir /proc/none; exits 1; says '/proc/none'
 kdp sim --address 1.2.3.4.5; exits 2; says '1.2.3.4.5'
