@@ -312,7 +312,7 @@ KDP_TEST(the_limit_is_behind_everything_the_plant_may_still_bring)
     stream_trade(f, DAY_0 + 3600 * KDP_NS_PER_S, DAY_0 + 3600 * KDP_NS_PER_S, 0);
     stream_trade(f, DAY_0 + 36000 * KDP_NS_PER_S, DAY_0 + 35990 * KDP_NS_PER_S, 0);
     lake_fixture_write(f, 2, false);
-    CHECK_INT(limit_of(f), 3600 - 120); /* nothing sealed: what was before the stream */
+    CHECK_INT(limit_of(f), 3600 - 5); /* nothing sealed: what was before the stream */
     lake_seal(f->dir, NULL, NULL);
     CHECK_INT(limit_of(f), 35990 - 900); /* a restart asks from its newest trade on */
     stream_gap(f, DAY_0 + 40000 * KDP_NS_PER_S, KDP_GAP_STATUS_OPEN, DAY_0 + 30000 * KDP_NS_PER_S);
@@ -341,7 +341,7 @@ KDP_TEST(trades_and_windows_behind_the_limit_are_left_to_the_plant)
 
     lake_need_duckdb();
     f = stream_start("limit");
-    stream_trade(f, DAY_0 + 3720 * KDP_NS_PER_S, DAY_0 + 3720 * KDP_NS_PER_S, 0);
+    stream_trade(f, DAY_0 + 3605 * KDP_NS_PER_S, DAY_0 + 3605 * KDP_NS_PER_S, 0);
     lake_fixture_write(f, 1, true);
     history = history_open(f->dir);
     history_give(history, &one, 0, 100);

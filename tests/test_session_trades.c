@@ -196,6 +196,27 @@ KDP_TEST(a_restart_asks_for_what_the_pause_cost)
     model_end(&m);
 }
 
+KDP_TEST(a_restart_does_not_ask_for_what_was_before_the_stream)
+{
+    struct model m;
+
+    begin(&m);
+    m.wall += 4 * 3600 * S_NS;
+    m.config.restarted = true;
+    m.config.last_wall_ns = m.wall - 60 * S_NS;
+    m.config.first_wall_ns = m.wall - 70 * S_NS; /* the run before lasted 10 s */
+    m.trade_room = 64;
+    m.trades = calloc(m.trade_room, sizeof *m.trades);
+    CHECK(m.trades != NULL);
+    m.trades[m.trade_count++].ns = m.wall - 75 * S_NS;
+    m.trades[m.trade_count++].ns = m.wall - 65 * S_NS;
+    CHECK(model_until(&m, 30 * S_NS, model_live));
+    model_run(&m, 60 * S_NS);
+    CHECK(!m.trades[0].known); /* history's */
+    CHECK(m.trades[1].known);
+    model_end(&m);
+}
+
 KDP_TEST(a_gap_of_an_earlier_run_is_not_forgotten)
 {
     struct model m;

@@ -375,6 +375,7 @@ open_live(struct run *run, struct kdp_signer *signer)
     config.session.last_wall_ns = start->last_ns;
     config.session.trades_open_ns = run->topology.trades_open_ns;
     config.session.last_trade_ns = run->topology.last_trade_ns;
+    config.session.first_wall_ns = run->topology.first_ns;
     return kdp_live_open(&run->live, &config);
 }
 

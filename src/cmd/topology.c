@@ -166,6 +166,7 @@ restore(struct kdp_topology *topology, const char *dir)
         int64_t last_ns = kdp_tape_block_at(tape, blocks - 1)->recv_running_max_ns;
 
         topology->trades_open_ns = 0;
+        topology->first_ns = kdp_tape_block_at(tape, 0)->recv_min_ns;
         rc = restore_walk(topology, tape, last_ns, true);
         if (rc == 0)
             rc = restore_walk(topology, tape, last_ns, false);

@@ -34,6 +34,7 @@ struct kdp_topology {
     int64_t
         trades_open_ns; /* receive time of the oldest hole in the trades that no run before has filled, 0: none */
     int64_t last_trade_ns; /* exchange time of the newest trade of the last 2 hours of them, 0: none */
+    int64_t first_ns;      /* receive time of their first record that is still there, 0: none */
     const char *dir;
     bool lake; /* there is a sealer */
     struct kdp_sealer sealer;

@@ -30,6 +30,9 @@ struct kdp_session_config {
     /* receive time of the oldest trade gap that no earlier run healed; 0: none.  The window of a restart reaches back to it */
     int64_t trades_open_ns;
     int64_t last_trade_ns; /* exchange time of its newest trade, 0: none: right whatever clock that run had */
+    /* receive time of the first record there is, 0: not known.  Trades from before it are not this stream's: history may have
+     * filed them, and then they would stand in the lake twice */
+    int64_t first_wall_ns;
     /* spans in ns, 0: the default in brackets */
     int64_t snapshot_wait_ns; /* repeat get_snapshot after [2 s] */
     int64_t silence_ns;       /* a line without any frame is dead after [30 s] */
@@ -130,7 +133,7 @@ struct kdp_session_stats {
     uint32_t sampled;
     int64_t sample_round_ns;
     uint64_t polls, samples; /* answers with trades; with books */
-    bool listed; /* the first listing is whole */
+    bool listed;             /* the first listing is whole */
     bool paused;
     int64_t resume_wall_ns;
 };

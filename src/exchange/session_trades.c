@@ -198,6 +198,19 @@ trades_lost(struct kdp_session *s)
     s->hole_opened_ns = input_now(s) - BEFORE;
 }
 
+/* No run asks for what was before the first one. A newest trade from before it says that the clock of that time was ahead. */
+static int64_t
+not_before_the_stream(const struct kdp_session *s, int64_t from_ns)
+{
+    int64_t first_ns = s->config.first_wall_ns + s->ahead_ns;
+
+    if (s->config.first_wall_ns <= 0)
+        return from_ns;
+    if (s->config.last_trade_ns > 0 && s->config.last_trade_ns < first_ns)
+        first_ns = s->config.last_trade_ns;
+    return from_ns > first_ns ? from_ns : first_ns;
+}
+
 void
 trades_begin(struct kdp_session *s, int64_t since_ns)
 {
@@ -220,6 +233,7 @@ trades_begin(struct kdp_session *s, int64_t since_ns)
     /* the clock of that time may have been ahead of today's */
     if (s->config.last_trade_ns > 0 && s->config.last_trade_ns - pad < from)
         from = s->config.last_trade_ns - pad;
+    from = not_before_the_stream(s, from);
     if (from > s->trades_from_ns)
         from = s->trades_from_ns - pad;
     s->trades_from_ns = from;

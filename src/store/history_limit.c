@@ -9,7 +9,7 @@
 
 /* How far the plant may reach back behind what is sealed: docs/design/history.md works it out. */
 #define REACH_NS (900 * KDP_NS_PER_S)
-#define REACH_START_NS (120 * KDP_NS_PER_S)
+#define REACH_START_NS (5 * KDP_NS_PER_S)
 #define QUIET_NS (7200 * KDP_NS_PER_S)
 
 struct stream_ends {
@@ -94,14 +94,20 @@ find_ends(const char *dir, struct stream_ends *ends)
     struct kdp_manifest manifest;
     struct kdp_reader *reader = NULL;
     const struct kdp_head *rec;
+    int64_t first_ns = INT64_MAX;
     uint64_t head = 0;
     int rc;
 
     *ends = (struct stream_ends){KDP_TIME_NULL, KDP_TIME_NULL, KDP_TIME_NULL, KDP_TIME_NULL};
     rc = kdp_manifest_read(&manifest, dir, "trades");
-    for (size_t i = 0; i < manifest.count && rc == 0; i++)
-        if (!kdp_manifest_is_history(&manifest.files[i]) && manifest.files[i].ns_max > ends->trade_ns)
+    for (size_t i = 0; i < manifest.count && rc == 0; i++) {
+        if (kdp_manifest_is_history(&manifest.files[i]))
+            continue;
+        if (manifest.files[i].ns_max > ends->trade_ns)
             ends->trade_ns = manifest.files[i].ns_max;
+        if (manifest.files[i].ns_min < first_ns)
+            first_ns = manifest.files[i].ns_min;
+    }
     if (rc == 0)
         rc = kdp_reader_open_seq(&reader, dir, 0, 0);
     if (rc == 0)
@@ -118,6 +124,9 @@ find_ends(const char *dir, struct stream_ends *ends)
             ends->sealed_ns = rec->recv_ns;
         if (manifest.sealed_seq > 0 && (!first || ends->sealed_ns == KDP_TIME_NULL))
             rc = ends_of_files(dir, ends);
+        /* a trade from before it: the clock of that time was ahead of the exchange's */
+        if (first_ns < ends->start_ns)
+            ends->start_ns = first_ns;
         if (rc == 0)
             rc = find_hole(reader, ends);
     }
