@@ -122,7 +122,7 @@ KDP_TEST(the_budget_is_used_and_nothing_refused)
             run(&world, 0, 60 * S);
             CHECK_INT(world.exchange.refused, 0);
             CHECK(world.exchange.passed * KDP_PACE_COST >= (unsigned)(60 * rate * 95 / 100));
-            CHECK(kdp_pace_used(&world.pace, 60 * S) >= 0.95);
+            CHECK(kdp_pace_used(&world.pace) >= 0.95);
             CHECK(world.pace.share > 0.97);
         }
 }
@@ -254,11 +254,27 @@ KDP_TEST(without_a_limit_nothing_waits)
     kdp_pace_init(&pace, INT64_MAX, 0, 7, 0);
     for (int i = 0; i < 100000; i++)
         CHECK_INT(kdp_pace_take(&pace, 10, 0), 0);
-    CHECK(kdp_pace_used(&pace, S) == 0);
+    CHECK(kdp_pace_used(&pace) == 0);
     kdp_pace_refused(&pace, 0, S); /* but whoever refuses twice is let alone for a while */
     CHECK_INT(kdp_pace_take(&pace, 10, S), 0);
     kdp_pace_refused(&pace, 2 * S, 2 * S);
     CHECK(kdp_pace_take(&pace, 10, 2 * S) > S / 2);
+}
+
+KDP_TEST(what_was_used_is_told_of_the_time_of_asking_alone)
+{
+    struct kdp_pace pace;
+    int64_t now_ns = 0;
+
+    kdp_pace_init(&pace, 200, 200, 7, 0);
+    CHECK(kdp_pace_used(&pace) == 0);
+    for (unsigned i = 0; i < 11; i++, now_ns += 100 * MS)
+        CHECK_INT(kdp_pace_take(&pace, 10, now_ns), 0);
+    CHECK(kdp_pace_used(&pace) > 0.49 &&
+          kdp_pace_used(&pace) < 0.51); /* 100 of 200 tokens in the second after the first */
+    CHECK_INT(kdp_pace_wait(&pace, 10, now_ns + 100 * S),
+              0); /* and what comes after the last is not asked about */
+    CHECK(kdp_pace_used(&pace) > 0.49);
 }
 
 KDP_TEST(new_limits_hold_at_once)

@@ -612,7 +612,7 @@ kdp_asker_stats(const struct kdp_asker *asker, struct kdp_asker_stats *stats)
     stats->first_ns = asker->first_ns;
     stats->tokens_per_s = share->pace.rate;
     stats->capacity = share->pace.capacity;
-    stats->budget_used = kdp_pace_used(&share->pace, now_ns);
+    stats->budget_used = kdp_pace_used(&share->pace);
     stats->wait_ns = kdp_pace_wait(&share->pace, share->default_cost, now_ns);
     memcpy(stats->tier, share->tier, sizeof stats->tier);
     pthread_mutex_unlock(&share->lock);

@@ -3,9 +3,12 @@
  *
  * Over net/http.h.  A request costs tokens of one bucket that all requests of the process share: its rate and capacity come
  * from /account/limits when there is a signer, the costs from /account/endpoint_costs, else Basic is taken (docs/exchange.md
- * 2.1).  429, 5xx, no answer, a body cut short, too long or that is no JSON are tried again after 2^n s (at most 60 s, with
- * jitter), each request at most tries times and all together at most budget times.  Everything else is an answer.  401
- * header_timestamp_expired is healed from Date and tried again at once.  One thread. */
+ * 2.1).  429, 408, 5xx, no answer, a body cut short, too long or that is no JSON object are tried again after 2^n s (at
+ * most 60 s, with jitter), each request at most tries times and all together at most budget times; while nothing has answered
+ * at all yet, a request that does not get through is tried but twice.  Everything else is an answer: also what /exchange/status
+ * and /exchange/schedule say with 500, 503 or 504, when it is no error.  401 header_timestamp_expired is healed from Date and
+ * tried again at once.  Unsigned requests take nothing of an account: they are paced as the basic tier is, 20 a second.  One
+ * thread calls this; requests go out on another, whether or not it waits in kdp_asker_next (docs/design/asker.md). */
 #ifndef KDPI_ASKER_H
 #define KDPI_ASKER_H
 
@@ -45,11 +48,12 @@ struct kdp_asker_answer {
     int64_t age_ns; /* how old the exchange's cache says it is, 0: fresh or not said */
     unsigned tries; /* it took, 1 at least */
 };
-/* kdp_asker_get queues a GET of path below the base URL (copied).  Requests go out in order as tokens allow. */
+/* kdp_asker_get queues a GET of path below the base URL (copied).  Requests go out in order as tokens allow, repeats first, from
+ * the next kdp_asker_next on. */
 int kdp_asker_get(struct kdp_asker *asker, uint64_t request, const char *path);
 /* kdp_asker_next waits for the next answer.  0 with *answerp, or an error whose words stand in kdp_error_text with a next
  * step: -KDP_ENET, -KDP_ETIMEOUT, -KDP_EREFUSED and so on when a request or the budget is used up (its path is in the words;
- * *answerp is NULL, *requestp tells which; the others go on), -KDP_ESTOPPED, -KDP_ENOENT when nothing is asked. */
+ * *answerp is NULL, *requestp tells which; the others go on), -KDP_ESTOPPED, -KDP_ENOENT when nothing is asked.  requestp may be NULL. */
 int kdp_asker_next(struct kdp_asker *asker, struct kdp_asker_answer **answerp, uint64_t *requestp);
 void kdp_asker_free(struct kdp_asker_answer *answer);
 /* kdp_asker_again gives an answer back whose body the caller could not read (why: static words): tried again like a cut one,
@@ -69,9 +73,9 @@ struct kdp_asker_stats {
     uint64_t bytes;                 /* of bodies */
     int64_t first_ns, last_ns;      /* monotonic: first request sent, last answer */
     int64_t tokens_per_s, capacity; /* in force; 0: no limit */
-    double budget_used;             /* share of the tokens there were between first and last, 0 to 1 */
-    char tier[32];                  /* "" unknown (unsigned) */
-    int64_t wait_ns;                /* until the next request may go; 0 */
+    double budget_used; /* share of the tokens there were between first and last request, 0 to 1 */
+    char tier[32];      /* "" unknown (unsigned) */
+    int64_t wait_ns;    /* until the next request may go; 0 */
 };
 void kdp_asker_stats(const struct kdp_asker *asker, struct kdp_asker_stats *stats);
 

@@ -111,9 +111,12 @@ kdp_pace_take(struct kdp_pace *pace, int64_t cost, int64_t now_ns)
     int64_t wait_ns = kdp_pace_wait(pace, cost, now_ns);
 
     if (wait_ns == 0 && cost > 0) {
+        if (!pace->started)
+            pace->first = (double)cost;
         pace->started = true;
         pace->tokens -= (double)cost;
         pace->spent += (double)cost;
+        pace->until = pace->offered;
     }
     return wait_ns;
 }
@@ -146,10 +149,9 @@ kdp_pace_passed(struct kdp_pace *pace, int64_t sent_ns)
 }
 
 double
-kdp_pace_used(struct kdp_pace *pace, int64_t now_ns)
+kdp_pace_used(const struct kdp_pace *pace)
 {
-    refill(pace, now_ns);
-    return pace->offered <= 0 ? 0 : least(1, pace->spent / pace->offered);
+    return pace->until <= 0 ? 0 : least(1, (pace->spent - pace->first) / pace->until);
 }
 
 int64_t

@@ -26,6 +26,7 @@ struct kdp_pace {
         held_ns;           /* refused: requests sent before then say nothing new; held: none goes before */
     unsigned refusals;     /* in a row, by requests sent one after the other's refusal */
     double spent, offered; /* tokens taken; those there were since the first was taken */
+    double first, until;   /* of spent the first; offered when the last was taken */
     bool started;
 };
 
@@ -40,8 +41,8 @@ int64_t kdp_pace_wait(struct kdp_pace *pace, int64_t cost, int64_t now_ns);
 /* What became of a request sent at sent_ns: answered 429, or anything else that has a status. */
 void kdp_pace_refused(struct kdp_pace *pace, int64_t sent_ns, int64_t now_ns);
 void kdp_pace_passed(struct kdp_pace *pace, int64_t sent_ns);
-/* kdp_pace_used gives the share of the account's tokens that was taken since the first, 0 to 1. */
-double kdp_pace_used(struct kdp_pace *pace, int64_t now_ns);
+/* kdp_pace_used gives the share of the account's tokens that was taken between the first request and the last, 0 to 1. */
+double kdp_pace_used(const struct kdp_pace *pace);
 
 /* kdp_backoff_ns gives the wait before repeat n (0, 1, ...): 2^n s, at most 60 s, less up to a quarter by chance. */
 int64_t kdp_backoff_ns(unsigned n, uint64_t *random);
