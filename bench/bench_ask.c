@@ -7,7 +7,8 @@
  *   bodies   the same, each body kept whole in memory as it comes
  *   asker    exchange/asker.h: a thread of its own, whole bodies, checked to be one JSON object
  *   decoded  the same, and each trade read
- * Printed for each: pages a second, and where the CPU was: thread of the requests, the caller's, the server. */
+ * Printed for each: pages a second, and CPU a page: of the process, of the caller's thread (all of it for the first two), of the server.
+ * On a machine that is shared CPU is the one to compare. */
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -27,6 +28,7 @@
 #include "rest.h"
 
 #define PARALLEL_MAX 64u
+#define ROUNDS 5u
 
 static char page[1u << 20];
 static size_t page_len;
@@ -273,6 +275,21 @@ open_asker(struct load *load, bool decoded)
         load->reader = kdpi_rest_open();
 }
 
+static int
+by_size(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+static double
+median(double values[ROUNDS])
+{
+    qsort(values, ROUNDS, sizeof values[0], by_size);
+    return values[ROUNDS / 2];
+}
+
 static int64_t
 cpu_of(int who, bool kernel)
 {
@@ -298,14 +315,16 @@ int
 main(int argc, char **argv)
 {
     uint64_t pages = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000;
-    unsigned parallel = argc > 4 ? (unsigned)atoi(argv[4]) : 8, rounds = 5;
+    unsigned parallel = argc > 4 ? (unsigned)atoi(argv[4]) : 8;
     static struct load load[4];
     struct {
         const char *name;
         uint64_t (*run)(void *arg, uint64_t count);
-        double best;
-    } who[4] = {
-        {"floor", run_curl, 0}, {"bodies", run_curl, 0}, {"asker", run_asker, 0}, {"decoded", run_asker, 0}};
+        double best, cpu[ROUNDS], caller[ROUNDS];
+    } who[4] = {{.name = "floor", .run = run_curl},
+                {.name = "bodies", .run = run_curl},
+                {.name = "asker", .run = run_asker},
+                {.name = "decoded", .run = run_asker}};
     pid_t child;
 
     if (argc < 3 || pages == 0 || parallel == 0 || parallel > PARALLEL_MAX) {
@@ -334,7 +353,7 @@ main(int argc, char **argv)
     }
     printf("name=case case=ask page_bytes=%zu pages=%llu parallel=%u\n", page_len, (unsigned long long)pages,
            parallel);
-    for (unsigned r = 0; r < rounds; r++)
+    for (unsigned r = 0; r < ROUNDS; r++)
         for (unsigned i = 0; i < 4; i++) {
             int64_t user = cpu_of(RUSAGE_SELF, false), kernel = cpu_of(RUSAGE_SELF, true),
                     caller = bench_cpu_ns(), served = cpu_of_child(child), began = bench_now_ns(), took;
@@ -349,14 +368,18 @@ main(int argc, char **argv)
             rate = (double)pages * 1e9 / (double)took;
             if (rate > who[i].best)
                 who[i].best = rate;
+            who[i].cpu[r] = (double)(user + kernel) / n;
+            who[i].caller[r] = (double)caller / n;
             printf("name=%s round=%u pages_per_s=%.0f mb_per_s=%.0f user_us=%.0f kernel_us=%.0f "
                    "caller_us=%.0f server_us=%.0f\n",
                    who[i].name, r, rate, (double)sum * 1e3 / (double)took, (double)user / n,
                    (double)kernel / n, (double)caller / n, (double)served / n);
         }
-    for (unsigned i = 1; i < 4; i++)
-        printf("name=ratio case=%s over_floor=%.2f pages_per_s=%.0f\n", who[i].name,
-               who[i].best / who[0].best, who[i].best);
+    for (unsigned i = 0; i < 4; i++)
+        printf("name=ask_%s pages_per_s=%.0f cpu_us=%.0f caller_us=%.0f cpu_over_floor=%.2f "
+               "cpu_over_bodies=%.2f\n",
+               who[i].name, who[i].best, median(who[i].cpu), median(who[i].caller),
+               median(who[i].cpu) / median(who[0].cpu), median(who[i].cpu) / median(who[1].cpu));
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     return 0;
