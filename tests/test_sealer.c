@@ -32,7 +32,7 @@ KDP_TEST(one_that_dies_is_started_again_later_each_time)
 {
     int64_t t = 1000 * S, wait = S;
 
-    CHECK_INT(kdp_sealer_start(&sealer, "nowhere", t), 0);
+    CHECK_INT(kdp_sealer_start(&sealer, "nowhere", false, t), 0);
     for (unsigned i = 0; i < 8; i++) {
         CHECK(sealer.pid > 0);
         dies(t);
@@ -54,7 +54,7 @@ KDP_TEST(one_that_dies_is_started_again_later_each_time)
 
 KDP_TEST(one_that_is_killed_while_it_ends_gets_a_successor)
 {
-    CHECK_INT(kdp_sealer_start(&sealer, "nowhere", 1000 * S), 0);
+    CHECK_INT(kdp_sealer_start(&sealer, "nowhere", false, 1000 * S), 0);
     CHECK_INT(kill(sealer.pid, SIGKILL), 0);
     CHECK(kdp_sealer_end(&sealer) != 0);
     /* what is told is the successor's end, which does not know the word, not the signal */

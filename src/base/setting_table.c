@@ -236,8 +236,8 @@ static const struct kdp_setting table[] = {
     /* kdp backfill */
     {"what", NULL, KDP_SETTING_LIST, "LIST", NULL, 0, 0, NULL, "trades,candles,markets for example",
      KDP_SECTION_COMMAND},
-    {"dry-run", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "what would be asked, and how long it takes",
-     KDP_SECTION_COMMAND},
+    {"dry-run", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL,
+     "what would be asked, and how long it takes", KDP_SECTION_COMMAND},
     {"verify", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "only check what is here",
      KDP_SECTION_COMMAND},
     {"parallel", NULL, KDP_SETTING_COUNT, "N", "8", 1, 64, NULL, "requests under way at once",
@@ -245,6 +245,8 @@ static const struct kdp_setting table[] = {
 
     /* kdp schema */
     {"versions", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "all versions and what changed",
+     KDP_SECTION_COMMAND},
+    {"terms", NULL, KDP_SETTING_SWITCH, NULL, "yes", 0, 0, NULL, "rules and terms out of the raw tape too",
      KDP_SECTION_COMMAND},
     {"refresh", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "ask the exchange again",
      KDP_SECTION_COMMAND},

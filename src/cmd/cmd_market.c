@@ -24,13 +24,10 @@ load(struct kdp_market *market, const char *dir, const char *ticker, int64_t at_
     struct kdp_sql *sql;
     int rc = kdp_sql_open(&sql, &config);
 
-    if (rc == -KDP_ENOENT) {
-        *market = (struct kdp_market){.at_ns = at_ns};
-        snprintf(market->ticker, sizeof market->ticker, "%s", ticker);
-        return 0;
-    }
+    *market = (struct kdp_market){.at_ns = at_ns};
+    snprintf(market->ticker, sizeof market->ticker, "%s", ticker);
     if (rc != 0)
-        return rc;
+        return rc == -KDP_ENOENT ? 0 : rc;
     rc = kdp_market_load(market, sql, ticker, at_ns);
     kdp_sql_close(sql);
     return rc;
@@ -60,9 +57,10 @@ unknown(const char *dir, const char *ticker, bool asked)
     return rc;
 }
 
-/* fetch asks the exchange and files what it says: 0 with *foundp, or an exit code after the words are said. */
+/* fetch asks the exchange and files what it says: 0 with *foundp, or an exit code after the words are said.  When something is
+ * known already, that the exchange is away is only a warning. */
 static int
-fetch(const struct kdp_cli *cli, const char *dir, const char *ticker, bool *foundp)
+fetch(const struct kdp_cli *cli, const char *dir, const char *ticker, bool known, bool *foundp)
 {
     const struct kdp_asker_config wants = {.tries = 4};
     struct kdp_history_config config = {.dir = dir, .stopped = kdp_cli_interrupted};
@@ -87,6 +85,10 @@ fetch(const struct kdp_cli *cli, const char *dir, const char *ticker, bool *foun
     kdp_ask_close(&ask);
     if (rc == -KDP_ESTOPPED)
         return kdp_cli_stopped(cli);
+    if (rc != 0 && known) {
+        kdp_cli_warning(cli, "Shown is what is here; --no-fetch does not ask", "%s", kdp_error_text());
+        return 0;
+    }
     if (rc != 0)
         return kdp_cli_error(cli, rc);
     *foundp = totals.markets > 0;
@@ -161,8 +163,8 @@ kdp_cmd_market(struct kdp_cli *cli)
     if (at_ns == KDP_TIME_NULL)
         at_ns = kdpi_now_ns();
     rc = load(&market, dir, tickers[0], at_ns);
-    if (rc == 0 && !offline && (refresh || !market.from_rest)) {
-        code = fetch(cli, dir, tickers[0], &found);
+    if (rc == 0 && !offline && (refresh || !market.complete)) {
+        code = fetch(cli, dir, tickers[0], market.versions.count > 0, &found);
         if (code == 0 && found) {
             if (!kdp_cli_given(cli, "at"))
                 at_ns = kdpi_now_ns();
@@ -170,7 +172,7 @@ kdp_cmd_market(struct kdp_cli *cli)
             rc = load(&market, dir, tickers[0], at_ns);
         }
     }
-    if (rc == 0 && code != 0 && (market.versions.count == 0 || kdp_cli_interrupted() != 0)) {
+    if (rc == 0 && code != 0) {
         kdp_market_free(&market); /* said already */
         return code;
     }

@@ -16,8 +16,10 @@
 #include "commands.h"
 #include "error.h"
 #include "lake.h"
+#include "terms_tape.h"
 
 #define LOOK_MS 200
+#define TERMS_EVERY_NS (60 * KDP_NS_PER_S)
 
 /* parent_waits sleeps a while; false when stdin was closed.  A Ctrl-C reaches the plant and its sealer alike:
  * the plant then still writes its last records, so the sealer goes on until the pipe is closed.  Only at a
@@ -57,8 +59,26 @@ tell_hole(void *arg)
     kdp_cli_warning(arg, "They are not in the lake", "%s", kdp_error_text());
 }
 
+/* The terms of markets out of the raw tape: never in the way of sealing, so what fails here is said once and tried again. */
 static void
-summary(const struct kdp_lake_totals *totals, int64_t took_ns)
+file_terms(const struct kdp_cli *cli, struct kdp_terms_tape *tape, bool *toldp)
+{
+    uint64_t missed = tape->missed_to;
+    int rc = kdp_terms_tape_pass(tape);
+
+    if (rc < 0 && rc != -KDP_ESTOPPED && !*toldp) {
+        kdp_cli_warning(cli, kdp_error_hint(), "terms of markets wait: %s", kdp_error_text());
+        *toldp = true;
+    }
+    if (tape->missed_to != missed)
+        kdp_cli_warning(cli, "kdp market --refresh and kdp backfill --what markets ask for terms again",
+                        "inputs %" PRIu64 " to %" PRIu64
+                        " left the raw tape before the terms of markets in them were filed",
+                        tape->missed_from, tape->missed_to);
+}
+
+static void
+summary(const struct kdp_lake_totals *totals, const struct kdp_terms_tape *tape, int64_t took_ns)
 {
     const struct kdp_lake_table *tables;
     unsigned count;
@@ -68,9 +88,10 @@ summary(const struct kdp_lake_totals *totals, int64_t took_ns)
     for (unsigned i = 0; i < count; i++)
         printf("%s\"%s\": %" PRIu64, i > 0 ? ", " : "", tables[i].name, totals->rows[i]);
     printf("}, \"files\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"days_closed\": %" PRIu64
-           ", \"removed\": %" PRIu64 ", \"sealed_seq\": %" PRIu64 ", \"seconds\": %.3f}\n",
+           ", \"removed\": %" PRIu64 ", \"sealed_seq\": %" PRIu64 ", \"terms\": %" PRIu64
+           ", \"seconds\": %.3f}\n",
            totals->files, totals->bytes, totals->days_closed, totals->removed, totals->sealed_seq,
-           (double)took_ns / 1e9);
+           tape->markets, (double)took_ns / 1e9);
 }
 
 int
@@ -80,7 +101,9 @@ kdp_cmd_seal(struct kdp_cli *cli)
                                      .compression = kdp_cli_text(cli, "lake-compression"),
                                      .hole = tell_hole,
                                      .hole_arg = cli};
-    int64_t started_ns = kdpi_mono_ns();
+    struct kdp_terms_tape tape = {.dir = config.dir, .compression = config.compression};
+    bool terms = kdp_cli_switch(cli, "terms"), terms_told = false;
+    int64_t started_ns = kdpi_mono_ns(), terms_ns = started_ns + TERMS_EVERY_NS;
     struct kdp_lake_totals totals;
     struct kdp_lake *lake;
     int rc;
@@ -107,16 +130,24 @@ kdp_cmd_seal(struct kdp_cli *cli)
                 break;
             } else if (rc > 0) {
                 told = false;
+            } else if (terms && kdpi_mono_ns() >= terms_ns) {
+                file_terms(cli, &tape, &terms_told);
+                terms_ns = kdpi_mono_ns() + TERMS_EVERY_NS;
             }
         }
     }
     if (rc >= 0 || rc == -KDP_EFULL)
         rc = kdp_lake_drain(lake);
+    if (rc >= 0 && terms) {
+        if (!kdp_cli_switch(cli, "follow"))
+            tape.stopped = kdp_cli_interrupted;
+        file_terms(cli, &tape, &terms_told);
+    }
     kdp_lake_totals(lake, &totals);
     kdp_lake_close(lake);
     if (rc < 0)
         return kdp_cli_error(cli, rc);
     if (kdp_cli_given(cli, "summary"))
-        summary(&totals, kdpi_mono_ns() - started_ns);
+        summary(&totals, &tape, kdpi_mono_ns() - started_ns);
     return KDP_EXIT_DONE;
 }

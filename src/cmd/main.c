@@ -92,8 +92,10 @@ static const struct kdp_command commands[] = {
     {"backfill", "history", "past trades, proven complete",
      "backfill --ticker T|--series S|--event E|--all --start D --end D",
      "Fetches past trades of both tiers, files each once, proves that none is missing.",
-     "which: ticker series event all|when: *start *end|how: what=trades interval dry-run verify read-tokens parallel "
-     "test-pace|access: api-key private-key base-url ca-file ws-auth-token|output: format summary progress data "
+     "which: ticker series event all|when: *start *end|how: what=trades interval dry-run verify read-tokens "
+     "parallel "
+     "test-pace|access: api-key private-key base-url ca-file ws-auth-token|output: format summary progress "
+     "data "
      "lake-compression",
      "0 complete, 1 failed or incomplete, 2 usage, 130 stopped by Ctrl-C",
      "kdp backfill --series KXHIGHNY --start 2026-11-01 --end 2026-11-22\n"
@@ -111,7 +113,7 @@ static const struct kdp_command commands[] = {
      0, 0, kdp_cmd_preview},
     {"seal", "tend", "the tape, into the lake", "seal [--follow] [options]",
      "Seals what the tape has and the lake lacks. kdp replay does it by itself.",
-     "how: follow lake-compression|output: summary data", NULL,
+     "how: follow lake-compression terms|output: summary data", NULL,
      "kdp seal --summary json\n"
      "kdp seal --data ./data --summary json",
      0, 0, kdp_cmd_seal},

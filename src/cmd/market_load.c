@@ -222,6 +222,14 @@ kdp_market_load(struct kdp_market *market, struct kdp_sql *sql, const char *tick
     if (rc == 0)
         rc = count_rows(&count, sql, "SELECT count(*) FROM market_terms WHERE ticker = $1", ticker);
     market->from_rest = count > 0;
+    if (rc == 0)
+        rc = count_rows(
+            &count, sql,
+            "SELECT count(*) FROM series_terms WHERE series_ticker IN (SELECT series_ticker FROM "
+            "event_terms WHERE event_ticker IN (SELECT event_ticker FROM market_terms WHERE ticker "
+            "= $1))",
+            ticker);
+    market->complete = market->from_rest && count > 0;
     if (rc == 0 && market->versions.count == 0) {
         rc = count_rows(&count, sql, "SELECT count(*) FROM definitions WHERE ticker = $1", ticker);
         market->named_only = count > 0;

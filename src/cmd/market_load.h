@@ -24,6 +24,7 @@ struct kdp_market {
     struct kdp_market_rows versions;
     size_t shown;    /* the version in force then; versions.count: none yet */
     bool from_rest;  /* REST has been asked for it at some time: rules are known */
+    bool complete;   /* and for its event and series, so for its fees */
     bool named_only; /* the stream has its ticker and no more */
     struct kdp_market_rows event, series, fees;
     /* the first was seen after the time asked about, so it may have been other then */

@@ -279,13 +279,13 @@ show_above(struct page *page)
                *collateral = word(event, "collateral_return_type");
 
     if (name != NULL)
-        say(page, "event", "%s  %s%s%s%s", name, word(event, "title"),
+        say(page, "event", "%s%s%s%s%s%s", name, event->count > 0 ? "  " : "", word(event, "title"),
             strcmp(word(event, "mutually_exclusive"), "true") == 0 ? ", one winner at most" : "",
             collateral[0] != '\0' ? ", " : "", collateral);
     name = kdp_market_now(market, "series_ticker");
     if (name == NULL)
         return;
-    say(page, "series", "%s  %s", name, word(series, "title"));
+    say(page, "series", "%s%s%s", name, series->count > 0 ? "  " : "", word(series, "title"));
     if (word(series, "category")[0] != '\0')
         say(page, "", "%s%s%s", word(series, "category"), word(series, "frequency")[0] != '\0' ? ", " : "",
             word(series, "frequency"));

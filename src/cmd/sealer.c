@@ -19,8 +19,9 @@ extern char **environ;
 static int
 spawn(struct kdp_sealer *sealer)
 {
-    char self[4096], name[] = "kdp", command[] = "seal", follow[] = "--follow", option[] = "--data";
-    char *argv[] = {name, command, follow, option, sealer->dir, NULL};
+    char self[4096], name[] = "kdp", command[] = "seal", follow[] = "--follow", option[] = "--data",
+                     terms[] = "--terms", no_terms[] = "--no-terms";
+    char *argv[] = {name, command, follow, option, sealer->dir, sealer->terms ? terms : no_terms, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -52,10 +53,10 @@ spawn(struct kdp_sealer *sealer)
 }
 
 int
-kdp_sealer_start(struct kdp_sealer *sealer, const char *dir, int64_t mono_ns)
+kdp_sealer_start(struct kdp_sealer *sealer, const char *dir, bool terms, int64_t mono_ns)
 {
-    *sealer =
-        (struct kdp_sealer){.input = -1, .started_mono = mono_ns, .backoff_ns = KDP_SEALER_BACKOFF_MIN_NS};
+    *sealer = (struct kdp_sealer){
+        .input = -1, .terms = terms, .started_mono = mono_ns, .backoff_ns = KDP_SEALER_BACKOFF_MIN_NS};
     if (snprintf(sealer->dir, sizeof sealer->dir, "%s", dir) >= (int)sizeof sealer->dir)
         return kdpi_fail(KDP_EINVAL, "path of the data directory is too long: %.64s...", dir);
     return spawn(sealer);

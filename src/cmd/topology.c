@@ -253,7 +253,8 @@ kdp_topology_open(struct kdp_topology *topology, const struct kdp_cli *cli,
     rc = begin_run(topology, config, &stream);
     if (rc == 0 && config->lake && writes(cli, config, "tape")) {
         topology->lake = true;
-        rc = kdp_sealer_start(&topology->sealer, config->dir, kdpi_mono_ns());
+        /* a recording has no REST answers, and who plays a raw tape can seal by hand */
+        rc = kdp_sealer_start(&topology->sealer, config->dir, config->live, kdpi_mono_ns());
     }
     if (rc == 0)
         kdpi_log(KDP_LOG_INFO, "start", "data=\"%s\" session=%016llx next_seq=%llu flags=%u", config->dir,

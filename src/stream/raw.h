@@ -39,6 +39,9 @@ int kdp_raw_writer_close(struct kdp_raw_writer *writer);
 struct kdp_raw_reader;
 int kdp_raw_reader_open(struct kdp_raw_reader **readerp, const char *path); /* file, DIR or DIR/raw */
 int kdp_raw_next(struct kdp_raw_reader *reader, const struct kdp_input_head **headp);
+/* kdp_raw_reader_from, before the first next, leaves out inputs below an index as far as whole files and blocks hold nothing else:
+ * of those no content is read.  Inputs below it may still be given. */
+void kdp_raw_reader_from(struct kdp_raw_reader *reader, uint64_t index);
 void kdp_raw_reader_close(struct kdp_raw_reader *reader);
 /* kdp_raw_counts says whether the input that next gave belongs to what the stream was made of: false when a later START of
  * the directory says that it was never applied.  *seq_endp is then the first sequence number its run never gave out, UINT64_MAX

@@ -37,6 +37,7 @@ struct kdp_raw_reader {
     size_t at, plain_bytes; /* within plain */
     uint32_t given;         /* inputs of this block */
     uint64_t last_index;    /* 0: none yet in this file */
+    uint64_t from;          /* blocks that end below it are stepped over */
     struct kdp_input_head head;
     bool lost; /* the last block was bad: look for the next good one */
 };
@@ -101,7 +102,7 @@ bad_block(struct kdp_raw_reader *reader, const char *why)
                      reader->path, reader->offset, reader->last_index, why);
 }
 
-/* Reads the block at offset into plain: 1, 0 at the file's end, or an error. */
+/* Reads the block at offset into plain: 1, 2 when it was stepped over, 0 at the file's end, or an error. */
 static int
 load_block(struct kdp_raw_reader *reader)
 {
@@ -127,6 +128,12 @@ load_block(struct kdp_raw_reader *reader)
         return kdpi_fail(KDP_ETRUNCATED,
                          "%s: ends within the block at byte %" PRIu64 " (after input %" PRIu64 ")",
                          reader->path, reader->offset, reader->last_index);
+    }
+    if (block->count > 0 && block->first_index + (block->count - 1) < reader->from) {
+        reader->offset = end;
+        reader->last_index = block->first_index + (block->count - 1);
+        reader->lost = false;
+        return 2;
     }
     bytes = kdpi_raw_block_bytes(block) - sizeof *block;
     rc = grow(&reader->compressed, &reader->compressed_room, (size_t)bytes);
@@ -241,6 +248,32 @@ kdp_raw_next(struct kdp_raw_reader *reader, const struct kdp_input_head **headp)
     return next_input(reader, headp);
 }
 
+void
+kdp_raw_reader_from(struct kdp_raw_reader *reader, uint64_t index)
+{
+    struct kdp_raw_header header;
+
+    KDP_ASSERT(reader->last_index == 0 && reader->at == reader->plain_bytes);
+    reader->from = index;
+    /* a file is left out when the one behind it begins by then; what is wrong with a file is said when it is read */
+    while (reader->fd < 0 && reader->index + 1 < reader->count) {
+        char path[KDP_RAW_PATH];
+        bool behind;
+        int fd;
+
+        snprintf(path, sizeof path, "%s/%08" PRIu64 ".raw", reader->folder,
+                 reader->numbers[reader->index + 1]);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        behind = fd >= 0 && pread(fd, &header, sizeof header, 0) == (ssize_t)sizeof header &&
+                 kdpi_raw_check_header(&header, sizeof header, path) == 0 && header.first_index <= index;
+        if (fd >= 0)
+            close(fd);
+        if (!behind)
+            return;
+        reader->index++;
+    }
+}
+
 /* Learns what the STARTs at the beginning of the files say, from each file's first block. */
 static int
 learn_starts(struct kdp_raw_reader *reader)
@@ -267,6 +300,7 @@ learn_starts(struct kdp_raw_reader *reader)
             close(reader->fd);
         reader->fd = -1;
         reader->at = reader->plain_bytes = 0;
+        reader->last_index = 0;
     }
     reader->index = 0;
     return 0;

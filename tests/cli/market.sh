@@ -21,7 +21,7 @@ ticker=$("$KDP" sim ctl --dir s books | sed -n 's/^"\([^"]*\)":{"status":"active
 kdp market --ticker "$ticker" --data d --no-fetch; exits 1; no_answer; says "no market $ticker in d"
 # asked for, kept, shown
 kdp market --ticker "$ticker" --data d; exits 0; says 'asked the exchange: '; says 'filed in d'
-prints "$ticker"; prints 'rules      If '; prints 'ticks      0.0'; prints 'fees       quadratic x 1, of the series'; prints 'series     '
+prints "$ticker"; prints 'rules      If '; prints 'ticks      0.0'; prints 'fees       '; prints ', of the series'; prints 'series     '
 [ "$(printf '%s\n' "$out" | awk 'length($0) > 80' | wc -l)" = 0 ] || wrong 'a line is wider than 80 columns'
 # the second time it is here
 kdp market --ticker "$ticker" --data d; exits 0; prints 'asked over REST'
@@ -31,11 +31,11 @@ count() { "$KDP" query --data d --format csv "SELECT (SELECT count(*) FROM marke
 before=$(count)
 kdp market --ticker "$ticker" --data d --refresh; exits 0; says 'asked the exchange: '
 [ "$(count)" = "$before" ] || wrong "the same terms again make rows: $before then $(count)"
-[ "$before" = 1,1,1,1 ] || wrong "one market is not one row each: $before"
+[[ $before =~ ^1,1,1,[1-9]$ ]] || wrong "one market is not one row each: $before"
 kdp market --ticker "$ticker" --data d --format json --no-fetch; exits 0; silent
-printf '%s' "$out" | python3 -c 'import json, sys; m = json.load(sys.stdin); assert m["market"]["status"] == "active" and m["rules_primary"] and m["series"]["fee_type"] == "quadratic", m' || wrong 'the json is not what it should be'
+printf '%s' "$out" | python3 -c 'import json, sys; m = json.load(sys.stdin); assert m["market"]["status"] == "active" and m["rules_primary"] and m["series"]["fee_type"], m' || wrong 'the json is not what it should be'
 kdp market --ticker "$ticker" --data d --format csv --no-fetch; exits 0
-[ "$(printf '%s\n' "$out" | wc -l)" = 2 ] || wrong 'csv is not a header and a row'
+printf '%s\n' "$out" | python3 -c 'import csv, sys; rows = list(csv.DictReader(sys.stdin)); assert len(rows) == 1 and rows[0]["status"] == "active" and rows[0]["rules_primary"], rows' || wrong 'csv is not a header and a row'
 kdp market --ticker "$ticker" --data d --versions --no-fetch; exits 0; prints 'WHAT CHANGED'; prints 'initialized to active'
 # before it was there
 kdp market --ticker "$ticker" --data d --at 2021-01-01 --no-fetch; exits 1; no_answer; says 'was not there yet'; says '--at 20'
@@ -49,6 +49,6 @@ kdp market --ticker "$ticker" --data d --refresh --no-fetch; exits 2
 kill -KILL $sim_pid; wait $sim_pid 2>/dev/null; sim_pid=
 kdp market --ticker "$ticker" --data d; exits 0; silent_but_versions=$err
 [[ $silent_but_versions != *error* ]] || wrong 'it asked without need'
-kdp market --ticker "$ticker" --data d --refresh --test-pace 1; exits 0; says 'error'; prints 'rules      If '
+kdp market --ticker "$ticker" --data d --refresh --test-pace 1; exits 0; says 'warning: '; says 'Shown is what is here'; prints 'rules      '
 kdp market --ticker "$ticker" --data other --test-pace 1; exits 1; no_answer; says 'error: '
 done_testing
