@@ -116,7 +116,10 @@ kdp_ask_open(struct kdp_ask *ask, const struct kdp_cli *cli, const struct kdp_as
     if (code != 0)
         return code;
     kdp_cli_origin(cli, "base-url", origin, sizeof origin);
-    snprintf(from, sizeof from, "base-url, %s", origin);
+    if (strncmp(origin, "--", 2) == 0)
+        snprintf(from, sizeof from, "%s", origin); /* it names the setting itself */
+    else
+        snprintf(from, sizeof from, "base-url, %s", origin);
     config.base_url = kdp_cli_text(cli, "base-url");
     config.base_url_from = from;
     config.ca_file = text(cli, "ca-file");
