@@ -186,11 +186,23 @@ busier(const struct kdp_demo_market *a, const struct kdp_demo_market *b)
     return a->volume_e2 > b->volume_e2;
 }
 
+/* Asks for markets by another way, unless there are some. */
+static int
+find_markets(struct kdp_demo *demo, const char *before, const char *name, const char *behind)
+{
+    struct kdp_demo_want want = {.take = take_markets};
+
+    if (demo->market_count > 0)
+        return 0;
+    kdp_demo_path(&want, before, name, behind);
+    return kdp_demo_get(demo, &want, 1);
+}
+
 static int
 ask_event(struct kdp_demo *demo)
 {
     char name[KDP_DEMO_NAME];
-    struct kdp_demo_want event = {.take = take_event}, list = {.take = take_markets};
+    struct kdp_demo_want event = {.take = take_event};
     int rc;
 
     snprintf(name, sizeof name, "%s", demo->about.ticker);
@@ -198,20 +210,20 @@ ask_event(struct kdp_demo *demo)
     rc = kdp_demo_get(demo, &event, 1);
     if (rc != 0)
         return rc;
-    if (demo->market_count == 0) { /* its markets may be listed where it is not described */
-        kdp_demo_path(&list, "/markets?event_ticker=", name, "&limit=1000");
-        rc = kdp_demo_get(demo, &list, 1);
-        if (rc != 0)
-            return rc;
-    }
+    /* its markets may be listed where it is not described; those settled long ago are in the other tier */
+    rc = find_markets(demo, "/markets?event_ticker=", name, "&limit=1000");
+    if (rc == 0)
+        rc = find_markets(demo, "/historical/markets?event_ticker=", name, "&limit=1000");
+    if (rc != 0)
+        return rc;
     if (event.missing && demo->market_count == 0) {
         kdpi_fail(KDP_ENOENT, "no event %s on the exchange", name);
         kdpi_hint("Those that are open, by series: kdp demo --series %.*s", (int)strcspn(name, "-"), name);
         return -KDP_ENOENT;
     }
     if (demo->market_count == 0) {
-        kdpi_fail(KDP_ENOENT, "no market of %s is served any more: it was settled long ago", name);
-        kdpi_hint("Its trades are kept: kdp backfill --event %s", name);
+        kdpi_fail(KDP_ENOENT, "the exchange lists no market of %s", name);
+        kdpi_hint("Its trades may be there: kdp backfill --event %s", name);
         return -KDP_ENOENT;
     }
     if (event.missing)
@@ -235,14 +247,13 @@ ask_event(struct kdp_demo *demo)
 static int
 ask_ticker(struct kdp_demo *demo)
 {
-    struct kdp_demo_want want = {.take = take_markets};
-    int rc;
+    int rc = find_markets(demo, "/markets/", demo->ticker, "");
 
-    kdp_demo_path(&want, "/markets/", demo->ticker, "");
-    rc = kdp_demo_get(demo, &want, 1);
+    if (rc == 0)
+        rc = find_markets(demo, "/historical/markets/", demo->ticker, "");
     if (rc != 0)
         return rc;
-    if (want.missing || demo->market_count == 0) {
+    if (demo->market_count == 0) {
         kdpi_fail(KDP_ENOENT, "no market %s on the exchange", demo->ticker);
         kdpi_hint("Those that are open, by series: kdp demo --series %.*s", (int)strcspn(demo->ticker, "-"),
                   demo->ticker);
@@ -369,7 +380,11 @@ ask_market(struct kdp_demo *demo)
     kdp_demo_path(&wants[1], "/markets/trades?ticker=", demo->busiest->ticker, limit);
     rc = kdp_demo_get(demo, wants, 2);
     demo->no_book = wants[0].missing;
-    return rc;
+    if (rc != 0 || demo->trade_count > 0 || demo->busiest->volume_e2 <= 0)
+        return rc;
+    /* it was traded, and not of late */
+    kdp_demo_path(&wants[1], "/historical/trades?ticker=", demo->busiest->ticker, limit);
+    return kdp_demo_get(demo, &wants[1], 1);
 }
 
 int

@@ -9,7 +9,7 @@
 #include "screen.h"
 #include "table.h"
 
-#define MARKETS_SHOWN 40 /* in a table; csv and json have all */
+#define MARKETS_SHOWN 20 /* in a table; csv and json have all */
 #define YES_COLUMNS 24   /* what an outcome's words keep before columns go */
 #define SPARK 20         /* cells */
 #define SPARK_LEAST 6    /* less says nothing */

@@ -135,12 +135,18 @@ many=
 for i in $(seq 60); do many+=${many:+,}$(m "E-1-$i" 'Notre Dame wins the championship game by more than 10.5 points' '"strike_type":"structured"' 0.1 0.2 0.1 "$i.00"); done
 answer E-4 200 "{\"event\":{\"event_ticker\":\"E-4\",\"title\":\"t\",\"mutually_exclusive\":false},\"markets\":[$many]}"
 answer 'trades?ticker=E-1-60&limit=100' 200 '{"trades":[]}'
-kdp demo --event E-4; exits 0; prints ', 60 markets'; prints '40 of 60 markets'; lacks 'sum of all'; prints $'\n'E-1-21' '; lacks $'\n'E-1-20' '
+kdp demo --event E-4; exits 0; prints ', 60 markets'; prints '20 of 60 markets'; lacks 'sum of all'; prints $'\n'E-1-41' '; lacks $'\n'E-1-40' '
 kdp demo --event E-4 --format csv; exits 0; [ "$(wc -l <.out)" = 61 ] || wrong 'csv has not all markets'
 narrow 60 demo --event E-4; narrow 100 demo --event E-4
 answer 'markets?event_ticker=E-5&limit=1000' 200 "{\"markets\":[$(event=E-5 m E-5-A a '"title":"Told by its market"' 0.1 0.2 0.1 5.00)]}"
 answer 'trades?ticker=E-5-A&limit=100' 200 '{"trades":[]}'
+answer 'markets?event_ticker=E-6&limit=1000' 200 '{"markets":[]}'
+answer E-6 200 '{"event":{"event_ticker":"E-6"},"markets":[]}'
+kdp demo --event E-6; exits 1; no_answer; says 'the exchange lists no market of E-6'; says 'kdp backfill --event E-6'
+grep -qx '/x/historical/markets?event_ticker=E-6&limit=1000' www/log || wrong 'the other tier was not asked'
+grep -qx '/x/historical/trades?ticker=E-5-A&limit=100' www/log && wrong 'trades were looked for twice before there was need'
 kdp demo --event E-5; exits 0; prints 'E-5  Told by its market   closes in '; prints ', 1 market'
+grep -qx '/x/historical/trades?ticker=E-5-A&limit=100' www/log || wrong 'it was traded, and the older trades were not asked for'
 
 # ---- nothing of that name ----
 kdp demo --series KXHIGHNYC; exits 1; no_answer; says 'kdp: error: no series KXHIGHNYC on the exchange'; says 'A series is the first part of a ticker'
