@@ -44,12 +44,12 @@ struct kdp_exchange_level {
 };
 
 struct kdp_exchange_market {
-    const char *ticker, *event_ticker, *series_ticker, *title, *yes_sub_title, *structure;
+    const char *ticker, *event_ticker, *series_ticker, *title, *event_title, *yes_sub_title, *structure;
     char market_id[37];
     const char *raw; /* the object as it was recorded, to be served as it is; NULL: there is none */
     uint8_t status;  /* enum kdp_market_status as REST gives it, by open and close times too */
     uint8_t strike_type, result;
-    bool combo;
+    bool combo, exclusive; /* exclusive: of the event's markets one pays */
     int16_t exchange_index;
     int64_t created_ns, open_ns, close_ns, expiry_ns, determined_ns, settled_ns,
         updated_ns; /* KDP_TIME_NULL: not yet */
@@ -165,6 +165,7 @@ enum kdp_exchange_act {
     KDP_EXCHANGE_PAUSE,  /* deactivated */
     KDP_EXCHANGE_RESUME, /* activated; every resting order is cancelled */
     KDP_EXCHANGE_CLOSE,  /* with the whole event: its close date moves to now, then it closes */
+    KDP_EXCHANGE_LATER,  /* the close of its event moves on by an hour */
     KDP_EXCHANGE_SETTLE, /* with the whole event: closed when it is not, determined, settled */
     KDP_EXCHANGE_TERMS,  /* its metadata was changed */
     KDP_EXCHANGE_FEES,   /* the fees of its event are others, or, every second time, what they were */

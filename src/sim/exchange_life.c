@@ -646,6 +646,9 @@ made_act(struct exchange_made *made, enum kdp_exchange_act act, uint32_t index)
     if (market->combo || (g->flags & GEN_CLOSED) != 0)
         return kdpi_fail(KDP_EUSAGE, market->combo ? "not for combinations" : "it is closed already");
     switch (act) {
+    case KDP_EXCHANGE_LATER:
+        move_close(made, g->event, made->places[g->event].close_s + 3600);
+        return 0;
     case KDP_EXCHANGE_PAUSE:
         if (market->held || (g->flags & GEN_ACTIVE) == 0)
             return kdpi_fail(KDP_EUSAGE, "it does not trade");

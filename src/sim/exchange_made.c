@@ -483,6 +483,8 @@ look_event(const struct exchange_made *made, const struct gen_market *market, st
     *made_rename(made, texts->event_ticker, gen_put_event_ticker(made->gen, event, texts->event_ticker)) =
         '\0';
     *made_rename(made, texts->series_ticker, gen_put_series(event, texts->series_ticker)) = '\0';
+    *gen_put_event_title(made->gen, event, texts->event_title) = '\0';
+    out->exclusive = gen_event_exclusive(event);
     *gen_put_market_title(made->gen, market, texts->title) = '\0';
     *gen_put_sub_title(made->gen, market, texts->yes_sub_title) = '\0';
     *gen_put_strike(made->gen, market, strike) = '\0';
@@ -506,6 +508,7 @@ exchange_made_look(const struct kdp_exchange *ex, uint32_t index, struct kdp_exc
         memcpy(texts->event_ticker, out->ticker, market->ticker_len - 12u);
         texts->event_ticker[market->ticker_len - 12u] = '\0';
         strcpy(texts->series_ticker, "KXMVESPORTSMULTIGAMEEXTENDED");
+        strcpy(texts->event_title, "Several at once");
         strcpy(texts->title, "yes Buffalo,yes Over 44.5 points scored,no Denver");
         texts->yes_sub_title[0] = '\0';
         out->strike_type = KDP_STRIKE_TYPE_CUSTOM;
@@ -516,6 +519,7 @@ exchange_made_look(const struct kdp_exchange *ex, uint32_t index, struct kdp_exc
     out->event_ticker = texts->event_ticker;
     out->series_ticker = texts->series_ticker;
     out->title = texts->title;
+    out->event_title = texts->event_title;
     out->yes_sub_title = texts->yes_sub_title;
     out->structure = s->name;
     out->range_count = s->bands;

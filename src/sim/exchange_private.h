@@ -29,7 +29,7 @@ struct exchange_made;     /* exchange_made.c */
 struct exchange_recorded; /* exchange_recorded.c */
 
 struct exchange_texts { /* of the market looked at last */
-    char event_ticker[256], series_ticker[256], title[512], yes_sub_title[256];
+    char event_ticker[256], series_ticker[256], title[512], event_title[512], yes_sub_title[256];
     struct kdp_exchange_level levels[2][LEVELS_MAX];
 };
 

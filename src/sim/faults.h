@@ -114,6 +114,7 @@ enum kdp_sim_arg {
     X(DEACTIVATE, "deactivate", "market", "", 3, "a market pauses")                                         \
     X(ACTIVATE, "activate", "market", "", 0, "a paused market goes on, its book emptied")                   \
     X(CLOSE_NOW, "close-now", "market", "", 2, "an event closes now: close_date_updated, then silence")     \
+    X(CLOSE_LATER, "close-later", "market", "", 0, "the close date of an event moves on by an hour")        \
     X(SETTLE_NOW, "settle-now", "market", "", 2,                                                            \
       "an event is determined and settled now, closed if it is not")                                        \
     X(NEW_MARKET, "new-market", "count", "count=1", 3, "an event more, with its markets")                   \

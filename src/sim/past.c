@@ -132,6 +132,7 @@ kdp_past_market_at(const struct kdp_past *past, uint32_t market, struct kdp_exch
     out->event_ticker = m->event_ticker;
     out->series_ticker = m->series_ticker;
     out->title = m->title;
+    out->event_title = m->title;
     out->yes_sub_title = m->sub_title;
     out->structure = s->name;
     out->status = m->status;

@@ -66,7 +66,7 @@ make_market(struct kdp_past *past, const struct shape *shape, const char *event,
     m->structure = shape->structure;
     snprintf(buf, sizeof buf, "%s-T%u%s", event, strike, shape->step >= 40 ? ".99" : "");
     m->ticker = past_text(past, buf, strlen(buf));
-    snprintf(buf, sizeof buf, "%s %s?", shape->title, when);
+    snprintf(buf, sizeof buf, "%s %s", shape->title, when);
     m->title = past_text(past, buf, strlen(buf));
     snprintf(buf, sizeof buf, "%u or above", strike);
     m->sub_title = past_text(past, buf, strlen(buf));

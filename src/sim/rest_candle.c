@@ -292,8 +292,9 @@ one_event(struct sim_conn *conn, const struct sim_query *query, const char *even
             sim_lit(&lists, ",");
         }
         sim_put_json(&text, ticker, ticker_len);
-        in_tier(sim, markets[i], false, &interest_e2);
-        collect(sim, markets[i], &c);
+        c.count = 0;
+        if (in_tier(sim, markets[i], false, &interest_e2)) /* else they are in the historical tier alone */
+            collect(sim, markets[i], &c);
         put_candles(&lists, &c, interest_e2, false);
     }
     sim_lit(&text, "],\"market_candlesticks\":[");

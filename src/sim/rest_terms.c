@@ -265,11 +265,11 @@ sim_put_event(const struct kdp_sim *sim, struct sim_text *text, const struct kdp
 
     put_text(text, "{\"event_ticker\":", m->event_ticker);
     put_text(text, ",\"series_ticker\":", m->series_ticker);
-    put_text(text, ",\"title\":", m->title);
+    put_text(text, ",\"title\":", m->event_title != NULL ? m->event_title : m->title);
     put_text(text,
              ",\"sub_title\":", strchr(m->event_ticker, '-') != NULL ? strchr(m->event_ticker, '-') + 1 : "");
-    sim_puts(text, kind & 1 ? ",\"collateral_return_type\":\"MECNET\",\"mutually_exclusive\":true"
-                            : ",\"collateral_return_type\":\"\",\"mutually_exclusive\":false");
+    sim_puts(text, m->exclusive ? ",\"collateral_return_type\":\"MECNET\",\"mutually_exclusive\":true"
+                                : ",\"collateral_return_type\":\"\",\"mutually_exclusive\":false");
     put_text(text, ",\"category\":", sim_category(m->series_ticker));
     sim_puts(
         text,

@@ -323,6 +323,8 @@ act(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_text *rep
         return kdp_exchange_act(sim->exchange, KDP_EXCHANGE_PAUSE, market);
     case KDP_SIM_FAULT_ACTIVATE:
         return kdp_exchange_act(sim->exchange, KDP_EXCHANGE_RESUME, market);
+    case KDP_SIM_FAULT_CLOSE_LATER:
+        return kdp_exchange_act(sim->exchange, KDP_EXCHANGE_LATER, market);
     case KDP_SIM_FAULT_CLOSE_NOW:
         return kdp_exchange_act(sim->exchange, KDP_EXCHANGE_CLOSE, market);
     default:
@@ -441,6 +443,7 @@ sim_fault_do(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_
     case KDP_SIM_FAULT_DEACTIVATE:
     case KDP_SIM_FAULT_ACTIVATE:
     case KDP_SIM_FAULT_CLOSE_NOW:
+    case KDP_SIM_FAULT_CLOSE_LATER:
     case KDP_SIM_FAULT_SETTLE_NOW:
         rc = act(sim, fault, reply);
         break;

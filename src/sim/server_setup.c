@@ -321,8 +321,10 @@ sim_write_env(struct kdp_sim *sim)
     sim_putf(&text,
              "# A SIMULATED exchange (kdp sim): kdp run --env-file %s/sim.env\n"
              "KALSHI_BASE_URL=http%s://%s%s%s:%u/trade-api/v2\n"
-             "KALSHI_WS_URL=ws%s://%s%s%s:%u/trade-api/ws/v2\n",
-             absolute, s, open, host, close_word, sim->port, s, open, host, close_word, sim->port);
+             "KALSHI_WS_URL=ws%s://%s%s%s:%u/trade-api/ws/v2\n"
+             "KALSHI_BULK_URL=http%s://%s%s%s:%u/reporting\n",
+             absolute, s, open, host, close_word, sim->port, s, open, host, close_word, sim->port, s, open,
+             host, close_word, sim->port);
     if (!sim->config.plain)
         sim_putf(&text, "KALSHI_CA_FILE=%s/ca.pem\n", absolute);
     sim_putf(&text,
