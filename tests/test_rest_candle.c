@@ -203,3 +203,24 @@ KDP_TEST(a_reader_that_has_had_enough)
     }
     rest_stop_after = 0;
 }
+
+KDP_TEST(every_cut_of_candles_is_refused_and_none_is_nameless)
+{
+    static const char *const bodies[] = {
+        "{\"candlesticks\":[{" T1 ",\"price\":{\"mean_dollars\":\"0.5\"}}],\"ticker\":\"A\\u0041\"}",
+        "{\"markets\":[{\"candlesticks\":[{" T1 "}],\"market_ticker\":\"AA\"}]}",
+        "{\"market_candlesticks\":[[{" T1 "}]],\"adjusted_end_ts\":5,\"market_tickers\":[\"AA\"]}",
+        "{\"market_tickers\":[\"AA\"],\"market_candlesticks\":[[{" T1 "}]]}"};
+
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        for (size_t len = 0; len < strlen(bodies[i]); len++) {
+            const char *lines = rest_lines("candles", bodies[i], len);
+
+            CHECK(rest_end.refusal != KDP_REFUSAL_NONE && rest_end.position <= len);
+            CHECK(lines[0] == '\0' || strncmp(lines, "AA@", 3) == 0);
+        }
+        CHECK(strncmp(candles(bodies[i]), "AA@", 3) == 0);
+        CHECK_INT(rest_end.refusal, KDP_REFUSAL_NONE);
+        CHECK_INT(rest_end.items, 1);
+    }
+}

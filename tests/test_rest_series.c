@@ -234,3 +234,26 @@ KDP_TEST(shards_are_described)
     CHECK_INT(kdpi_rest_status(rest_reader(), "{\"exchange_active\":true}", 24, &status), KDP_REFUSAL_NONE);
     CHECK_INT(status.shards, 0);
 }
+
+KDP_TEST(every_cut_of_a_body_is_refused)
+{
+    static const struct {
+        const char *what, *body;
+    } all[] = {{"series", "{\"series\":[{\"ticker\":\"A\",\"tags\":[\"\\u00e9\"],\"title\":\"a\\\"b\"}]}"},
+               {"event markets", "{\"event\":{\"event_ticker\":\"E\"},\"markets\":[" MARKET("A") "]}"},
+               {"event markets", "{\"events\":[{\"markets\":[" MARKET("A") "]}],\"cursor\":\"c\"}"},
+               {"fee changes", "{\"event_fee_changes\":[{\"event_ticker\":\"E\"}]}"},
+               {"costs", "{\"default_cost\":1,\"endpoint_costs\":[{\"path\":\"/a\",\"cost\":2}]}"}};
+
+    rest_terms = true;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        for (size_t len = 0; len < strlen(all[i].body); len++) {
+            rest_lines(all[i].what, all[i].body, len);
+            CHECK(rest_end.refusal != KDP_REFUSAL_NONE && rest_end.position <= len);
+        }
+        rest_decode(all[i].what, all[i].body);
+        CHECK_INT(rest_end.refusal, KDP_REFUSAL_NONE);
+        CHECK_INT(rest_end.items, 1);
+    }
+    rest_terms = false;
+}

@@ -168,6 +168,18 @@ kdp demo --event KXA-1; exits 1; no_answer; says 'no event KXA-1 on the exchange
 kdp demo --ticker KXA-1-T; exits 1; no_answer; says 'no market KXA-1-T on the exchange'
 answer E-1 403 '{"error":{"code":"forbidden","message":"not \u001b[2Jyou"}}'
 kdp demo --event E-1; exits 1; no_answer; [[ $err != *$'\e'* ]] || wrong 'a control character of the exchange'
+# ---- Ctrl-C, while the exchange does not answer ----
+: >www/E-7
+"$KDP" demo --event E-7 >.out 2>.err </dev/null &
+waiting=$!
+for _ in $(seq 200); do
+    ! grep -q /E-7 www/log || break
+    sleep 0.05
+done
+kill -INT $waiting
+code=0; wait $waiting || code=$?
+out=$(cat .out) err=$(cat .err) last='kdp demo, SIGINT'
+exits 130; no_answer
 kill $server; wait $server 2>/dev/null; server=0
 
 # ---- the simulated exchange, signed and not ----
