@@ -48,34 +48,29 @@ struct asking {
 };
 
 /* ---- which candles ---- */
-static unsigned
-spans_of(const struct asking *a, size_t index, struct kdp_proof_span spans[3])
+#define PARTS 3u /* minutes up to an hour, hours, minutes */
+
+/* part_of gives one part of what is asked of a market; false: none of it. */
+static bool
+part_of(const struct asking *a, size_t index, unsigned part, struct kdp_proof_span *span)
 {
     const struct backfill_market *market = &a->run->markets[index];
-    int64_t hour = 60 * MINUTE;
-    unsigned count = 0, all;
-    struct kdp_proof_span whole[3];
+    int64_t hour = 60 * MINUTE, unit = a->run->interval_min * MINUTE;
+    struct kdp_proof_span parts[PARTS];
 
     if (a->table) {
-        int64_t unit = a->run->interval_min * MINUTE;
-
-        spans[0] = (struct kdp_proof_span){a->asked[index].from_ns / unit * unit,
-                                           a->asked[index].to_ns / unit * unit, a->run->interval_min};
-        return spans[0].start_ns < spans[0].end_ns ? 1 : 0;
+        *span = (struct kdp_proof_span){a->asked[index].from_ns / unit * unit,
+                                        a->asked[index].to_ns / unit * unit, a->run->interval_min};
+        return part == 0 && span->start_ns < span->end_ns;
     }
-    all = kdp_proof_spans(a->run->start_ns, a->run->end_ns, whole);
-    for (unsigned i = 0; i < all; i++) {
-        struct kdp_proof_span span = whole[i];
-        int64_t from = market->from_ns / hour * hour, to = (market->to_ns + hour - 1) / hour * hour;
-
-        if (span.start_ns < from)
-            span.start_ns = from;
-        if (span.end_ns > to)
-            span.end_ns = to;
-        if (span.start_ns < span.end_ns)
-            spans[count++] = span;
-    }
-    return count;
+    if (part >= kdp_proof_spans(a->run->start_ns, a->run->end_ns, parts))
+        return false;
+    *span = parts[part];
+    if (span->start_ns < market->from_ns / hour * hour)
+        span->start_ns = market->from_ns / hour * hour;
+    if (span->end_ns > (market->to_ns + hour - 1) / hour * hour)
+        span->end_ns = (market->to_ns + hour - 1) / hour * hour;
+    return span->start_ns < span->end_ns;
 }
 
 static struct request *
@@ -111,30 +106,28 @@ add_alone(struct asking *a, size_t at, const struct kdp_proof_span *span, bool o
 
 /* Markets that follow each other in order are asked for together, as long as their candles are not too many. */
 static int
-add_together(struct asking *a, size_t *atp, unsigned minutes)
+add_together(struct asking *a, size_t *atp, unsigned part)
 {
-    int64_t start_ns = 0, end_ns = 0, unit = minutes * MINUTE;
+    int64_t start_ns = 0, end_ns = 0, unit = MINUTE;
     size_t first = *atp, at = first;
-    struct kdp_proof_span spans[3];
+    struct kdp_proof_span span;
     struct request *request;
+    unsigned minutes = 1;
 
     for (; at < a->order_count && at - first < TOGETHER_MAX; at++) {
-        unsigned count = spans_of(a, a->order[at], spans);
+        int64_t from, to;
 
-        for (unsigned i = 0; i < count; i++) {
-            int64_t from, to;
-
-            if (spans[i].minutes != minutes)
-                continue;
-            from = start_ns == 0 || spans[i].start_ns < start_ns ? spans[i].start_ns : start_ns;
-            to = spans[i].end_ns > end_ns ? spans[i].end_ns : end_ns;
-            if (at > first && ((to - from) / unit + 1) * (int64_t)(at - first + 1) > ALL_MAX)
-                goto full;
-            start_ns = from;
-            end_ns = to;
-        }
+        if (!part_of(a, a->order[at], part, &span))
+            continue;
+        minutes = span.minutes;
+        unit = minutes * MINUTE;
+        from = start_ns == 0 || span.start_ns < start_ns ? span.start_ns : start_ns;
+        to = span.end_ns > end_ns ? span.end_ns : end_ns;
+        if (at > first && ((to - from) / unit + 1) * (int64_t)(at - first + 1) > ALL_MAX)
+            break;
+        start_ns = from;
+        end_ns = to;
     }
-full:
     *atp = at;
     if (start_ns == end_ns)
         return 0;
@@ -165,27 +158,28 @@ by_life(const void *x, const void *y)
 static int
 plan(struct asking *a, bool old)
 {
-    static const unsigned lengths[] = {60, 1, 1440};
-    struct kdp_proof_span spans[3];
+    struct kdp_proof_span span;
     int rc = 0;
 
     a->request_count = a->next = 0;
     sorting = a;
     qsort(a->order, a->order_count, sizeof *a->order, by_life);
-    for (size_t i = 0; i < a->order_count; i++)
-        a->asked[a->order[i]].wanted = a->asked[a->order[i]].good = a->asked[a->order[i]].bad = 0;
-    if (old || a->no_batch) {
-        for (size_t at = 0; at < a->order_count && rc == 0; at++) {
-            unsigned count = spans_of(a, a->order[at], spans);
+    for (size_t i = 0; i < a->order_count; i++) {
+        struct asked *asked = &a->asked[a->order[i]];
 
-            for (unsigned i = 0; i < count && rc == 0; i++)
-                rc = add_alone(a, at, &spans[i], old);
-        }
-        return rc;
+        asked->wanted = asked->good = 0;
+        asked->bad = false;
     }
-    for (unsigned i = 0; i < 3; i++)
-        for (size_t at = 0; at < a->order_count && rc == 0;)
-            rc = add_together(a, &at, lengths[i]);
+    for (unsigned part = 0; part < PARTS; part++)
+        for (size_t at = 0; at < a->order_count && rc == 0;) {
+            if (!old && !a->no_batch) {
+                rc = add_together(a, &at, part);
+                continue;
+            }
+            if (part_of(a, a->order[at], part, &span))
+                rc = add_alone(a, at, &span, old);
+            at++;
+        }
     return rc;
 }
 

@@ -80,6 +80,20 @@ tier_words(const struct backfill_run *run)
     return run->start_ns >= run->cutoff_ns + KDP_NS_PER_DAY ? "live tier" : "both tiers";
 }
 
+/* "11 s", "1 h 4 min", "as fast as it goes". */
+static void
+took_words(char buf[KDPI_SCREEN_TEXT], double seconds, bool limited)
+{
+    char span[KDPI_SCREEN_TEXT];
+
+    if (!limited)
+        snprintf(buf, KDPI_SCREEN_TEXT, "as fast as it goes");
+    else if (seconds < 60)
+        snprintf(buf, KDPI_SCREEN_TEXT, "about %.0f s", seconds < 1 ? 1 : seconds);
+    else
+        snprintf(buf, KDPI_SCREEN_TEXT, "about %s", kdpi_screen_span(span, (int64_t)seconds * KDP_NS_PER_S));
+}
+
 static double
 seconds_for(const struct backfill_run *run, double requests, const char **tierp)
 {
@@ -100,13 +114,13 @@ kdp_backfill_say_asking(const struct backfill_run *run)
     double seconds = seconds_for(run, run->weight, &tier);
 
     range_words(range, sizeof range, run->start_ns, run->end_ns);
-    kdpi_screen_span(took, (int64_t)(seconds * 1e9 / KDP_NS_PER_S + 1) * KDP_NS_PER_S);
+    took_words(took, seconds, seconds > 0);
     kdpi_screen_count(markets, run->market_count);
     if (run->all || run->market_count == 1)
-        kdp_cli_say(run->cli, "asking     %s, %s, %s: about %s", range, tier_words(run), tier, took);
+        kdp_cli_say(run->cli, "asking     %s, %s, %s: %s", range, tier_words(run), tier, took);
     else
-        kdp_cli_say(run->cli, "asking     %s of %s markets, %s, %s: about %s", range, markets,
-                    tier_words(run), tier, took);
+        kdp_cli_say(run->cli, "asking     %s of %s markets, %s, %s: %s", range, markets, tier_words(run),
+                    tier, took);
 }
 
 /* ---- facts ---- */
@@ -154,6 +168,7 @@ facts(const struct backfill_run *run, bool complete, struct fact *f, char start[
     W("impossible", run->impossible);
     W("trades_here", run->trades_here);
     f[n++] = (struct fact){.name = "volume", .kind = SIZE, .value = run->volume_e2};
+    f[n++] = (struct fact){.name = "volume_proven", .kind = SIZE, .value = run->proven_e2};
     f[n++] = (struct fact){.name = "volume_of_candles", .kind = SIZE, .value = run->candle_volume_e2};
     f[n++] = (struct fact){.name = "volume_over", .kind = SIZE, .value = run->surplus_e2};
     W("days", run->days);
@@ -378,9 +393,13 @@ print_table(const struct backfill_run *run, bool complete)
     if (!complete) {
         print_gaps(run);
     } else if (run->verified) {
-        printf("complete   %u of %u %s, no gaps: %s contracts = %s by the exchange's own candles\n",
+        printf("complete   %u of %u %s, no gaps: %s contracts %s %s by the exchange's own candles\n",
                run->days_complete, run->days, run->days == 1 ? "day" : "days",
-               kdpi_screen_size(a, run->volume_e2), kdpi_screen_size(b, run->candle_volume_e2));
+               kdpi_screen_size(a, run->proven_e2), run->proven_e2 == run->candle_volume_e2 ? "=" : "against",
+               kdpi_screen_size(b, run->candle_volume_e2));
+        if (run->volume_e2 != run->proven_e2)
+            printf("           %s more are of times or markets that no candle tells of\n",
+                   kdpi_screen_size(a, run->volume_e2 - run->proven_e2));
         if (run->days_not_provable > 0)
             printf("           %u %s not provable: the exchange has no candles of every market that traded\n",
                    run->days_not_provable, run->days_not_provable == 1 ? "day is" : "days are");
@@ -448,10 +467,10 @@ kdp_backfill_report_dry(const struct backfill_run *run, const struct backfill_ra
         printf(" of %s %s, %s whole here already", kdpi_screen_count(b, run->market_count),
                run->market_count == 1 ? "market" : "markets", kdpi_screen_count(took, run->windows_here));
     printf("\nrequests   about %s: ", kdpi_screen_count(a, (uint64_t)(requests + 0.5)));
-    kdpi_screen_span(took, (int64_t)(seconds + 1) * KDP_NS_PER_S);
+    took_words(took, seconds, seconds > 0);
     if (asked.tokens_per_s > 0)
-        printf("about %s at %.0f a second (%s)\n", took, (double)asked.tokens_per_s / 10, tier);
+        printf("%s at %.0f a second (%s)\n", took, (double)asked.tokens_per_s / 10, tier);
     else
-        printf("without a limit (%s)\n", tier);
+        printf("%s (%s)\n", took, tier);
     puts("           by the exchange's volumes; no trade was asked for, nothing was written");
 }

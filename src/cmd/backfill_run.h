@@ -73,7 +73,9 @@ struct backfill_run {
     /* of the verification */
     bool verified;
     uint64_t trades_here; /* in the lake, of the scope and range */
-    int64_t volume_e2, candle_volume_e2, surplus_e2;
+    int64_t volume_e2;    /* here */
+    int64_t proven_e2;    /* of it, where candles say something */
+    int64_t candle_volume_e2, surplus_e2;
     uint64_t duplicates, impossible;
     char impossible_words[256];
     unsigned days, days_complete, days_not_provable;

@@ -336,6 +336,8 @@ judge(struct backfill_run *run, size_t index, unsigned char *states, int32_t fir
         enum kdp_proof_verdict verdict = kdp_proof_judge(&market->proof, i, market->candles, &missing_e2);
         unsigned char *state = &states[market->proof.first + (int32_t)i - first_day];
 
+        if (verdict != KDP_PROOF_NOT_PROVABLE)
+            run->proven_e2 += market->proof.days[i].lake_e2;
         if (verdict == KDP_PROOF_NOT_PROVABLE && by_total)
             verdict = KDP_PROOF_WHOLE;
         if (verdict == KDP_PROOF_SHORT) {
@@ -361,7 +363,7 @@ judge_all(struct backfill_run *run)
     run->gap_count = 0;
     run->days = (unsigned)(last - first) + 1;
     run->days_complete = run->days_not_provable = 0;
-    run->candle_volume_e2 = run->surplus_e2 = 0;
+    run->candle_volume_e2 = run->surplus_e2 = run->proven_e2 = 0;
     run->volume_differs = 0;
     for (size_t i = 0; i < run->market_count && rc == 0; i++)
         rc = judge(run, i, states, first);
@@ -441,6 +443,7 @@ kdp_backfill_verify(struct backfill_run *run)
 int
 kdp_backfill_again(struct backfill_run *run)
 {
+    uint64_t already = run->totals.already; /* what is asked for again is no news */
     int rc = 0;
 
     run->tries = 1;
@@ -467,6 +470,7 @@ kdp_backfill_again(struct backfill_run *run)
             rc = kdp_backfill_fetch(run, &ranges, run->tries);
         free(ranges.list);
         run->tries++;
+        run->totals.already = already;
         if (rc == 0 && !run->stopped)
             rc = kdp_backfill_verify(run);
     }

@@ -105,6 +105,11 @@ for folder in killed stopped; do
     same $folder
 done
 
+# ---- a range that is in no whole hours is proven by minutes at its ends ----
+kdp backfill --all --start "${start}T02:37:00Z" --end "$(date -u -d '-2 days' +%Y-%m-%d)T05:35:00Z" --data one --verify --format json; exits 0
+is complete true; is gaps '[]'; is volume_over '"0.00"'
+[ "$(member volume)" = "$(member volume_of_candles)" ] || wrong 'minutes, hours and minutes are not the whole'
+
 # ---- candles, as the exchange has them ----
 kdp backfill --ticker "$ticker" "${range[@]}" --data one --what candles --interval 1h; exits 0; prints 'candles    '
 sum=$("$KDP" query "SELECT sum(volume) = (SELECT sum(volume) FROM trades WHERE ticker = '$ticker') FROM candles WHERE ticker = '$ticker' AND interval_s = 3600" --data one --format csv 2>/dev/null | tail -n 1)
