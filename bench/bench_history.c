@@ -121,6 +121,49 @@ run(const char *name, bool again)
     kdp_history_close(history);
 }
 
+/* Candles of an hour, a fifth as many as trades: text to typed rows, held against the newest of their key. */
+static void
+run_candles(const char *name)
+{
+    struct kdp_history_config config = {.dir = work};
+    struct kdp_history_totals totals;
+    struct kdp_history *history;
+    unsigned table = (unsigned)kdp_history_table_find("candles");
+    uint64_t count = rows / 5, hours = count / markets;
+    double from = process_cpu();
+
+    check(kdp_history_open(&history, &config));
+    for (uint64_t i = 0; i < hours * markets; i++) {
+        char ticker[64], time[KDPI_TIME_TEXT], price[8][16], volume[24];
+        const char *cells[20];
+
+        snprintf(ticker, sizeof ticker, "KXBENCH-26SEP%03u-T%u", (unsigned)(i / hours / 8),
+                 (unsigned)(i / hours));
+        kdpi_time_format(time, FIRST_NS + (int64_t)(i % hours) * 3600 * KDP_NS_PER_S, 0);
+        snprintf(volume, sizeof volume, "%u.00", (unsigned)(i * 7919 % 10000));
+        for (unsigned c = 0; c < 8; c++)
+            snprintf(price[c], sizeof price[c], "0.%02u00", (unsigned)((i + c) % 100));
+        for (unsigned c = 0; c < 20; c++)
+            cells[c] = price[c % 8];
+        cells[0] = ticker;
+        cells[1] = time;
+        cells[2] = "3600";
+        cells[17] = volume;
+        cells[19] = "historical";
+        check(kdp_history_row(history, table, cells, 20));
+        if (kdp_history_full(history))
+            check(kdp_history_flush(history));
+    }
+    check(kdp_history_flush(history));
+    kdp_history_totals(history, &totals);
+    kdp_history_close(history);
+    from = process_cpu() - from;
+    printf("bench=%s rows=%" PRIu64 " written=%" PRIu64 " files=%" PRIu64
+           " krows_per_cpu_s=%.0f bytes_per_row=%.1f\n",
+           name, hours * markets, totals.rows[table], totals.files, (double)(hours * markets) / from / 1e3,
+           totals.rows[table] > 0 ? (double)totals.bytes / (double)totals.rows[table] : 0);
+}
+
 static void
 sql(const struct kdp_duckdb *duck, duckdb_connection connection, const char *text)
 {
@@ -190,6 +233,8 @@ main(int argc, char **argv)
     run("history_new", false);
     run("history_again", true);
     plain();
+    run_candles("candles_new");
+    run_candles("candles_again");
     snprintf(command, sizeof command, "rm -rf '%s'", work);
     return system(command) == 0 ? 0 : 1;
 }

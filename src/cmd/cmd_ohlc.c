@@ -22,7 +22,7 @@
 /* The order of trades as one number: exchange time, live before refilled before history, sequence; history has none, any
  * order that is the same each time will do. */
 #define ORDER_KEY                                                                                 \
-    "(epoch_ns(\"timestamp\")::HUGEINT * 4 + CASE origin WHEN 'ws' THEN 0 WHEN 'history' THEN 2 " \
+    "(epoch_ns(\"timestamp\")::HUGEINT * 3 + CASE origin WHEN 'ws' THEN 0 WHEN 'history' THEN 2 " \
     "ELSE 1 END) * 9223372036854775808 + coalesce(seq, (hash(trade_id) // 2)::BIGINT)"
 
 static void

@@ -408,6 +408,18 @@ clip(struct history_pending *pending, int64_t limit_ns)
 }
 
 /* ---- writing ---- */
+void
+history_unwrite(const struct kdp_history *history, const char *table, const struct kdp_manifest_file *files,
+                size_t count)
+{
+    char path[PATH_ROOM + KDP_MANIFEST_PATH];
+
+    for (size_t i = 0; i < count && files[i].path[0] != '\0'; i++) {
+        snprintf(path, sizeof path, "%s/%s/%s", history->config.dir, table, files[i].path);
+        (void)unlink(path);
+    }
+}
+
 int
 history_manifest_first(struct kdp_history *history, const char *table)
 {

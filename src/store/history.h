@@ -89,6 +89,7 @@ struct kdp_history_table {
         key; /* columns that name a row: a row equal in all but seen_ts to the newest of its key is not written */
     const char *sort; /* ORDER BY within a file */
     bool by_day;      /* date= folders by day of the column timestamp; else one folder "all" */
+    bool newest;      /* its view gives the newest row of each key only, not all versions */
 };
 const struct kdp_history_table *kdp_history_tables(unsigned *countp);
 int kdp_history_table_find(const char *name); /* -1: none */

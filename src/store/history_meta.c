@@ -91,9 +91,9 @@ static const struct kdp_history_column text[] = {
     {"text", "VARCHAR", "rules and conditions, each stored once", false},
 };
 
-#define TABLE(name, about, columns, key, sort)                 \
-    {                                                          \
-        name, about, columns, COUNT(columns), key, sort, false \
+#define TABLE(name, about, columns, key, sort)                        \
+    {                                                                 \
+        name, about, columns, COUNT(columns), key, sort, false, false \
     }
 const struct kdp_history_table kdp_history_meta_tables[KDP_META_TABLES] = {
     [KDP_META_SERIES] =

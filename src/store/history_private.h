@@ -96,6 +96,10 @@ void history_step(const struct kdp_history *history);
 void history_name(struct kdp_history *history, char *name, size_t size);
 /* history_name_run gives the run that a path's file is of, 0: not a file of history. */
 uint64_t history_name_run(const char *path);
+/* history_unwrite removes files that no manifest names yet, when the rest of their batch could not be written: the disk may
+ * be full. */
+void history_unwrite(const struct kdp_history *history, const char *table,
+                     const struct kdp_manifest_file *files, size_t count);
 /* history_manifest_first makes the table's folder and an empty manifest where there is none: so that a file without a
  * manifest always means that one was lost. */
 int history_manifest_first(struct kdp_history *history, const char *table);

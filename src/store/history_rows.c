@@ -462,6 +462,8 @@ file_rows(struct kdp_history *history, struct history_rows *rows, struct kdp_man
         rc = write_day(history, table, &days[i], &(*filesp)[i]);
         *writtenp += (uint64_t)days[i].rows;
     }
+    if (rc != 0 && *filesp != NULL)
+        history_unwrite(history, table->name, *filesp, day_count);
     *countp = day_count;
     free(days);
     return rc;

@@ -41,6 +41,7 @@ static const struct kdp_history_table candles = {
     .key = "ticker, \"timestamp\", interval_s",
     .sort = "ticker, interval_s, \"timestamp\", seen_ts",
     .by_day = true,
+    .newest = true, /* one candle a period: who sums up volumes must not count a corrected one twice */
 };
 
 static struct kdp_history_table tables[HISTORY_TABLES_MAX];

@@ -136,6 +136,8 @@ write_days(struct kdp_history *history, const struct kdp_lake_day *days, size_t 
         history->rows_written += files[i].rows;
         history->bytes_written += files[i].bytes;
     }
+    if (rc != 0)
+        history_unwrite(history, "trades", files, day_count);
     return rc;
 }
 

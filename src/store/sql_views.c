@@ -189,7 +189,11 @@ put_history(FILE *out, const struct kdp_sql_views *views, unsigned index)
     const struct kdp_history_table *table = &kdp_history_tables(NULL)[index - KDP_LAKE_TABLES_MAX];
 
     fprintf(out, "CREATE OR REPLACE VIEW %s AS ", table->name);
+    if (table->newest)
+        fputs("SELECT * FROM (", out);
     kdp_history_select(out, table, views->dir, &views->manifests[index], views->from_ns, views->to_ns);
+    if (table->newest)
+        fprintf(out, ") QUALIFY row_number() OVER (PARTITION BY %s ORDER BY seen_ts DESC) = 1", table->key);
     fprintf(out, ";\n");
 }
 
