@@ -371,6 +371,34 @@ KDP_TEST(a_stale_book_shows_no_prices_and_recovering_is_stale)
     CHECK(strstr(look(100, 30, true, false), "0.964") == NULL);
 }
 
+/* Without a key there are no frames and no live books: nothing on the screen may look as if there were. */
+KDP_TEST(without_a_key_it_says_sampled_and_how_late_trades_come)
+{
+    char *text;
+
+    watched(NULL, NULL, 100);
+    view.what = "SIMULATED, KEYLESS";
+    view.keyless = true;
+    view.requests = 1812;
+    memset(&age, 0, sizeof age);
+    for (int i = 0; i < 100; i++)
+        kdp_histogram_add(&age, i < 98 ? 3 * S : 14 * S);
+    markets[0].state = KDP_BOOK_STATE_SAMPLED;
+    totals_now = (struct kdp_plant_totals){.planned = 100, .planned_sampled = 98, .planned_stale = 2};
+    totals_now.records_by_template[KDP_TEMPLATE_TRADE] = 8114;
+    text = look(100, 24, true, false);
+    CHECK(strstr(text, "SIMULATED, KEYLESS") != NULL);
+    CHECK(strstr(text, "100 books: 98 SAMPLED, 2 STALE") != NULL);
+    CHECK(strstr(text, "trades 8,114 (") != NULL);
+    CHECK(strstr(text, "late by p50 3.") != NULL);
+    CHECK(strstr(text, "requests 1,812") != NULL);
+    CHECK(strstr(text, "KXBTC15M-26NOV221015-15    sample") != NULL);
+    CHECK(strstr(text, "frames") == NULL && strstr(text, "to ring") == NULL &&
+          strstr(text, " live,") == NULL);
+    no_line_is_wider(text, 100);
+    no_line_is_wider(look(60, 24, true, false), 60);
+}
+
 KDP_TEST(what_is_lost_and_the_last_warning_are_said)
 {
     watched(NULL, NULL, 100);

@@ -199,6 +199,65 @@ KDP_TEST(json_is_replays_object_and_more)
         "\"latency_us\":{\"p50\":0.415,\"p99\":0.927,\"p999\":3.199,\"max\":41303.000}}\n");
 }
 
+/* Of a run without a key: 8,114 trades, 1,204 looks at 100 books. */
+static void
+made_keyless(const char *summary)
+{
+    made_run(summary);
+    result.what = "KEYLESS";
+    result.keyless = true;
+    result.connections = 0;
+    result.plant.totals.frames = result.plant.totals.gaps = result.plant.totals.gaps_healed = 0;
+    memset(result.plant.totals.missed, 0, sizeof result.plant.totals.missed);
+    result.live_at_stop = result.planned_at_stop = 100;
+    result.session = (struct kdp_session_stats){.answered = true,
+                                                .complete_ns = START_WALL + 132 * S,
+                                                .polls = 61,
+                                                .samples = 1204,
+                                                .sample_round_ns = S,
+                                                .requests = 812,
+                                                .requests_limited = 3};
+    for (int i = 0; i < 100; i++)
+        kdp_histogram_add(&result.age, i < 98 ? 3 * S : 14 * S);
+}
+
+KDP_TEST(without_a_key_it_says_how_late_trades_came_and_to_when_they_are_complete)
+{
+    const char *text;
+
+    made_keyless(NULL);
+    text = printed();
+    CHECK(strstr(text, "KEYLESS") != NULL);
+    CHECK(strstr(text, "trades     8,114 (61/s), late by p50 ") != NULL);
+    CHECK(strstr(text, "complete to 15:06:12 UTC") != NULL);
+    CHECK(strstr(text, "requests   812, answered 429: 3, malformed 0") != NULL);
+    CHECK(strstr(text, "books      100 of 100 SAMPLED when stopped, 1,204 looks") != NULL);
+    CHECK(strstr(text, "reconnects") == NULL && strstr(text, "frames") == NULL &&
+          strstr(text, "live") == NULL);
+    CHECK(strstr(text, "kdp run --keyless") != NULL);
+    result.session.windows_open = 2;
+    text = printed();
+    CHECK(strstr(text, "INCOMPLETE: 2 windows not verified") != NULL);
+    CHECK(strstr(text, "complete to") == NULL);
+}
+
+KDP_TEST(without_a_key_json_has_all_members_and_one_more)
+{
+    const char *text;
+
+    made_keyless("json");
+    text = printed();
+    CHECK(strstr(text, "\"frames\":0,") != NULL);
+    CHECK(strstr(text, "\"missed\":{\"orderbook_delta\":0,") != NULL);
+    CHECK(strstr(text, "\"book_stale_ms\":81200,") != NULL);
+    CHECK(strstr(text, "\"reconnects\":") != NULL && strstr(text, "\"lost\":") != NULL);
+    CHECK(strstr(text, "\"keyless\":{\"polls\":61,\"books\":100,\"books_sampled\":100,\"samples\":1204,"
+                       "\"requests\":812,\"limited\":3,\"delay_ms\":{\"p50\":") != NULL);
+    CHECK(strstr(text, "\"complete_to\":\"2026-11-22T15:06:12Z\"}}") != NULL);
+    result.session.windows_open = 1;
+    CHECK(strstr(printed(), "\"complete_to\":null}}") != NULL);
+}
+
 KDP_TEST(without_a_frame_latency_is_null)
 {
     made_run("json");

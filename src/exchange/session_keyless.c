@@ -357,6 +357,9 @@ sample_answer(struct kdp_session *s, const struct request *request, int status, 
 void
 keyless_answer(struct kdp_session *s, const struct request *request, int status, const char *words)
 {
+    if (request->what != ASK_POLL &&
+        status == 0) /* not answered: the next round begins when requests are answered again */
+        s->keyless.round_due_ns = s->mono;
     if (request->what == ASK_POLL)
         poll_answer(s, request, status, words);
     else if (request->what == ASK_SAMPLE)

@@ -314,6 +314,25 @@ kdp_session_load(struct kdp_session *s, uint32_t instrument, uint32_t messages)
     s->lines[m->line].load += messages;
 }
 
+/* What waits to be added to a subscription that is full finds another line: its place was taken while it was deleted and was to be
+ * added anew. */
+static void
+place_waiting(struct kdp_session *s)
+{
+    for (uint16_t i = 1; i <= s->line_count; i++) {
+        struct line *line = &s->lines[i];
+
+        while (line->cap != 0 && line->subs[CHAN_BOOK].members >= line->cap &&
+               line->lists[LIST_ADD].count > 0) {
+            uint16_t other = line_choose(s, i);
+
+            if (other == 0)
+                return;
+            place_on(s, market_at(s, line->lists[LIST_ADD].tail), other);
+        }
+    }
+}
+
 /* place_balance moves books off the busiest line when it has more than 1.5 times the mean; called every 10 s. */
 void
 place_balance(struct kdp_session *s)
@@ -330,6 +349,7 @@ place_balance(struct kdp_session *s)
     s->balance_ns = s->mono;
     session_wake(s, s->mono + BALANCE_EVERY);
     place_homeless(s);
+    place_waiting(s);
     for (uint16_t i = 1; i <= s->line_count; i++) {
         sum += s->lines[i].load;
         if (s->lines[i].load > s->lines[most].load)

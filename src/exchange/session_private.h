@@ -293,7 +293,7 @@ struct kdp_session {
     uint32_t in_flight;
     uint64_t next_number;
     int64_t rate, capacity; /* tokens a second */
-    int64_t tokens_e9, tokens_ns, rest_hold_ns;
+    int64_t tokens_e9, tokens_ns, rest_hold_ns, rest_failed_ns;
     uint32_t rest_tries;
     bool limits_asked, clock_learnt;
 

@@ -151,12 +151,16 @@ rest_notice(struct kdp_session *s, const struct kdp_notice *notice)
 }
 
 static void
-hold(struct kdp_session *s, int status, const char *words)
+hold(struct kdp_session *s, int64_t sent_ns, int status, const char *words)
 {
     int64_t wait = s->config.backoff_min_ns << (s->rest_tries < 12 ? s->rest_tries : 12);
 
     if (wait > s->config.backoff_max_ns)
         wait = s->config.backoff_max_ns;
+    /* what was under way when the last one failed says nothing more: four answers of one moment are one try */
+    if (sent_ns < s->rest_failed_ns)
+        return;
+    s->rest_failed_ns = s->mono;
     s->rest_hold_ns = s->mono + session_jitter(s, wait);
     if (s->config.keyless && s->rest_tries == 1)
         status_want(s); /* a pause may be why */
@@ -245,7 +249,7 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
     if (again) {
         /* the status of an exchange in maintenance comes as 503 with its normal body */
         if (!(request.what == ASK_STATUS && status >= 500) && !(expired && !s->clock_learnt))
-            hold(s, status, words);
+            hold(s, request.sent_ns, status, words);
         if (s->config.keyless)
             keyless_refused(s, status, code, words);
         s->clock_learnt |= expired;
