@@ -57,7 +57,7 @@ class Round:
         with open(os.path.join(self.folder, "stderr"), "a") as out:
             out.write(" ".join(command) + "\n" + done.stderr)
         check(done.returncode == expect, f"exit {done.returncode}, not {expect}: {done.stderr[-600:]} {done.stdout[-400:]}")
-        if expect == 2:
+        if not done.stdout and expect != 0:
             return None
         return json.loads(done.stdout)
 
