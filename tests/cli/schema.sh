@@ -12,6 +12,8 @@ for column in 'ticker,VARCHAR' 'timestamp,TIMESTAMP_NS' 'trade_id,UUID' 'price,"
     prints $'\n'"$column,"
 done
 kdp schema orderbook_deltas --format csv; prints $'\nside,'; prints $'\ndelta_size,'
+kdp schema candles --format csv; exits 0; prints $'\nticker,VARCHAR,no,'; prints $'\nprice_mean,"DECIMAL(18,6)",yes,'; prints $'\nseen_ts,TIMESTAMP_NS,no,'
+kdp schema candle; exits 2; says 'Did you mean candles?'
 kdp schema --records --format csv; exits 0; prints $'1,trade,trades,1001,80,'
 kdp schema trade; exits 2; says 'no table trade'; says 'Did you mean trades?'
 kdp schema trades --records; exits 2
