@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "error.h"
 #include "http.h"
+#include "log.h"
 #include "kdp/records.h"
 #include "rest.h"
 #include "sign.h"
@@ -417,18 +418,33 @@ tries_of(const struct asker_ask *ask, enum asker_trouble trouble)
     return asker->config.tries;
 }
 
+static const char *
+trouble_words(enum asker_trouble trouble)
+{
+    return trouble == ASKER_LIMITED  ? "asked too often"
+           : trouble == ASKER_FAILED ? "it failed"
+                                     : "no JSON object";
+}
+
 /* Lets it wait for its next try: 0; or keeps the words for why there is none: its error. */
 static int
 again(struct kdp_asker *asker, struct asker_ask *ask, enum asker_trouble trouble)
 {
+    int64_t wait_ns;
     uint64_t budget = asker->config.budget != 0 ? asker->config.budget : BUDGET + asker->asked / 10;
     bool spent = !ask->own && asker->repeats >= budget;
 
     if (ask->answer.tries >= tries_of(ask, trouble) || spent)
         return asker_gave_up(ask, trouble, spent);
     asker->repeats += !ask->own;
-    ask->due_ns = kdpi_mono_ns() +
-                  kdp_backoff_ns(ask->answer.tries - 1, &asker->random) / 100 * asker->config.pace_percent;
+    wait_ns = kdp_backoff_ns(ask->answer.tries - 1, &asker->random) / 100 * asker->config.pace_percent;
+    ask->due_ns = kdpi_mono_ns() + wait_ns;
+    kdpi_log(KDP_LOG_INFO, "ask_again", "path=%.200s status=%d why=\"%s\" tries=%u wait_ms=%lld", ask->path,
+             ask->http->status,
+             trouble == ASKER_NO_ANSWER    ? ask->http->error
+             : trouble == ASKER_UNREADABLE ? ask->why
+                                           : trouble_words(trouble),
+             ask->answer.tries, (long long)(wait_ns / KDP_NS_PER_MS));
     kdp_http_answer_free(ask->http);
     ask->http = NULL;
     return waiting_push(asker, ask);
@@ -585,8 +601,9 @@ kdp_asker_one(struct kdp_asker *asker, const char *path, struct kdp_asker_answer
 {
     int rc;
 
-    KDP_ASSERT(asker->pending == 0);
     *answerp = NULL;
+    if (asker->pending > 0)
+        return kdpi_fail(KDP_EBUSY, "other requests are under way: %s", path);
     rc = kdp_asker_get(asker, 0, path);
     return rc != 0 ? rc : kdp_asker_next(asker, answerp, NULL);
 }

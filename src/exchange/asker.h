@@ -59,7 +59,7 @@ void kdp_asker_free(struct kdp_asker_answer *answer);
 /* kdp_asker_again gives an answer back whose body the caller could not read (why: static words): tried again like a cut one,
  * counted against the same limits. 0, or the error as of kdp_asker_next when its tries are used up.  Frees the answer. */
 int kdp_asker_again(struct kdp_asker *asker, struct kdp_asker_answer *answer, const char *why);
-/* kdp_asker_one asks one thing and waits for it; nothing else may be under way. */
+/* kdp_asker_one asks one thing and waits for it; -KDP_EBUSY when something else is under way. */
 int kdp_asker_one(struct kdp_asker *asker, const char *path, struct kdp_asker_answer **answerp);
 /* kdp_asker_refused turns an answer that is not 200 into words (the exchange's own, quoted; 401 as experience.md says) and
  * gives the negative error. */
