@@ -6,13 +6,12 @@
 #define S ((double)KDP_NS_PER_S)
 #define SHARE 0.98       /* of the rate, in peace */
 #define SHARE_LEAST 0.05 /* of it, however often it is refused */
-#define LOWER 0.85       /* what a refusal leaves of share */
-#define NEAR 0.95        /* of the ceiling: up to there share comes back fast */
-#define FAST 0.02        /* of the rate a second */
-#define SLOW 0.001
-#define SLOW_S 20    /* and once more of it for each so many seconds without a refusal */
+#define LOWER 0.95       /* what a refusal leaves of share */
+#define HIGHER 0.01      /* of the rate, added to share each second */
+#define BURST_LOWER 0.75
+#define BURST_HIGHER 0.02
 #define START_S 0.25 /* worth of tokens at the beginning: other runs may have used the account until now */
-#define PAUSE_S 0.25 /* of refill after a refusal, so that their bucket is not empty any more */
+#define PAUSE_S 0.1  /* of refill after a refusal, so that their bucket is not empty any more */
 #define HOLD_MAX 60u
 #define RATE_MAX INT64_C(100000000)
 
@@ -42,7 +41,7 @@ set_limits(struct kdp_pace *pace, int64_t rate, int64_t capacity)
 void
 kdp_pace_init(struct kdp_pace *pace, int64_t rate, int64_t capacity, uint64_t seed, int64_t now_ns)
 {
-    *pace = (struct kdp_pace){.percent = 100, .random = seed, .at_ns = now_ns, .share = SHARE, .ceiling = 1};
+    *pace = (struct kdp_pace){.percent = 100, .random = seed, .at_ns = now_ns, .share = SHARE};
     set_limits(pace, rate, capacity);
     pace->burst = burst_max(pace);
     pace->tokens = least(pace->burst, START_S * (double)pace->rate);
@@ -66,16 +65,9 @@ refill(struct kdp_pace *pace, int64_t now_ns)
     pace->tokens += span_s * rate * pace->share;
     if (pace->tokens > pace->burst)
         pace->tokens = pace->burst;
-    if (pace->share < SHARE) {
-        double quiet_s = (double)(now_ns - pace->refused_ns) / S,
-               gain = pace->share < NEAR * pace->ceiling ? FAST : SLOW * (1 + quiet_s / SLOW_S);
-
-        pace->share = least(SHARE, pace->share + span_s * gain);
-    } else {
-        pace->ceiling = 1;
-    }
+    pace->share = least(SHARE, pace->share + span_s * HIGHER);
     if (pace->burst < most)
-        pace->burst = least(most, pace->burst + span_s * most * FAST);
+        pace->burst = least(most, pace->burst + span_s * most * BURST_HIGHER);
 }
 
 void
@@ -130,9 +122,8 @@ kdp_pace_refused(struct kdp_pace *pace, int64_t sent_ns, int64_t now_ns)
     if (sent_ns <= pace->refused_ns) /* under way when another was refused: the same event */
         return;
     pace->refused_ns = now_ns;
-    pace->ceiling = pace->share;
     pace->share = pace->share * LOWER < SHARE_LEAST ? SHARE_LEAST : pace->share * LOWER;
-    pace->burst = pace->burst / 2 < KDP_PACE_COST ? KDP_PACE_COST : pace->burst / 2;
+    pace->burst = pace->burst * BURST_LOWER < KDP_PACE_COST ? KDP_PACE_COST : pace->burst * BURST_LOWER;
     pace->tokens = least(pace->tokens, pause);
     /* the first may be chance; when what was sent after it is refused too, all wait */
     if (pace->refusals > 0)

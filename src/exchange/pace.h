@@ -19,9 +19,8 @@ struct kdp_pace {
     unsigned percent;       /* holds are this share of theirs, for tests */
     uint64_t random;        /* of the jitter */
     /* the rest is its own */
-    double tokens, burst, share,
-        ceiling;   /* share and ceiling of the rate; ceiling: where it was refused last */
-    int64_t at_ns; /* tokens are of that time */
+    double tokens, burst, share; /* share: of the rate that is taken */
+    int64_t at_ns;               /* tokens are of that time */
     int64_t refused_ns,
         held_ns;           /* refused: requests sent before then say nothing new; held: none goes before */
     unsigned refusals;     /* in a row, by requests sent one after the other's refusal */
