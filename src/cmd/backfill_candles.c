@@ -37,7 +37,7 @@ struct asking {
     bool no_batch; /* the exchange has no request for several */
     struct asked {
         unsigned wanted, good;
-        bool done, bad;
+        bool done, bad, left_out;
         int64_t from_ns, to_ns; /* of the table: what is missing */
     } * asked;                  /* by market */
     const struct request *current;
@@ -335,6 +335,27 @@ names(const char *body, size_t len, const char *ticker)
     return n > 0 && (size_t)n < sizeof quoted && memmem(body, len, quoted, (size_t)n) != NULL;
 }
 
+static const char *
+scope_of(const struct asking *a, size_t index, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s:%s", a->run->markets[index].ticker, a->interval);
+    return buf;
+}
+
+/* A market of the table that is whole becomes a window. */
+static int
+row_window(struct asking *a, size_t market)
+{
+    struct asked *asked = &a->asked[market];
+    char scope[256];
+
+    if (asked->done || asked->bad || asked->good != asked->wanted)
+        return 0;
+    asked->done = true;
+    return kdp_history_window(a->run->history, "candles", scope_of(a, market, scope, sizeof scope),
+                              asked->from_ns, asked->to_ns);
+}
+
 static int
 take(struct asking *a, struct kdp_asker_answer *answer)
 {
@@ -362,9 +383,13 @@ take(struct asking *a, struct kdp_asker_answer *answer)
             a->asked[market].good++;
         else
             a->asked[market].bad = true;
+        if (a->rc == 0 && a->table)
+            a->rc = row_window(a, market);
     }
     kdp_asker_free(answer);
-    return 0;
+    if (a->rc == 0 && a->table && kdp_history_full(a->run->history))
+        a->rc = kdp_history_flush(a->run->history);
+    return a->rc;
 }
 
 static int
@@ -437,6 +462,40 @@ rounds(struct asking *a)
     return rc;
 }
 
+/* Most that --all asks candles for after a fetch: about as many requests as the trades took. */
+static size_t
+asked_most(const struct backfill_run *run)
+{
+    return run->all && !run->verify_alone ? 2000 + 2 * (size_t)run->driver.pages : SIZE_MAX;
+}
+
+static int
+by_volume(const void *x, const void *y)
+{
+    const struct backfill_market *a = &sorting->run->markets[*(const size_t *)x],
+                                 *b = &sorting->run->markets[*(const size_t *)y];
+
+    return a->here_e2 != b->here_e2 ? (a->here_e2 > b->here_e2 ? -1 : 1) : strcmp(a->ticker, b->ticker);
+}
+
+/* Leaves out the markets of least volume where there are too many. */
+static void
+leave_out(struct asking *a, size_t most)
+{
+    struct backfill_run *run = a->run;
+
+    run->not_asked = 0;
+    if (run->market_count <= most)
+        return;
+    for (size_t i = 0; i < run->market_count; i++)
+        a->order[i] = i;
+    sorting = a;
+    qsort(a->order, run->market_count, sizeof *a->order, by_volume);
+    for (size_t i = most; i < run->market_count; i++)
+        a->asked[a->order[i]].done = a->asked[a->order[i]].left_out = true;
+    run->not_asked = run->market_count - most;
+}
+
 static int
 begin(struct asking *a, struct backfill_run *run, bool table)
 {
@@ -462,25 +521,20 @@ kdp_backfill_prove(struct backfill_run *run)
 
     for (size_t i = 0; i < run->market_count && rc == 0; i++)
         a.asked[i].done = run->markets[i].candles;
+    if (rc == 0)
+        leave_out(&a, asked_most(run));
     rc = rc == 0 ? rounds(&a) : rc;
     for (size_t i = 0; i < run->market_count && a.asked != NULL; i++)
-        run->markets[i].candles = run->markets[i].candles || a.asked[i].done;
+        run->markets[i].candles = run->markets[i].candles || (a.asked[i].done && !a.asked[i].left_out);
     end(&a);
     return rc;
-}
-
-/* ---- the table ---- */
-static const char *
-scope_of(const struct asking *a, size_t index, char *buf, size_t size)
-{
-    snprintf(buf, size, "%s:%s", a->run->markets[index].ticker, a->interval);
-    return buf;
 }
 
 int
 kdp_backfill_fetch_candles(struct backfill_run *run)
 {
     struct asking a;
+    uint64_t without = 0;
     char scope[256];
     int rc = begin(&a, run, true);
 
@@ -502,9 +556,10 @@ kdp_backfill_fetch_candles(struct backfill_run *run)
     }
     rc = rc == 0 ? rounds(&a) : rc;
     for (size_t i = 0; i < run->market_count && rc == 0; i++)
-        if (a.asked[i].done && a.asked[i].from_ns < a.asked[i].to_ns)
-            rc = kdp_history_window(run->history, "candles", scope_of(&a, i, scope, sizeof scope),
-                                    a.asked[i].from_ns, a.asked[i].to_ns);
+        without += !a.asked[i].done;
+    if (without > 0)
+        kdp_cli_notice(run->cli, NULL, "the exchange has no candles of %" PRIu64 " of %zu markets", without,
+                       run->market_count);
     if (rc == 0)
         rc = kdp_history_flush(run->history);
     end(&a);

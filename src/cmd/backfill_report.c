@@ -174,6 +174,7 @@ facts(const struct backfill_run *run, bool complete, struct fact *f, char start[
     W("days", run->days);
     W("days_complete", run->days_complete);
     W("days_not_provable", run->days_not_provable);
+    W("markets_not_asked", run->not_asked);
     W("tries", run->tries);
     W("windows", run->windows);
     W("given_up", run->given_up);
@@ -403,6 +404,10 @@ print_table(const struct backfill_run *run, bool complete)
         if (run->days_not_provable > 0)
             printf("           %u %s not provable: the exchange has no candles of every market that traded\n",
                    run->days_not_provable, run->days_not_provable == 1 ? "day is" : "days are");
+        if (run->not_asked > 0)
+            printf(
+                "           candles of the %s smallest markets were not asked for; --verify asks for all\n",
+                kdpi_screen_count(a, run->not_asked));
         if (run->surplus_e2 > 0)
             printf("           %s contracts more are here than the candles say; none is thrown away\n",
                    kdpi_screen_size(a, run->surplus_e2));
@@ -421,7 +426,7 @@ kdp_backfill_report(struct backfill_run *run, bool complete)
 {
     const char *summary = kdp_cli_text(run->cli, "summary");
     char start[KDPI_TIME_TEXT], end[KDPI_TIME_TEXT];
-    struct fact f[48];
+    struct fact f[56];
     unsigned count = facts(run, complete, f, start, end);
 
     if ((summary != NULL && strcmp(summary, "json") == 0) || kdp_cli_format(run->cli) == KDP_FORMAT_JSON)

@@ -30,8 +30,9 @@ struct backfill_market {
     struct kdp_definition_ranges *ranges;
     int64_t from_ns, to_ns; /* its part of the range: where its life touches it */
     struct kdp_proof proof;
-    bool candles; /* the exchange has told candles of it, be it none */
-    bool outside; /* it has trades outside its life */
+    bool candles;    /* the exchange has told candles of it, be it none */
+    bool outside;    /* it has trades outside its life */
+    int64_t here_e2; /* of --all: volume in the lake, which tells whom to ask for first */
 };
 
 struct backfill_gap {
@@ -79,6 +80,7 @@ struct backfill_run {
     uint64_t duplicates, impossible;
     char impossible_words[256];
     unsigned days, days_complete, days_not_provable;
+    uint64_t not_asked;      /* markets of --all whose candles would cost more than their trades did */
     uint64_t volume_differs; /* markets whose total of the exchange is not its candles' */
     struct backfill_gap *gaps;
     size_t gap_count, gap_room;

@@ -13,6 +13,7 @@
 #include "screen.h"
 
 #define MINUTE (60 * KDP_NS_PER_S)
+#define SQL_MEMORY (UINT64_C(384) << 20)
 #define TICKERS_MAX 500u   /* named in a statement; of more the whole range is read */
 #define SLICE_ROWS 2000000 /* trades that one statement counts: ids must be held to find one twice */
 
@@ -100,8 +101,8 @@ take_markets(struct look *look)
 {
     struct backfill_run *run = look->run;
     struct kdp_sql_result *result;
-    int rc =
-        ask(look, run->start_ns, run->end_ns, "ticker, min(t), max(t)", "GROUP BY ticker", NULL, &result);
+    int rc = ask(look, run->start_ns, run->end_ns, "ticker, min(t), max(t), sum(volume)::DECIMAL(18,2)",
+                 "GROUP BY ticker", NULL, &result);
     int more;
 
     if (rc != 0)
@@ -118,6 +119,7 @@ take_markets(struct look *look)
         /* days without a trade of it are not looked at: its life is not known */
         market->from_ns = number(result, 1) / KDP_NS_PER_DAY * KDP_NS_PER_DAY;
         market->to_ns = (number(result, 2) / KDP_NS_PER_DAY + 1) * KDP_NS_PER_DAY;
+        market->here_e2 = number(result, 3);
         if (market->from_ns < run->start_ns)
             market->from_ns = run->start_ns;
         if (market->to_ns > run->end_ns)
@@ -379,7 +381,8 @@ judge_all(struct backfill_run *run)
 static int
 open_lake(struct look *look)
 {
-    struct kdp_sql_config config = {.dir = look->run->dir, .stopped = kdp_cli_interrupted};
+    struct kdp_sql_config config = {
+        .dir = look->run->dir, .memory_bytes = SQL_MEMORY, .stopped = kdp_cli_interrupted};
     struct stat st;
 
     if (stat(look->run->dir, &st) != 0)
