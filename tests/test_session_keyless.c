@@ -350,6 +350,34 @@ KDP_TEST(a_market_that_opens_is_sampled_and_one_that_ends_no_more)
     model_end(&m);
 }
 
+KDP_TEST(markets_that_come_and_go_do_not_keep_a_round_from_its_end)
+{
+    static const char *const tickers[] = {"KX*"};
+    struct model m;
+
+    begin(&m, 1500);
+    m.page = 0;
+    m.trades_per_s = 1;
+    m.rules.tickers = tickers;
+    m.rules.ticker_count = 1;
+    for (uint32_t i = 0; i < 100; i++) { /* one opens each second, and one closes */
+        m.markets[i].status = KDP_MARKET_STATUS_INITIALIZED;
+        m.markets[i].open_ns = m.wall + (int64_t)(20 + i) * S_NS;
+    }
+    model_run(&m, 20 * S_NS);
+    for (uint32_t i = 0; i < 100; i++) {
+        m.markets[100 + i].status = KDP_MARKET_STATUS_CLOSED;
+        model_run(&m, S_NS);
+    }
+    for (uint32_t i = 200; i < 1500; i++) {
+        CHECK(m.markets[i].samples >= 4);
+        CHECK(m.markets[i].sample_gap_ns < 30 * S_NS);
+        CHECK(m.wall - m.markets[i].sample_ns < 30 * S_NS);
+    }
+    CHECK(m.markets[50].samples >= 1);
+    model_end(&m);
+}
+
 /* ---- an address without an exchange ---- */
 
 static bool

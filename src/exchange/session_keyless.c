@@ -122,8 +122,12 @@ static void
 choose(struct kdp_session *s)
 {
     uint32_t most = samples_most(s), fit = 0, next = 0;
+    uint32_t after = s->keyless.at > 0 && s->keyless.at <= s->keyless.count
+                         ? s->keyless.chosen[s->keyless.at - 1]
+                         : 0; /* the round under way has come so far */
 
     s->keyless.choose = false;
+    s->keyless.choose_ns = s->mono + SECOND;
     s->keyless.count = 0;
     for (uint32_t slot = 1; slot < s->slots; slot++)
         if (s->markets[slot].instrument != 0 && (s->markets[slot].flags & MARKET_FIT) != 0) {
@@ -141,7 +145,10 @@ choose(struct kdp_session *s)
             market_unplan(s, m);
         }
     }
-    s->keyless.at = s->keyless.next = 0; /* places are others now: the round begins anew */
+    /* places are others now; it goes on behind the market it had reached, or markets that come and go would keep it from its end */
+    for (s->keyless.at = 0; s->keyless.at < s->keyless.count && s->keyless.chosen[s->keyless.at] <= after;)
+        s->keyless.at++;
+    s->keyless.next = s->keyless.at;
     s->keyless.quotes = false;
     if (!s->keyless.chosen_once)
         s->keyless.round_due_ns = s->mono;
@@ -154,7 +161,11 @@ void
 keyless_work(struct kdp_session *s)
 {
     /* volumes are known when the listing is whole; a market that opened meanwhile waits for its end */
-    if (s->keyless.choose && !s->listing.running && s->stats.listed && !s->stopping)
+    if (!s->keyless.choose || s->listing.running || !s->stats.listed || s->stopping)
+        return;
+    if (s->mono < s->keyless.choose_ns)
+        session_wake(s, s->keyless.choose_ns);
+    else
         choose(s);
 }
 

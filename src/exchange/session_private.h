@@ -224,6 +224,7 @@ struct keyless {        /* of a run without a key */
     /* samples */
     uint32_t chosen[SAMPLES_MAX], count; /* slots, ascending */
     bool choose, chosen_once;            /* who is sampled is to be decided anew; it was once */
+    int64_t choose_ns;                   /* mono: not before */
     uint32_t left_out;                   /* markets that fit and are not sampled */
     bool single, none;                   /* books one by one; not at all */
     bool quotes, singles;                /* of the round: the batch's prices are next; its single books */

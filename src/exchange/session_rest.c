@@ -244,8 +244,10 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
             (status > 200 && status < 300); /* nothing whole */
     /* a page that the plant could not read is no answer either */
     if (!again && status < 300 && request.what >= ASK_WINDOW && request.what != ASK_EVENT &&
-        (!request.told || request.refused))
+        (!request.told || request.refused)) {
         again = true;
+        words = "an answer that is not the exchange's";
+    }
     if (again) {
         /* the status of an exchange in maintenance comes as 503 with its normal body */
         if (!(request.what == ASK_STATUS && status >= 500) && !(expired && !s->clock_learnt))

@@ -78,8 +78,8 @@ recorded_rest(struct exchange_recorded *rec)
     body = rec->in.text + sizeof what + what.path_len;
     len = rec->in.len - sizeof what - what.path_len;
     rec->now_ns = rec->due_ns;
-    if (KDP_REST_KIND(what.request) == KDP_REST_MARKETS)
+    if (KDP_REST_KIND(what.request) == KDP_REST_MARKETS || KDP_REST_KIND(what.request) == KDP_REST_QUOTES)
         kdpi_rest_markets(rec->rest, body, len, on_market, rec, &end);
-    else if (KDP_REST_KIND(what.request) == KDP_REST_TRADES)
+    else if (KDP_REST_KIND(what.request) == KDP_REST_TRADES || KDP_REST_KIND(what.request) == KDP_REST_POLL)
         kdpi_rest_trades(rec->rest, body, len, on_trade, rec, &end);
 }
