@@ -163,7 +163,8 @@ announce(const struct kdp_cli *cli, const struct kdp_sim *sim, const struct kdp_
         kdpi_json_text(stdout, kdp_sim_dir(sim), strlen(kdp_sim_dir(sim)));
         printf(",\"base_url\":\"%s/trade-api/v2\",\"ws_url\":\"%s/trade-api/ws/v2\",\"env\":", base, stream);
         kdpi_json_text(stdout, env, strlen(env));
-        printf(",\"markets\":%u,\"seed\":%llu,\"simulated\":true}\n", stats.markets,
+        printf(",\"markets\":%u,\"past_markets\":%u,\"past_trades\":%llu,\"seed\":%llu,\"simulated\":true}\n",
+               stats.markets, stats.past_markets, (unsigned long long)stats.past_trades,
                (unsigned long long)config->exchange.seed);
     } else if (kdp_cli_format(cli) == KDP_FORMAT_CSV) {
         printf("port,base_url,ws_url,env\n%u,%s/trade-api/v2,%s/trade-api/ws/v2,", kdp_sim_port(sim), base,
@@ -171,8 +172,12 @@ announce(const struct kdp_cli *cli, const struct kdp_sim *sim, const struct kdp_
         kdp_cli_csv_text(stdout, env, strlen(env));
         putchar('\n');
     } else {
-        printf("SIMULATED exchange on %s, %s markets, seed %llu; settings: %s\n", base,
-               kdpi_screen_count(count, stats.markets), (unsigned long long)config->exchange.seed, env);
+        printf("SIMULATED exchange on %s, %s markets, ", base, kdpi_screen_count(count, stats.markets));
+        if (stats.past_markets > 0) {
+            printf("a past of %s trades", kdpi_screen_count(count, stats.past_trades));
+            printf(" of %s, ", kdpi_screen_count(count, stats.past_markets));
+        }
+        printf("seed %llu; settings: %s\n", (unsigned long long)config->exchange.seed, env);
     }
     fflush(stdout);
 }

@@ -71,7 +71,8 @@ put_stats(const struct kdp_sim *sim, struct sim_text *reply)
 
     kdp_sim_stats(sim, &stats);
     sim_putf(reply,
-             "{\"seconds\":%.3f,\"markets\":%u,\"markets_open\":%u,\"trades\":%llu,\"frames_sent\":%llu,"
+             "{\"seconds\":%.3f,\"markets\":%u,\"markets_open\":%u,\"past_markets\":%u,\"trades\":%llu,"
+             "\"frames_sent\":%llu,"
              "\"frames_lost\":%llu,\"rest_requests\":%llu,\"rest_limited\":%llu,\"rest_signed\":%llu,\"auth_"
              "refused\":%llu,"
              "\"clients\":%llu,"
@@ -79,13 +80,14 @@ put_stats(const struct kdp_sim *sim, struct sim_text *reply)
              "waiting\":%u,"
              "\"quiet\":%s,\"paused\":%s,\"connections\":[",
              (double)(sim->mono_ns - sim->opened_mono_ns) * 1e-9, stats.markets, stats.markets_open,
-             (unsigned long long)sim_trade_count(sim), (unsigned long long)stats.frames_sent,
-             (unsigned long long)sim->lost_frames, (unsigned long long)stats.rest_requests,
-             (unsigned long long)stats.rest_limited, (unsigned long long)sim->rest_signed,
-             (unsigned long long)sim->auth_refused, (unsigned long long)stats.clients,
-             (unsigned long long)stats.clients_seen, (unsigned long long)sim->overflows,
-             (unsigned long long)stats.faults_done, (unsigned long long)sim->faults_missed, sim->armed_count,
-             sim->quiet ? "true" : "false", sim_paused(sim) ? "true" : "false");
+             stats.past_markets, (unsigned long long)sim_trade_count(sim),
+             (unsigned long long)stats.frames_sent, (unsigned long long)sim->lost_frames,
+             (unsigned long long)stats.rest_requests, (unsigned long long)stats.rest_limited,
+             (unsigned long long)sim->rest_signed, (unsigned long long)sim->auth_refused,
+             (unsigned long long)stats.clients, (unsigned long long)stats.clients_seen,
+             (unsigned long long)sim->overflows, (unsigned long long)stats.faults_done,
+             (unsigned long long)sim->faults_missed, sim->armed_count, sim->quiet ? "true" : "false",
+             sim_paused(sim) ? "true" : "false");
     for (const struct sim_session *s = sim->sessions; s != NULL; s = s->next) {
         size_t out;
 

@@ -717,6 +717,8 @@ kdp_sim_stats(const struct kdp_sim *sim, struct kdp_sim_stats *stats)
     *stats = sim->stats;
     stats->clients = sim->session_count;
     stats->markets = kdp_exchange_market_count(sim->exchange);
+    stats->past_markets = kdp_past_market_count(sim->past);
+    stats->past_trades = kdp_past_count(sim->past);
     stats->markets_open = 0;
     for (uint32_t i = 0; i < stats->markets; i++) {
         struct kdp_exchange_market m;

@@ -48,7 +48,9 @@ void kdp_sim_close(struct kdp_sim *sim);
 
 struct kdp_sim_stats {
     uint64_t frames_sent, rest_requests, rest_limited, clients_seen, clients, faults_done;
-    uint32_t markets, markets_open;
+    uint32_t markets, markets_open; /* of the running exchange */
+    uint32_t past_markets;
+    uint64_t past_trades;
 };
 void kdp_sim_stats(const struct kdp_sim *sim, struct kdp_sim_stats *stats);
 /* kdp_sim_books writes the true books as JSON: {"markets":{TICKER:{"status":..,"bids":[["0.4200","87.00"],..],"asks":[..]}}} on

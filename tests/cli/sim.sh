@@ -85,6 +85,7 @@ ended; exits 0
 
 # a past, its own list of it, and where the tiers part
 start --markets 5 --rate 0 --history 30d --history-trades 5000 --history-markets 30 --tier basic --dir p --plain
+grep -q ', 5 markets, a past of 5,000 trades of 30, seed 7;' sim.out || wrong "it says: $(cat sim.out)"
 . p/sim.env
 kdp sim ctl --dir p trades all.csv; exits 0; prints '{"trades":5000,"historical":'
 [ "$(wc -l <all.csv)" = 5001 ] || wrong 'not 5,000 trades in its list'
