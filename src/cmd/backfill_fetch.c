@@ -14,7 +14,7 @@
 
 #define LOOK_EVERY (120 * KDP_NS_PER_S)
 #define FINISH_NS (3 * KDP_NS_PER_S) /* what a first Ctrl-C leaves for a clean end */
-#define CONTRACTS 25.0               /* of a trade, on average: only for what a run may take */
+#define CONTRACTS 150.0              /* of a trade, on average: only for what a run may take */
 #define AHEAD 2u                     /* chains that wait for tokens, so that none are left lying */
 
 static int64_t finish_by_ns; /* 0: not finishing */

@@ -330,8 +330,10 @@ print_gaps(const struct backfill_run *run)
 
     if (run->tries > 0)
         snprintf(tries, sizeof tries, "; %u %s", run->tries, run->tries == 1 ? "try" : "tries");
-    printf("%sINCOMPLETE%s %u of %u days", kdp_cli_paint(run->cli, stdout, KDP_PAINT_ALERT),
-           kdp_cli_paint(run->cli, stdout, KDP_PAINT_OFF), run->days_complete, run->days);
+    printf("%sINCOMPLETE%s", kdp_cli_paint(run->cli, stdout, KDP_PAINT_ALERT),
+           kdp_cli_paint(run->cli, stdout, KDP_PAINT_OFF));
+    if (run->verified)
+        printf(" %u of %u %s:", run->days_complete, run->days, run->days == 1 ? "day" : "days");
     for (size_t i = 0; i < run->gap_count; i++) {
         const struct backfill_gap *gap = &run->gaps[i];
         int64_t day_ns = (int64_t)gap->day * KDP_NS_PER_DAY;
@@ -344,7 +346,7 @@ print_gaps(const struct backfill_run *run)
         kdpi_day_format(date, gap->day);
         kdpi_screen_size(size, gap->missing_e2);
         if (run->market_count == 1)
-            printf("%s%s is %s contracts short of the exchange's candles%s", i == 0 ? ": " : "\n           ",
+            printf("%s%s is %s contracts short of the exchange's candles%s", i == 0 ? " " : "\n           ",
                    date, size, tries);
         else
             printf("\n           %s on %s is %s contracts short of the exchange's candles%s",
@@ -353,12 +355,12 @@ print_gaps(const struct backfill_run *run)
     if (run->gap_count > GAPS_SHOWN)
         printf("\n           and %zu more; --format json has all", run->gap_count - GAPS_SHOWN);
     if (run->given_up > 0)
-        printf("%s%" PRIu64 " %s could not be read: %s", run->gap_count > 0 ? "\n           " : ": ",
+        printf("%s%" PRIu64 " %s could not be read: %s", run->gap_count > 0 ? "\n           " : " ",
                run->given_up, run->given_up == 1 ? "range" : "ranges", run->given_up_words);
     else if (run->stopped)
-        printf(": stopped before it was all here");
+        printf(" stopped before it was all here");
     else if (run->gap_count == 0)
-        printf(": not everything was fetched yet");
+        printf(" not everything was fetched yet");
     putchar('\n');
     if (run->gap_count > 0 && run->given_up == 0 && !run->stopped)
         print_next(run, start_ns > run->start_ns ? start_ns : run->start_ns,
@@ -371,6 +373,7 @@ static void
 print_table(const struct backfill_run *run, bool complete)
 {
     char a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], d[KDPI_SCREEN_TEXT];
+    char budget[40] = "no limit";
     struct kdp_asker_stats asked;
     double seconds;
 
@@ -416,9 +419,11 @@ print_table(const struct backfill_run *run, bool complete)
                    kdpi_screen_count(a, run->volume_differs),
                    run->volume_differs == 1 ? "market" : "markets");
     }
-    printf("requests   %s in %.1f s (%.1f/s, %.0f %% of the budget), %s retried, %s answered 429\n",
-           kdpi_screen_count(a, asked.requests), seconds, per_second((double)asked.requests, seconds),
-           asked.budget_used * 100, kdpi_screen_count(b, asked.retried), kdpi_screen_count(c, asked.limited));
+    if (asked.tokens_per_s > 0)
+        snprintf(budget, sizeof budget, "%.0f %% of the budget", asked.budget_used * 100);
+    printf("requests   %s in %.1f s (%.1f/s, %s), %s retried, %s answered 429\n",
+           kdpi_screen_count(a, asked.requests), seconds, per_second((double)asked.requests, seconds), budget,
+           kdpi_screen_count(b, asked.retried), kdpi_screen_count(c, asked.limited));
 }
 
 void
