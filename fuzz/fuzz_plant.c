@@ -46,7 +46,7 @@ answer(struct kdp_plant *plant, const uint8_t *text, size_t len)
 
     if (len < 2)
         return;
-    rest.request = KDP_REST_REQUEST((unsigned)(text[1] - '0') % 5, 1);
+    rest.request = KDP_REST_REQUEST((unsigned)(text[1] - '0') % 8, 1);
     rest.path_len = (uint32_t)(path > 2 ? path - 2 : 0);
     memcpy(bytes, &rest, sizeof rest);
     memcpy(bytes + sizeof rest, text + 2, rest.path_len);
