@@ -8,7 +8,10 @@
 #include "cli_private.h"
 #include "clock.h"
 #include "error.h"
+#include "screen.h"
 #include "url.h"
+
+#define CLOCK_BAD (5 * KDP_NS_PER_S) /* as of kdp status */
 
 /* A setting the command does not take is not given. */
 static const char *
@@ -109,7 +112,7 @@ kdp_ask_open(struct kdp_ask *ask, const struct kdp_cli *cli, const struct kdp_as
     char origin[256], from[300];
     int code, rc;
 
-    *ask = (struct kdp_ask){0};
+    *ask = (struct kdp_ask){.cli = cli};
     code = kdp_ask_address(cli, "base-url", false);
     if (code == 0)
         code = kdp_ask_credentials(cli, false, &ask->signer);
@@ -139,9 +142,24 @@ kdp_ask_open(struct kdp_ask *ask, const struct kdp_cli *cli, const struct kdp_as
     return code;
 }
 
+/* A signature had to be made with the exchange's time: it worked, but what is received is filed under this clock's. */
+static void
+say_clock(const struct kdp_cli *cli, int64_t offset_ns)
+{
+    char span[KDPI_SCREEN_TEXT];
+
+    kdpi_screen_span(span, offset_ns < 0 ? -offset_ns : offset_ns);
+    kdp_cli_warning(cli, "Signing with the exchange's time. Mend it: timedatectl set-ntp true",
+                    "this clock is %s %s the exchange's", span, offset_ns < 0 ? "ahead of" : "behind");
+}
+
 void
 kdp_ask_close(struct kdp_ask *ask)
 {
+    int64_t offset_ns = ask->signer != NULL ? kdp_signer_offset_ns(ask->signer) : 0;
+
+    if (offset_ns > CLOCK_BAD || offset_ns < -CLOCK_BAD)
+        say_clock(ask->cli, offset_ns);
     kdp_asker_close(ask->asker);
     kdp_signer_close(ask->signer);
     *ask = (struct kdp_ask){0};

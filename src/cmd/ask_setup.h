@@ -11,11 +11,13 @@
 struct kdp_ask {
     struct kdp_asker *asker;
     struct kdp_signer *signer; /* NULL: unsigned */
+    const struct kdp_cli *cli;
 };
 /* kdp_ask_open reads the settings; nothing is connected yet.  wants: parallel, tokens_per_s, tries, budget, timeout_ns, body_max,
  * stopped and seed as of asker.h, the rest of it is filled in here; NULL: all defaults.  0, or the exit code after the words are said (2:
  * settings are missing or do not fit together, 1: the key or the roots cannot be used). */
 int kdp_ask_open(struct kdp_ask *ask, const struct kdp_cli *cli, const struct kdp_asker_config *wants);
+/* kdp_ask_close also says, when a key was used, that this clock is off. */
 void kdp_ask_close(struct kdp_ask *ask);
 
 /* kdp_ask_address looks at base-url (ws-url with websocket): 0, or 2 after the words are said. */

@@ -71,6 +71,7 @@ for offset in 3600 -86400; do
     echo $offset >www/offset
     kdp demo --series KXA --base-url "$url" --api-key key-1 --private-key ed.pem
     [[ $err != *401* && $err != *timestamp* ]] || wrong 'the clock was not healed'
+    [[ $err =~ 'kdp: warning: this clock is '('1 h 0 min'|'59 min 59 s'|'1 d 0 h'|'24 h 0 min'|'23 h 59 min')[^a-z]*' '(behind|ahead of)' the exchange'\''s'$'\n''  Signing with the exchange' ]] || wrong 'the clock is not told'
     grep -q signed www/log || wrong 'it was not signed'
 done
 echo 0 >www/offset
