@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "error.h"
 #include "kdp/reader.h"
+#include "history.h"
 #include "lake_table.h"
 #include "record.h"
 
@@ -141,9 +142,13 @@ offer_tables(const char *prefix)
 {
     unsigned count;
     const struct kdp_lake_table *tables = kdp_lake_tables(&count);
+    const struct kdp_history_table *others;
 
     for (unsigned i = 0; i < count; i++)
         offer(prefix, tables[i].name);
+    others = kdp_history_tables(&count);
+    for (unsigned i = 0; i < count; i++)
+        offer(prefix, others[i].name);
 }
 
 static void

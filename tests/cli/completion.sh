@@ -19,6 +19,7 @@ is "$(words completion '')" 'bash fish zsh '
 is "$(words nonsense --)" ''
 
 has "$(words schema o)" 'orderbook_deltas'
+has "$(words schema ca)" 'candles'
 if [[ $(words '') == *' tap '* && $(words '') == *' replay '* ]]; then
     printf '%s\n' '{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXDEMO-26DEC01-T3","yes_dollars":[["0.4000","10.00"]]}}' >one.jsonl
     "$KDP" replay --input one.jsonl --data there --no-lake >/dev/null 2>&1 || wrong 'replay failed'
