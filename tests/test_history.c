@@ -395,6 +395,38 @@ KDP_TEST(small_memory_and_many_days_are_filed_in_several_goes)
     CHECK(access(path, F_OK) != 0);
 }
 
+static int stop;
+
+static int
+stopped(void)
+{
+    return stop;
+}
+
+KDP_TEST(a_writer_that_is_stopped_does_not_flush_by_itself)
+{
+    struct kdp_history_config config = {.dir = kdp_test_dir(), .memory_bytes = 8 << 20, .stopped = stopped};
+    const struct past past = {1, DAY_0, 10 * KDP_NS_PER_S};
+    struct kdp_history *history;
+    struct kdp_message msg;
+    char ticker[PAST_TICKER];
+    uint64_t given = 0;
+    int rc = 0;
+
+    lake_need_duckdb();
+    history = history_open_with(&config);
+    stop = 1;
+    while (rc == 0 && given < 1000000) {
+        past_trade(&msg, ticker, &past, given);
+        rc = kdp_history_trade(history, &msg, DAY_0);
+        given += rc == 0;
+    }
+    CHECK_INT(rc, -KDP_ESTOPPED);
+    history_flush(history); /* what was fetched is filed all the same */
+    kdp_history_close(history);
+    CHECK_INT(strtoull(lake_ask(config.dir, 0, "SELECT count(*) FROM trades"), NULL, 10), given);
+}
+
 KDP_TEST(a_flush_is_due_when_the_file_would_have_its_size)
 {
     struct kdp_history_config config = {.dir = kdp_test_dir(), .file_bytes = 100000};

@@ -515,6 +515,14 @@ kdp_history_flush(struct kdp_history *history)
     return rc;
 }
 
+int
+history_make_room(struct kdp_history *history)
+{
+    if (history->config.stopped != NULL && history->config.stopped() != 0)
+        return kdpi_fail(KDP_ESTOPPED, "stopped");
+    return kdp_history_flush(history);
+}
+
 void
 kdp_history_seen(struct kdp_history *history, int64_t ns)
 {

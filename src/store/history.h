@@ -23,7 +23,9 @@ struct kdp_history_config {
     const char *compression; /* as kdp_lake_config */
     uint64_t memory_bytes;   /* 0: 512 MiB, rows and engine together */
     uint64_t file_bytes;     /* a batch is written when it would make a file of about so much, 0: 64 MiB */
-    int (*stopped)(void);
+    int (*stopped)(
+        void); /* asked where the writer would flush by itself: then -KDP_ESTOPPED instead.  A flush that was asked
+                             for is seconds, and goes to its end.  NULL: never */
     void (*step)(void *arg); /* between any two steps that change the disk: where tests kill; NULL: none */
     void *step_arg;
 };

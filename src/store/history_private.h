@@ -96,6 +96,8 @@ void history_step(const struct kdp_history *history);
 void history_name(struct kdp_history *history, char *name, size_t size);
 /* history_name_run gives the run that a path's file is of, 0: not a file of history. */
 uint64_t history_name_run(const char *path);
+/* history_make_room flushes because a caller went on beyond "full". */
+int history_make_room(struct kdp_history *history);
 /* history_unwrite removes files that no manifest names yet, when the rest of their batch could not be written: the disk may
  * be full. */
 void history_unwrite(const struct kdp_history *history, const char *table,

@@ -91,7 +91,7 @@ kdp_history_row(struct kdp_history *history, unsigned table, const char *const *
     rc = check_row(rows, cells, count, &bytes);
     if (rc == 0 && rows->count > 0 &&
         (bytes_of_all(history) + bytes > history->rows_bytes_max || rows->used + bytes >= NO_CELL))
-        rc = kdp_history_flush(history);
+        rc = history_make_room(history);
     if (rc != 0)
         return rc;
     text = kdpi_grow(rows->text, &rows->room, 1, rows->used + bytes);

@@ -65,7 +65,7 @@ kdp_history_trade(struct kdp_history *history, const struct kdp_message *msg, in
         memchr(msg->market_ticker.data, 0, msg->market_ticker.len) != NULL || msg->exch_ns < 0)
         return kdpi_fail(KDP_EINVAL, "not a trade with ticker, time and id");
     if (no_room(trades)) { /* the caller went on beyond "full" */
-        rc = kdp_history_flush(history);
+        rc = history_make_room(history);
         if (rc != 0)
             return rc;
     }
