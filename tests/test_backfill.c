@@ -181,6 +181,35 @@ KDP_TEST(a_cursor_that_leads_nowhere_is_left)
     CHECK_INT(out.looped, 5);
 }
 
+KDP_TEST(a_404_behind_a_cursor_is_no_end_and_of_all_markets_no_answer)
+{
+    static const int statuses[] = {404, 410, 422};
+    struct kdp_backfill *backfill;
+
+    for (unsigned i = 0; i < 3; i++) {
+        past_make(&past, kdp_test_seed(), 4000, START_US, END_US);
+        past.cutoff_us = START_US + 15 * DAY_US;
+        past.refused_cursors = 5;
+        past.cursor_status = statuses[i];
+        CHECK_INT(fetch_all(3, 50).looped, 5);
+        past_make(&past, kdp_test_seed(), 4000, START_US, END_US);
+        past.refused_cursors = 5;
+        past.cursor_status = statuses[i];
+        CHECK_INT(fetch_one(1).looped, 5);
+    }
+    /* an address where nothing is */
+    past_make(&past, kdp_test_seed(), 400, START_US, END_US);
+    past.dead = UINT32_MAX;
+    past.dead_status = 404;
+    backfill = driver(2, 50);
+    kdp_backfill_cutoff(backfill, KDP_TIME_NULL);
+    past_add(&past, backfill, PAST_MARKETS, START_NS, END_NS);
+    CHECK(past_run(&past, backfill, 2, 0, 0));
+    CHECK(!past_covered(&past, PAST_MARKETS, START_NS, END_NS));
+    CHECK_INT(past.said_count, 0);
+    kdp_backfill_close(backfill);
+}
+
 KDP_TEST(pages_that_never_go_on_are_given_up_and_named)
 {
     struct kdp_backfill *backfill;

@@ -332,18 +332,28 @@ go_on(struct kdp_backfill *b, struct backfill_job *job, const struct glance *gla
     return KDP_BACKFILL_TAKEN;
 }
 
+/* 404: the tier does not know the market, so it has no trades of it.  Of all markets it is the address that is wrong, unless an
+ * exchange that tells of no cutoff has but one tier. */
+static bool
+may_be_absent(const struct kdp_backfill *b, const struct backfill_job *job)
+{
+    if (!kdpi_backfill_everything(b, job))
+        return true;
+    return job->tiers == KDPI_BACKFILL_HISTORY && b->stats.cutoff_ns == KDP_TIME_NULL && b->stats.pages > 0;
+}
+
 static int
 not_a_page(struct kdp_backfill *b, struct backfill_job *job, int status)
 {
     struct backfill_chain *chain = job->chain;
     int rc;
 
-    if (status == 404) { /* this tier does not know the market: it has no trades of it */
+    if (chain->cursor[0] != '\0' && status >= 400 && status < 500 && status != 401 && status != 403)
+        return begin_again(b, job, "its cursor is refused");
+    if (status == 404 && may_be_absent(b, job)) {
         b->stats.absent++;
         return tier_read(b, job);
     }
-    if (status == 400 && chain->cursor[0] != '\0')
-        return begin_again(b, job, "its cursor is refused");
     if (status == 400 && !chain->no_min && !kdpi_backfill_everything(b, job)) {
         bounds(b, job, job->whole_ns);
         chain->no_min = true; /* some clients saw min_ts refused beside ticker: does it go without? */

@@ -264,7 +264,7 @@ trades(struct past *past, const char *path, bool historical, FILE *out)
     given = parameter(path, "cursor", text, sizeof text);
     if (given && past->refused_cursors > 0) {
         past->refused_cursors--;
-        return refuse(out, "cursor");
+        return refuse(out, "cursor") - 400 + (past->cursor_status != 0 ? past->cursor_status : 400);
     }
     if (given)
         at = (unsigned)strtoul(text + 2, NULL, 16);
@@ -341,7 +341,7 @@ past_answer(struct past *past, const char *path, char **bodyp, size_t *lenp)
         fprintf(out, "{\"market_settled_ts\":\"%s\",\"trades_created_ts\":\"%s\"}", time, time);
     } else if (past->dead > 0) {
         past->dead--;
-        status = refuse(out, "no") - 400 + 410;
+        status = refuse(out, "no") - 400 + (past->dead_status != 0 ? past->dead_status : 410);
     } else if (strncmp(path, "/historical/trades?", 19) == 0) {
         past->asked_historical++;
         status = trades(past, path, true, out);
