@@ -327,6 +327,18 @@ KDP_TEST(trades_that_were_not_asked_for_are_left_out_and_counted)
     fetch_all(3, 50);
 }
 
+KDP_TEST(a_page_of_another_market_says_nothing_of_this_one)
+{
+    struct kdp_backfill_stats out;
+
+    past_make(&past, kdp_test_seed(), 2000, START_US, END_US);
+    past.cutoff_us = END_US + 9 * DAY_US;
+    past.foreign = 6;
+    out = fetch_one(2);
+    CHECK_INT(past.foreign, 0);
+    CHECK(out.strange > 0);
+}
+
 KDP_TEST(an_idle_place_takes_the_older_half_of_the_longest_chain)
 {
     struct kdp_backfill *backfill;

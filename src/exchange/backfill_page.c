@@ -216,6 +216,16 @@ give(struct kdp_backfill *b, const struct backfill_row *row, int64_t got_ns)
     return b->config.sink.trade(b->config.sink.arg, &trade, got_ns);
 }
 
+/* A page of other markets alone is the answer to another question: it says nothing of ours, neither an end nor a cursor. */
+static bool
+all_strange(const struct kdp_backfill *b)
+{
+    for (size_t i = 0; i < b->page.count; i++)
+        if (!b->page.rows[i].strange)
+            return false;
+    return b->page.count > 0;
+}
+
 struct glance {     /* what a page tells of its chain */
     size_t in;      /* trades within the seconds asked for */
     uint64_t hash;  /* of all trades, in any order */
@@ -393,6 +403,10 @@ kdpi_backfill_page(struct kdp_backfill *b, struct backfill_job *job, int status,
         return kdpi_fail(KDP_ENOMEM, "no memory for a page of trades");
     if (end.refusal != KDP_REFUSAL_NONE)
         return KDP_BACKFILL_AGAIN;
+    if (all_strange(b)) {
+        b->stats.strange += b->page.count;
+        return KDP_BACKFILL_AGAIN;
+    }
     b->stats.pages++;
     b->stats.rows += end.items;
     b->stats.refused += end.refused;

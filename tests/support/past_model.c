@@ -254,6 +254,10 @@ trades(struct past *past, const char *path, bool historical, FILE *out)
         limit = past->limit;
     if (parameter(path, "ticker", text, sizeof text))
         market = market_of(text);
+    if (past->foreign > 0 && market != PAST_MARKETS) {
+        past->foreign--;
+        market = (market + 1) % PAST_MARKETS;
+    }
     if (parameter(path, "min_ts", text, sizeof text)) {
         if (past->refuse_min && market != PAST_MARKETS)
             return refuse(out, "min_ts");

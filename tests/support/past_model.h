@@ -29,9 +29,10 @@ struct past {
     int64_t cutoff_us, cutoff_step_us; /* moves so far with each answer */
     unsigned limit;                    /* trades on a page, at most; 0: as asked */
     bool refuse_min, ignore_min, oldest_first, twice, no_cursors, strays, strangers, batch_404;
-    int cursor_status;                                        /* of a refused cursor, 0: 400 */
-    int dead_status;                                          /* of a dead answer, 0: 410 */
-    unsigned loops, refused_cursors, cut, empty, mixed, dead; /* so many answers of the kind are to come */
+    int cursor_status; /* of a refused cursor, 0: 400 */
+    int dead_status;   /* of a dead answer, 0: 410 */
+    unsigned loops, refused_cursors, cut, empty, mixed, dead,
+        foreign; /* so many answers of the kind are to come */
     uint64_t random;
     unsigned asked, asked_historical, asked_cutoff;
 
