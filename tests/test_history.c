@@ -158,6 +158,16 @@ KDP_TEST(windows_of_all_markets_count_for_each_and_what_is_forgotten_is_missing_
     CHECK_INT(kdp_history_forget(history, "trades", "A", DAY_0, DAY_0 + KDP_NS_PER_S), 0); /* nothing there */
     CHECK_STR(history_misses(history, "A", DAY_0 + 110 * KDP_NS_PER_S, DAY_0 + 290 * KDP_NS_PER_S),
               "210-220");
+    /* what waits for a flush is taken back too */
+    CHECK_INT(
+        kdp_history_window(history, "trades", "A", DAY_0 + 210 * KDP_NS_PER_S, DAY_0 + 215 * KDP_NS_PER_S),
+        0);
+    CHECK_INT(
+        kdp_history_forget(history, "trades", "A", DAY_0 + 214 * KDP_NS_PER_S, DAY_0 + 220 * KDP_NS_PER_S),
+        0);
+    history_flush(history);
+    CHECK_STR(history_misses(history, "A", DAY_0 + 110 * KDP_NS_PER_S, DAY_0 + 290 * KDP_NS_PER_S),
+              "210-220");
     kdp_history_close(history);
     history = history_open(dir); /* and so it stays */
     CHECK_STR(history_misses(history, "A", DAY_0 + 110 * KDP_NS_PER_S, DAY_0 + 290 * KDP_NS_PER_S),

@@ -334,6 +334,23 @@ kdp_history_missing(struct kdp_history *history, const char *table, const char *
     return rc;
 }
 
+/* forget_said drops windows that wait for a flush and touch the range, whole: what is asked for twice costs less than a hole. */
+static void
+forget_said(struct history_pending *pending, const char *scope, int64_t start_ns, int64_t end_ns)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < pending->count; i++) {
+        struct kdp_manifest_window *window = &pending->windows[i];
+
+        if (strcmp(window->scope, scope) == 0 && window->start_ns < end_ns && window->end_ns > start_ns)
+            free(window->scope);
+        else
+            pending->windows[kept++] = *window;
+    }
+    pending->count = kept;
+}
+
 int
 kdp_history_forget(struct kdp_history *history, const char *table, const char *scope, int64_t start_ns,
                    int64_t end_ns)
@@ -344,6 +361,7 @@ kdp_history_forget(struct kdp_history *history, const char *table, const char *s
     if (slot < 0)
         return no_table(table);
     forget_cache(&history->cache[slot]);
+    forget_said(&history->pending[slot], scope, start_ns, end_ns);
     rc = history_manifest_first(history, table);
     fd = rc == 0 ? kdp_manifest_lock(history->config.dir, table) : rc;
     if (fd < 0)

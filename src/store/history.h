@@ -46,7 +46,7 @@ struct kdp_history_window {
 int kdp_history_missing(struct kdp_history *history, const char *table, const char *scope, int64_t start_ns,
                         int64_t end_ns, struct kdp_history_window **windowsp, size_t *countp);
 /* kdp_history_forget takes windows away again, so that the range is asked for anew (verification found it short).  Rows stay:
- * asked again, they are known by their ids. */
+ * asked again, they are known by their ids.  Windows that wait for a flush and touch the range are dropped whole. */
 int kdp_history_forget(struct kdp_history *history, const char *table, const char *scope, int64_t start_ns,
                        int64_t end_ns);
 
