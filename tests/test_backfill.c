@@ -339,6 +339,37 @@ KDP_TEST(a_page_of_another_market_says_nothing_of_this_one)
     CHECK(out.strange > 0);
 }
 
+KDP_TEST(where_a_trade_cannot_be_kept_nothing_is_said_to_be_whole)
+{
+    for (unsigned tier = 0; tier < 3; tier++) {
+        struct kdp_backfill *backfill;
+        const char *scope, *why;
+        int64_t start_ns, end_ns;
+        unsigned open = 0;
+
+        past_make(&past, kdp_test_seed(), 8000, START_US, END_US);
+        past.cutoff_us = tier == 0   ? START_US - 9 * DAY_US
+                         : tier == 1 ? END_US + 9 * DAY_US
+                                     : START_US + 15 * DAY_US;
+        past.poison = 4001;
+        backfill = driver(2, 50);
+        past_add(&past, backfill, PAST_MARKETS, START_NS, END_NS);
+        CHECK(past_run(&past, backfill, 2, 7, 0));
+        CHECK(stats(backfill).refused > 0);
+        CHECK_INT(past_missing(&past, PAST_MARKETS, START_NS, END_NS), 1);
+        CHECK(!past_covered(&past, PAST_MARKETS, START_NS, END_NS));
+        CHECK(kdp_backfill_given_up(backfill, 0, &scope, &start_ns, &end_ns, &why));
+        CHECK_STR(why, "some of its trades cannot be kept");
+        CHECK(start_ns <= past.trades[4001].us * PAST_US && end_ns > past.trades[4001].us * PAST_US);
+        /* the rest is whole: a few pages around it are not */
+        for (unsigned i = 0; i < past.count; i++)
+            open += !past_covered(&past, PAST_MARKETS, past.trades[i].us * PAST_US,
+                                  past.trades[i].us * PAST_US + 1);
+        CHECK(open >= 1 && open < 1000);
+        kdp_backfill_close(backfill);
+    }
+}
+
 KDP_TEST(an_idle_place_takes_the_older_half_of_the_longest_chain)
 {
     struct kdp_backfill *backfill;

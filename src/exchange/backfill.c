@@ -202,6 +202,8 @@ kdpi_backfill_unsay(struct kdp_backfill *b, struct backfill_job *job)
 static int
 over(struct kdp_backfill *b, struct backfill_job *job)
 {
+    if (job->lossy != 0)
+        return kdpi_backfill_give_up(b, job, "some of its trades cannot be kept");
     job->state = BACKFILL_OVER;
     b->over++;
     b->stats.weight_done += job->weight;
@@ -211,7 +213,7 @@ over(struct kdp_backfill *b, struct backfill_job *job)
 int
 kdpi_backfill_tier_read(struct kdp_backfill *b, struct backfill_job *job)
 {
-    unsigned tier = (job->tiers & KDPI_BACKFILL_LIVE) != 0 ? KDPI_BACKFILL_LIVE : KDPI_BACKFILL_HISTORY;
+    unsigned tier = kdpi_backfill_tier(job);
 
     kdpi_backfill_chain_end(b, job);
     job->tiers &= ~tier;
@@ -229,11 +231,11 @@ kdpi_backfill_tier_read(struct kdp_backfill *b, struct backfill_job *job)
     return over(b, job);
 }
 
-/* settle_job says what is sure of a job under way: its last tier, as far as it was read. */
-static int
-settle_job(struct kdp_backfill *b, struct backfill_job *job)
+/* Its last tier, as far as it was read. */
+int
+kdpi_backfill_settle_job(struct kdp_backfill *b, struct backfill_job *job)
 {
-    if (job->chain != NULL && job->chain->unordered)
+    if (job->lossy != 0 || (job->chain != NULL && job->chain->unordered))
         return 0;
     if (job->live_alone)
         return say(b, job, job->sure_ns);
@@ -246,7 +248,7 @@ int
 kdpi_backfill_give_up(struct kdp_backfill *b, struct backfill_job *job, const char *why)
 {
     struct backfill_lost *lost = kdpi_grow(b->lost, &b->lost_room, sizeof *lost, b->lost_count + 1);
-    int rc = settle_job(b, job);
+    int rc = kdpi_backfill_settle_job(b, job);
 
     if (job->chain != NULL)
         kdpi_backfill_chain_end(b, job);
@@ -269,6 +271,7 @@ kdpi_backfill_split(struct kdp_backfill *b, struct backfill_job *job, int64_t ns
     if (ns <= job->start_ns || ns >= job->whole_ns + 1)
         return 0;
     older.end_ns = ns;
+    older.lossy &= ~kdpi_backfill_tier(job); /* in this tier nothing of it was read */
     older.weight = job->weight * share;
     if (kdpi_backfill_insert(b, &older) == NULL)
         return -KDP_ENOMEM;
@@ -281,7 +284,7 @@ int
 kdp_backfill_settle(struct kdp_backfill *b)
 {
     for (size_t i = 0; i < b->job_count; i++) {
-        int rc = b->jobs[i]->state == BACKFILL_OVER ? 0 : settle_job(b, b->jobs[i]);
+        int rc = b->jobs[i]->state == BACKFILL_OVER ? 0 : kdpi_backfill_settle_job(b, b->jobs[i]);
 
         if (rc != 0)
             return rc;

@@ -79,7 +79,7 @@ void
 kdpi_backfill_path(const struct kdp_backfill *b, const struct backfill_job *job, char *path)
 {
     const struct backfill_chain *chain = job->chain;
-    const char *tier = (job->tiers & KDPI_BACKFILL_LIVE) != 0 ? "markets" : "historical";
+    const char *tier = kdpi_backfill_tier(job) == KDPI_BACKFILL_LIVE ? "markets" : "historical";
     const char *scope = b->scopes[job->scope];
     size_t used = (size_t)snprintf(path, KDPI_BACKFILL_PATH, "/%s/trades?limit=%u", tier, b->config.page);
     bool fits = true;
@@ -305,7 +305,7 @@ go_on(struct kdp_backfill *b, struct backfill_job *job, const struct glance *gla
       const struct kdp_rest_end *end)
 {
     struct backfill_chain *chain = job->chain;
-    bool ordered = !chain->unordered;
+    bool ordered = !chain->unordered, divide;
     int fresh;
 
     if ((ordered && chain->bound_ns < job->start_ns) || glance->all_older)
@@ -330,9 +330,11 @@ go_on(struct kdp_backfill *b, struct backfill_job *job, const struct glance *gla
     if (fresh == 0 || chain->empty > EMPTY_MAX)
         return begin_again(b, job,
                            fresh == 0 ? "its pages repeat themselves" : "its pages are empty and do not end");
-    /* of two tiers the second confirms what the first has shown, before too much of it would be lost by a kill */
-    if (ordered && job->tiers == (KDPI_BACKFILL_LIVE | KDPI_BACKFILL_HISTORY) &&
-        chain->pages % BOTH_PAGES_MAX == 0 && job->whole_ns < job->end_ns && job->whole_ns > job->start_ns) {
+    /* of two tiers the second confirms what the first has shown, before too much of it would be lost by a kill; what has trades
+     * that cannot be kept is put aside, so that the rest can be whole */
+    divide = job->lossy != 0 || (job->tiers == (KDPI_BACKFILL_LIVE | KDPI_BACKFILL_HISTORY) &&
+                                 chain->pages % BOTH_PAGES_MAX == 0);
+    if (ordered && divide && job->whole_ns < job->end_ns && job->whole_ns > job->start_ns) {
         int rc = kdpi_backfill_split(b, job, job->whole_ns);
 
         return rc != 0 ? rc : tier_read(b, job);
@@ -416,6 +418,10 @@ kdpi_backfill_page(struct kdp_backfill *b, struct backfill_job *job, int status,
         b->stats.unfiltered++;
     }
     rc = file(b, job, got_ns, &glance);
+    if (rc == 0 && end.refused > 0) {
+        rc = kdpi_backfill_settle_job(b, job); /* what was whole before this page */
+        job->lossy |= kdpi_backfill_tier(job);
+    }
     b->stats.sink_ns += cpu(b) - read_ns;
     if (rc != 0)
         return rc;

@@ -22,6 +22,7 @@ struct backfill_job {
     enum backfill_state state;
     unsigned tiers; /* still to read, the one under way included */
     unsigned attempt;
+    unsigned lossy;   /* tiers in which trades of it came that cannot be kept: it is not whole then */
     bool live_alone;  /* no other tier was or will be asked: a cutoff has to confirm it */
     bool looked;      /* was in LOOK when the cutoff was asked for */
     int64_t start_ns; /* it is to give [start, end) */
@@ -93,8 +94,16 @@ bool kdpi_backfill_everything(const struct kdp_backfill *backfill, const struct 
 struct backfill_job *kdpi_backfill_insert(struct kdp_backfill *backfill, const struct backfill_job *job);
 /* kdpi_backfill_give_up ends a job whose rest cannot be had; why is static text. */
 int kdpi_backfill_give_up(struct kdp_backfill *backfill, struct backfill_job *job, const char *why);
+/* kdpi_backfill_tier gives the tier that a job reads, or will next: live before historical. */
+static inline unsigned
+kdpi_backfill_tier(const struct backfill_job *job)
+{
+    return (job->tiers & KDPI_BACKFILL_LIVE) != 0 ? KDPI_BACKFILL_LIVE : KDPI_BACKFILL_HISTORY;
+}
 /* kdpi_backfill_tier_read: the chain is at its end, everything of the job was seen in this tier. */
 int kdpi_backfill_tier_read(struct kdp_backfill *backfill, struct backfill_job *job);
+/* kdpi_backfill_settle_job says what is sure of a job under way. */
+int kdpi_backfill_settle_job(struct kdp_backfill *backfill, struct backfill_job *job);
 /* kdpi_backfill_split makes a job of what is older than ns. */
 int kdpi_backfill_split(struct kdp_backfill *backfill, struct backfill_job *job, int64_t ns);
 /* kdpi_backfill_unsay takes back what was said of a job. */

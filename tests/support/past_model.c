@@ -220,14 +220,14 @@ put_trade(FILE *out, const struct past *past, unsigned i, const char *separator,
 {
     char time[KDPI_TIME_TEXT];
 
-    (void)past;
     kdpi_time_format(time, us * PAST_US, 6);
     fprintf(out,
             "%s{\"trade_id\":\"%08x-0000-4000-8000-000000000000\",\"ticker\":\"KXPAST-%u\",\"count_fp\":\"%u."
-            "%02u\","
+            "%02u%s\","
             "\"yes_price_dollars\":\"0.4350\",\"no_price_dollars\":\"0.5650\",\"taker_outcome_side\":\"yes\","
             "\"taker_book_side\":\"bid\",\"created_time\":\"%s\",\"is_block_trade\":false}",
-            separator, i, market, (100 + i) / 100, (100 + i) % 100, time);
+            separator, i, market, (100 + i) / 100, (100 + i) % 100, past->poison == i && i > 0 ? "1" : "",
+            time);
 }
 
 static int

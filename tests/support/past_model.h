@@ -26,6 +26,7 @@ struct past {
         unsigned market;
     } trades[PAST_TRADES_MAX]; /* oldest first; a trade's id is its index */
     unsigned count;
+    unsigned poison;                   /* a trade with a size that cannot be kept, 0: none */
     int64_t cutoff_us, cutoff_step_us; /* moves so far with each answer */
     unsigned limit;                    /* trades on a page, at most; 0: as asked */
     bool refuse_min, ignore_min, oldest_first, twice, no_cursors, strays, strangers, batch_404;
