@@ -12,7 +12,7 @@
 #include "message.h"
 #include "screen.h"
 
-#define LOOK_EVERY (120 * KDP_NS_PER_S)
+#define FLUSH_EVERY (120 * KDP_NS_PER_S)
 #define FINISH_NS (3 * KDP_NS_PER_S) /* what a first Ctrl-C leaves for a clean end */
 #define CONTRACTS 150.0              /* of a trade, on average: only for what a run may take */
 #define AHEAD 2u                     /* chains that wait for tokens, so that none are left lying */
@@ -253,11 +253,10 @@ step(struct fetch *fetch)
     uint64_t request;
     int rc = 0;
 
-    if (!fetch->flush_due && kdp_history_full(run->history)) {
+    /* also by time: of many quiet markets the windows are worth more than the rows */
+    if (!fetch->flush_due &&
+        (kdp_history_full(run->history) || kdpi_mono_ns() - run->look_ns > FLUSH_EVERY)) {
         fetch->flush_due = true;
-        kdp_backfill_look(fetch->driver);
-        run->look_ns = kdpi_mono_ns();
-    } else if (kdpi_mono_ns() - run->look_ns > LOOK_EVERY) {
         kdp_backfill_look(fetch->driver);
         run->look_ns = kdpi_mono_ns();
     }
