@@ -159,14 +159,19 @@ unknown(struct backfill_run *run)
 static int
 fetch_terms(struct backfill_run *run)
 {
-    struct kdp_meta_scope scope = {.all = run->all};
+    const char **tickers = calloc(run->market_count + 1, sizeof *tickers); /* globs are names by now */
+    struct kdp_meta_scope scope = {.all = run->all, .tickers = tickers};
     struct kdp_meta_totals totals = {0};
     int rc;
 
-    scope.ticker_count = kdp_cli_list(run->cli, "ticker", &scope.tickers);
+    if (tickers == NULL)
+        return kdpi_fail(KDP_ENOMEM, "no memory for the markets");
     scope.series_count = kdp_cli_list(run->cli, "series", &scope.series);
     scope.event_count = kdp_cli_list(run->cli, "event", &scope.events);
+    for (size_t i = 0; i < run->market_count && scope.series_count + scope.event_count == 0 && !run->all; i++)
+        tickers[scope.ticker_count++] = run->markets[i].ticker;
     rc = kdp_meta_fetch(run->ask.asker, run->history, &scope, NULL, &totals);
+    free(tickers);
     run->terms = totals.markets;
     if (rc == -KDP_ESTOPPED) {
         run->stopped = true;

@@ -13,6 +13,7 @@ sim=0
 trap '[ $sim = 0 ] || kill -9 $sim 2>/dev/null; rm -rf "$work"' EXIT
 "$KDP" sim --dir sim --markets 20 --rate 0 --history 20d --history-trades 30000 --history-markets 30 >sim.out 2>&1 </dev/null &
 sim=$!
+disown $sim
 for _ in $(seq 600); do
     [ ! -s sim/sim.env ] || break
     sleep 0.05
@@ -116,4 +117,5 @@ sum=$("$KDP" query "SELECT sum(volume) = (SELECT sum(volume) FROM trades WHERE t
 [ "$sum" = true ] || wrong 'candles and trades of the lake differ'
 kdp backfill --ticker "$ticker" "${range[@]}" --data one --what candles --interval 1h; exits 0; prints 'candles    0 read'
 kdp backfill --ticker "$ticker" "${range[@]}" --data one --what markets; exits 0; prints 'markets    1'
+kdp backfill --ticker "${ticker%?}*" "${range[@]}" --data one --what markets --format json; exits 0; [ "$(member markets_read)" -ge 1 ] || wrong 'no terms of what a glob names'
 done_testing
