@@ -228,6 +228,26 @@ KDP_TEST(all_together_are_repeated_so_often_and_no_more)
     close_both();
 }
 
+static unsigned said;
+
+static void
+on_say(const void *arg, const char *words)
+{
+    CHECK(arg == &said);
+    CHECK_STR(words, "the exchange failed: 127.0.0.1: 503 \"be right back\": /down/5; 3 tries; again in 1 s");
+    said++;
+}
+
+KDP_TEST(a_long_wait_is_said_once)
+{
+    open_both(trouble, (struct kdp_asker_config){.say = on_say, .say_arg = &said});
+    mended("/down/2", 3);
+    CHECK_INT(said, 0); /* two failures are nothing to speak of */
+    mended("/down/5", 6);
+    CHECK_INT(said, 1);
+    close_both();
+}
+
 KDP_TEST(what_the_caller_cannot_read_is_asked_again)
 {
     struct kdp_asker_answer *answer;

@@ -105,6 +105,14 @@ kdp_ask_address(const struct kdp_cli *cli, const char *name, bool websocket)
     return kdp_cli_error(cli, rc);
 }
 
+static void
+say_trouble(const void *arg, const char *words)
+{
+    if (kdp_bar_drawn) /* it comes back with its next update */
+        fputs("\r\033[K", stderr);
+    kdp_cli_notice(arg, NULL, "%s", words);
+}
+
 int
 kdp_ask_open(struct kdp_ask *ask, const struct kdp_cli *cli, const struct kdp_asker_config *wants)
 {
@@ -130,6 +138,8 @@ kdp_ask_open(struct kdp_ask *ask, const struct kdp_cli *cli, const struct kdp_as
     config.signer = ask->signer;
     if (config.stopped == NULL)
         config.stopped = kdp_cli_interrupted;
+    config.say = say_trouble;
+    config.say_arg = cli;
     if (config.seed == 0)
         config.seed = (uint64_t)kdpi_now_ns();
     if (text(cli, "test-pace") != NULL)

@@ -25,6 +25,8 @@
 #define TRIES_UNKNOWN 2u /* while nothing at all has answered: most likely the address is wrong */
 #define BUDGET 1000u
 #define TRIES_OWN 3u
+#define SAY_TRIES 3u
+#define SAY_SPAN (30 * KDP_NS_PER_S)
 #define LOOK_MS 100
 #define PENDING_MAX 1000000u
 #define PATH_MAX_LEN 16384u /* as net/http.h */
@@ -426,6 +428,23 @@ trouble_words(enum asker_trouble trouble)
                                      : "no JSON object";
 }
 
+/* A person who waits for minutes should know what for. */
+static void
+say(struct kdp_asker *asker, const struct asker_ask *ask, enum asker_trouble trouble, int64_t wait_ns)
+{
+    int64_t now_ns = kdpi_mono_ns();
+    char words[700];
+
+    if (asker->config.say == NULL || ask->own || ask->answer.tries < SAY_TRIES ||
+        (asker->said_ns != 0 && now_ns - asker->said_ns < SAY_SPAN))
+        return;
+    asker->said_ns = now_ns;
+    asker_gave_up(ask, trouble, false);
+    snprintf(words, sizeof words, "%s; again in %lld s", kdp_error_text(),
+             (long long)((wait_ns + KDP_NS_PER_S - 1) / KDP_NS_PER_S));
+    asker->config.say(asker->config.say_arg, words);
+}
+
 /* Lets it wait for its next try: 0; or keeps the words for why there is none: its error. */
 static int
 again(struct kdp_asker *asker, struct asker_ask *ask, enum asker_trouble trouble)
@@ -445,6 +464,7 @@ again(struct kdp_asker *asker, struct asker_ask *ask, enum asker_trouble trouble
              : trouble == ASKER_UNREADABLE ? ask->why
                                            : trouble_words(trouble),
              ask->answer.tries, (long long)(wait_ns / KDP_NS_PER_MS));
+    say(asker, ask, trouble, wait_ns);
     kdp_http_answer_free(ask->http);
     ask->http = NULL;
     return waiting_push(asker, ask);

@@ -32,7 +32,10 @@ struct kdp_asker_config {
     size_t body_max;           /* 0: 16 MiB */
     uint64_t seed;             /* of the jitter */
     int (*stopped)(void);      /* asked at least every 100 ms while waiting; NULL: never */
-    unsigned pace_percent;     /* of tests: waits after a failure are this share of theirs; 0: 100 */
+    /* told, from kdp_asker_next, when a request has failed three times and waits, at most every 30 s; NULL: nobody */
+    void (*say)(const void *arg, const char *words);
+    const void *say_arg;
+    unsigned pace_percent; /* of tests: waits after a failure are this share of theirs; 0: 100 */
 };
 /* kdp_asker_open connects nothing yet; limits are asked for with the first request. */
 int kdp_asker_open(struct kdp_asker **askerp, const struct kdp_asker_config *config);

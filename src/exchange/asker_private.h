@@ -74,6 +74,7 @@ struct kdp_asker {
     unsigned pending, out; /* out: with http */
     unsigned room;         /* most that are */
     uint64_t asked, repeats;
+    int64_t said_ns;   /* 0: nothing yet */
     unsigned troubles; /* in a row */
     bool spoke;        /* some answer came since it was opened */
     int late_rc;       /* of a request that could not be sent while an answer was given */
