@@ -1,8 +1,9 @@
-/* fuzz_sim_command.c - client commands and control lines into the simulator, without sockets: it never crashes, and whatever it
- * sends is JSON unless a fault made it otherwise.
+/* fuzz_sim_command.c - client commands, control lines and requests into the simulator, without sockets: it never crashes, and
+ * whatever it sends is JSON unless a fault made it otherwise.
  *
- * The input is cut at newlines; a line that begins with '!' is a control line, with '@' a fault line to be read only, the rest
- * are commands of the one session. */
+ * The input is cut at newlines; a line that begins with '!' is a control line, with '@' a fault line to be read only, with '/' the
+ * target of an unsigned request below the API ("//" below the host), the rest are commands of the one session. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +43,38 @@ drain(struct sim_session *session, struct kdp_ws *client, struct kdp_decoder *de
 static bool
 too_much(const char *line) /* work that would take seconds, and files that would be written */
 {
-    return strstr(line, "trades ") != NULL || strstr(line, "burst") != NULL || strstr(line, "big-snapshot") != NULL ||
-           strstr(line, "new-market") != NULL || strstr(line, "tail") != NULL;
+    return strstr(line, "trades ") != NULL || strstr(line, "burst") != NULL ||
+           strstr(line, "big-snapshot") != NULL || strstr(line, "new-market") != NULL ||
+           strstr(line, "tail") != NULL;
+}
+
+/* One request; its answer has a head, and is as long as that says where it says it. */
+static void
+ask(struct kdp_sim *sim, const char *target)
+{
+    struct sim_conn *conn = calloc(1, sizeof *conn);
+    size_t size = strlen(target) + 64;
+    char *head = malloc(size);
+    struct kdp_http_request request;
+    int len;
+
+    KDP_ASSERT(conn != NULL && head != NULL);
+    conn->sim = sim;
+    conn->number = 1;
+    len = snprintf(head, size, "GET %s%s HTTP/1.1\r\nHost: x\r\n\r\n",
+                   target[1] == '/' ? "" : "/trade-api/v2", target[1] == '/' ? target + 1 : target);
+    if (kdp_http_request_read(head, (size_t)len, &request) == 1) {
+        sim_rest(conn, &request);
+        for (unsigned i = 0; i < 100 && conn->bulk != NULL; i++) {
+            sim_bulk_pump(conn);
+            conn->out.len = 12;
+        }
+        KDP_ASSERT(conn->held || (conn->out.len >= 12 && memcmp(conn->out.data, "HTTP/1.1 ", 9) == 0));
+    }
+    sim_bulk_end(conn);
+    sim_text_free(&conn->out);
+    free(conn);
+    free(head);
 }
 
 int
@@ -52,6 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct kdp_decoder *decoder;
     struct kdp_sim_config config = {
         .exchange = {.now_ns = INT64_C(1795183387000000000), .markets = 6, .rate = 500, .seed = 1},
+        .past = {.trades = 300, .markets = 6, .span_ns = INT64_C(864000000000000)},
         .taker_side = true};
     struct kdp_ws_config server = {.server = true, .message_max = 1 << 20}, client_config = {.mask_seed = 1};
     struct kdp_sim *sim;
@@ -90,6 +122,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
             if (kdp_sim_line_when(line + 1, &when, &span_ns, &rest) == 0)
                 kdp_sim_fault_parse(&fault, rest);
+        } else if (line[0] == '/') {
+            ask(sim, line);
         } else {
             sim_session_command(session, line, len);
         }

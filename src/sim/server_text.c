@@ -36,7 +36,8 @@ void
 sim_put(struct sim_text *text, const char *bytes, size_t len)
 {
     sim_text_room(text, len + 1);
-    memcpy(text->data + text->len, bytes, len);
+    if (len > 0) /* an empty text has no bytes at all */
+        memcpy(text->data + text->len, bytes, len);
     text->len += len;
 }
 
