@@ -1,6 +1,6 @@
 /* server_private.h - what the files of the simulator's server share: connections, sessions, texts.
  *
- * server.c owns sockets and the loop, server_http.c turns bytes into requests and upgrades, rest*.c answer requests,
+ * server.c owns sockets and the loop, server_open.c opens and closes it all, server_http.c turns bytes into requests and upgrades, rest*.c answer requests,
  * session*.c are a client's WebSocket session (memory only: no socket is touched there), faults.c reads fault lines,
  * server_fault.c does them, control.c is the control socket. */
 #ifndef KDPI_SERVER_PRIVATE_H
@@ -389,17 +389,22 @@ sim_is_armed(const struct kdp_sim *sim, enum kdp_sim_fault_kind kind)
 {
     return (sim->armed_mask >> (unsigned)kind & 1) != 0;
 }
+void sim_disarm(struct kdp_sim *sim, uint32_t index); /* it waits no more */
 int sim_fault_do(struct kdp_sim *sim, const struct kdp_sim_fault *fault, struct sim_text *reply);
 void sim_armed_forget(struct kdp_sim *sim, uint32_t conn); /* that connection is no more */
-int sim_fault_line(struct kdp_sim *sim, const char *line); /* of a script: at once, AT, EVERY */
-int sim_fault_script(struct kdp_sim *sim, const char *path);
+/* faults of requests: whoever asks, when the path begins as the fault says */
 const struct kdp_sim_fault *sim_armed_path(struct kdp_sim *sim, enum kdp_sim_fault_kind kind,
                                            const char *path);
+bool sim_paused(const struct kdp_sim *sim);
+uint64_t sim_random(struct kdp_sim *sim, uint64_t below);
+uint64_t sim_step(uint64_t *state); /* of a reproducible order */
+
+/* ---- server_script.c ---- */
+int sim_fault_line(struct kdp_sim *sim, const char *line); /* of a script: at once, AT, EVERY */
+int sim_fault_script(struct kdp_sim *sim, const char *path);
 void sim_fault_work(struct kdp_sim *sim);         /* what is due */
 int64_t sim_fault_due(const struct kdp_sim *sim); /* mono ns */
 void sim_fault_close(struct kdp_sim *sim);
-bool sim_paused(const struct kdp_sim *sim);
-uint64_t sim_random(struct kdp_sim *sim, uint64_t below);
 
 /* ---- control.c ---- */
 int sim_control_open(struct kdp_sim *sim);
@@ -412,6 +417,10 @@ int sim_control_line(struct kdp_sim *sim, const char *line, struct sim_text *rep
 struct sim_conn *sim_conn_find(struct kdp_sim *sim, uint32_t number);
 void sim_conn_end(struct sim_conn *conn, bool reset);
 int64_t sim_exchange_now(const struct kdp_sim *sim); /* what the exchange's clock shows: Date, signatures */
+void sim_read_clocks(struct kdp_sim *sim);
+void sim_conn_write(struct sim_conn *conn); /* what the socket takes now */
+void sim_end_dead(struct kdp_sim *sim);     /* closes those that sim_conn_end has marked */
+/* ---- server_open.c ---- */
 int sim_open_bare(struct kdp_sim **simp, const struct kdp_sim_config *config);
 
 #endif
