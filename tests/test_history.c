@@ -301,6 +301,32 @@ KDP_TEST(a_refilled_trade_that_is_only_on_the_tape_is_known)
     lake_fixture_free(f);
 }
 
+KDP_TEST(of_trades_of_one_time_live_comes_before_refilled_before_history)
+{
+    const struct past past = {1, DAY_0 + 5 * HOUR_NS, HOUR_NS};
+    struct kdp_history *history;
+    struct lake_fixture *f;
+
+    lake_need_duckdb();
+    f = stream_start("order");
+    stream_market(f, DAY_0, 1, "KXHIST-26NOV-T1");
+    stream_trade_of(f, DAY_0 + 6 * HOUR_NS, DAY_0 + 5 * HOUR_NS, 1, KDP_ORIGIN_REST_REFILL);
+    stream_trade(f, DAY_0 + 7 * HOUR_NS, DAY_0 + 5 * HOUR_NS, 1); /* learnt later, but live */
+    stream_trade(f, DAY_0 + 20 * HOUR_NS, DAY_0 + 20 * HOUR_NS, 1);
+    lake_fixture_write(f, f->count, true);
+    lake_seal(f->dir, NULL, NULL);
+    history = history_open(f->dir);
+    history_give(history, &past, 0, 2);
+    history_flush(history);
+    kdp_history_close(history);
+    CHECK_STR(
+        lake_ask(f->dir, 0,
+                 "SELECT string_agg(origin || ' ' || hour(\"timestamp\"), ', ' ORDER BY " KDP_SQL_TRADE_ORDER
+                 ") FROM trades"),
+        "ws 5, rest_refill 5, history 5, history 6, ws 20");
+    lake_fixture_free(f);
+}
+
 static int64_t
 limit_of(const struct lake_fixture *f)
 {
@@ -493,6 +519,37 @@ KDP_TEST(a_flush_that_fails_can_be_repeated_and_leaves_no_files)
     CHECK_STR(history_misses(history, "KXHIST-26NOV-T1", DAY_0, DAY_0 + HOUR_NS), "");
     kdp_history_close(history);
     CHECK_STR(lake_ask(dir, 0, "SELECT count(*) || ' ' || count(DISTINCT trade_id) FROM trades"), "410 410");
+}
+
+KDP_TEST(a_damaged_file_of_history_is_named_with_the_way_out)
+{
+    const struct past one = {1, DAY_0, KDP_NS_PER_S};
+    struct kdp_sql_config config = {.dir = kdp_test_dir()};
+    struct kdp_sql_result *result;
+    struct kdp_history *history;
+    struct kdp_sql *sql;
+    char path[4096];
+
+    lake_need_duckdb();
+    history = history_open(config.dir);
+    history_give(history, &one, 0, 1000);
+    history_flush(history);
+    kdp_history_close(history);
+    snprintf(path, sizeof path, "%s/trades/date=2026-11-18/hist-1-1.parquet", config.dir);
+    CHECK_INT(truncate(path, 1000), 0);
+    CHECK_INT(kdp_sql_open(&sql, &config), 0);
+    CHECK_INT(kdp_sql_run(sql, "SELECT sum(price) FROM trades", &result), -KDP_ECHECKSUM);
+    CHECK(strstr(kdp_error_text(), "hist-1-1.parquet") != NULL);
+    CHECK(strstr(kdp_error_hint(), "kdp backfill the rest") != NULL);
+    kdp_sql_close(sql);
+    /* nothing is filed beside it as if it were not there */
+    history = history_open(config.dir);
+    history_give(history, &one, 0, 10);
+    CHECK(kdp_history_flush(history) < 0);
+    CHECK(strstr(kdp_error_text(), "cannot read the lake") != NULL);
+    CHECK(strstr(kdp_error_text(), "hist-1-1.parquet") != NULL);
+    CHECK(strchr(kdp_error_text(), '\n') == NULL);
+    kdp_history_close(history);
 }
 
 /* ---- the tables without records ---- */

@@ -19,12 +19,6 @@
 
 #define SQL_TIME 40
 
-/* The order of trades as one number: exchange time, live before refilled before history, sequence; history has none, any
- * order that is the same each time will do. */
-#define ORDER_KEY                                                                                 \
-    "(epoch_ns(\"timestamp\")::HUGEINT * 3 + CASE origin WHEN 'ws' THEN 0 WHEN 'history' THEN 2 " \
-    "ELSE 1 END) * 9223372036854775808 + coalesce(seq, (hash(trade_id) // 2)::BIGINT)"
-
 static void
 sql_time(char *out, int64_t ns)
 {
@@ -45,7 +39,8 @@ ask(struct kdp_sql *sql, const char *ticker, int64_t interval_ns, int64_t start_
              "SELECT bar * %" PRId64
              " AS start, arg_min(price, k), max(price), min(price), arg_max(price, k), "
              "sum(volume)::DECIMAL(18,2), count(*) FROM (SELECT epoch_ns(\"timestamp\") // %" PRId64
-             " AS bar, price, volume, " ORDER_KEY " AS k FROM trades WHERE ticker = $1 AND \"timestamp\" >= "
+             " AS bar, price, volume, " KDP_SQL_TRADE_ORDER
+             " AS k FROM trades WHERE ticker = $1 AND \"timestamp\" >= "
              "TIMESTAMP_NS '%s' AND \"timestamp\" < TIMESTAMP_NS '%s') GROUP BY bar ORDER BY bar",
              interval_ns, interval_ns, from, to);
     return kdp_sql_ask(sql, text, parameters, 1, resultp);

@@ -155,6 +155,30 @@ put_condition(FILE *out, struct history_trades *trades, const struct kdp_lake_da
     return 0;
 }
 
+/* ask runs a query for what it marks; the first line of DuckDB's words is enough. */
+static int
+ask(struct kdp_history *history, const char *text)
+{
+    const struct kdp_duckdb *duck = history->writer.duck;
+    duckdb_result result;
+    int rc = 0;
+
+    if (duck->query(history->writer.connection, text, &result) != DuckDBSuccess) {
+        const char *words = duck->result_error(&result);
+
+        if (words == NULL)
+            words = "DuckDB gave no reason";
+        rc = kdpi_fail(KDP_EIO, "cannot read the lake: %s/trades: %.*s", history->config.dir,
+                       (int)strcspn(words, "\n"), words);
+        kdpi_hint("Put back a copy of the file, or move the folder %s/trades aside: kdp seal makes it anew "
+                  "as far as "
+                  "the tape reaches, kdp backfill the rest",
+                  history->config.dir);
+    }
+    duck->destroy_result(&result);
+    return rc;
+}
+
 /* look marks what one source has. */
 static int
 look(struct kdp_history *history, const char *from, const struct kdp_lake_day *days, size_t day_count,
@@ -173,7 +197,7 @@ look(struct kdp_history *history, const char *from, const struct kdp_lake_day *d
         rc = kdpi_fail(KDP_ENOMEM, "out of memory");
     history->trades.mark = mark;
     if (rc == 0)
-        rc = lake_writer_sql(&history->writer, text);
+        rc = ask(history, text);
     free(text);
     return rc;
 }

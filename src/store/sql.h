@@ -46,6 +46,12 @@ int kdp_sql_run(struct kdp_sql *sql, const char *text, struct kdp_sql_result **r
 int kdp_sql_ask(struct kdp_sql *sql, const char *text, const char *const *parameters, unsigned count,
                 struct kdp_sql_result **resultp);
 
+/* The order of trades as one number: exchange time, live before refilled before history, sequence; history has none, any
+ * order that is the same each time will do. */
+#define KDP_SQL_TRADE_ORDER                                                                       \
+    "(epoch_ns(\"timestamp\")::HUGEINT * 3 + CASE origin WHEN 'ws' THEN 0 WHEN 'history' THEN 2 " \
+    "ELSE 1 END) * 9223372036854775808 + coalesce(seq, (hash(trade_id) // 2)::BIGINT)"
+
 enum kdp_sql_class { KDP_SQL_TEXT, KDP_SQL_NUMBER, KDP_SQL_BOOL, KDP_SQL_NESTED };
 
 unsigned kdp_sql_columns(const struct kdp_sql_result *result);

@@ -132,6 +132,7 @@ counts(const struct kdp_sql_views *views, const struct kdp_manifest_file *file)
     return file->from <= views->cut;
 }
 
+/* Files of history have no seq and end at 0: a question for rows from a seq on has none of theirs. */
 static bool
 outside(const struct kdp_sql_views *views, const struct kdp_manifest_file *file)
 {

@@ -142,6 +142,13 @@ stream_market(struct lake_fixture *f, int64_t recv_ns, uint32_t instrument, cons
 void
 stream_trade(struct lake_fixture *f, int64_t recv_ns, int64_t exch_ns, uint32_t instrument)
 {
+    stream_trade_of(f, recv_ns, exch_ns, instrument, KDP_ORIGIN_WS);
+}
+
+void
+stream_trade_of(struct lake_fixture *f, int64_t recv_ns, int64_t exch_ns, uint32_t instrument,
+                unsigned origin)
+{
     uint8_t mem[KDP_RECORD_MAX] __attribute__((aligned(8)));
     uint64_t id = f->count + 1;
     struct kdp_builder b;
@@ -151,7 +158,7 @@ stream_trade(struct lake_fixture *f, int64_t recv_ns, int64_t exch_ns, uint32_t 
     trade->price_e4 = 4300;
     trade->taker_side = KDP_SIDE_YES;
     trade->count_e2 = 100;
-    trade->head.origin = KDP_ORIGIN_WS;
+    trade->head.origin = (uint8_t)origin;
     trade->head.instrument = instrument;
     add(f, &b, &trade->head, recv_ns, exch_ns);
 }

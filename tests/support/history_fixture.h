@@ -34,6 +34,8 @@ struct lake_fixture *stream_start(const char *name);
 void stream_market(struct lake_fixture *f, int64_t recv_ns, uint32_t instrument, const char *ticker);
 void stream_trade(struct lake_fixture *f, int64_t recv_ns, int64_t exch_ns,
                   uint32_t instrument); /* 0: of none */
+void stream_trade_of(struct lake_fixture *f, int64_t recv_ns, int64_t exch_ns, uint32_t instrument,
+                     unsigned origin);
 void stream_gap(struct lake_fixture *f, int64_t recv_ns, unsigned status, int64_t opened_ns);
 
 #endif
