@@ -104,10 +104,12 @@ kdpi_backfill_insert(struct kdp_backfill *b, const struct backfill_job *from)
         size_t kept = 0;
 
         for (size_t i = 0; i < b->job_count; i++) {
-            if (b->jobs[i]->state == BACKFILL_OVER)
+            if (b->jobs[i]->state == BACKFILL_OVER) {
                 free(b->jobs[i]);
-            else
-                b->jobs[kept++] = b->jobs[i];
+                continue;
+            }
+            b->jobs[i]->place = kept;
+            b->jobs[kept++] = b->jobs[i];
         }
         b->job_count = kept;
         b->over = b->first_ready = 0;
@@ -126,6 +128,7 @@ kdpi_backfill_insert(struct kdp_backfill *b, const struct backfill_job *from)
     job->whole_ns = job->end_ns;
     job->sure_ns = job->end_ns;
     job->look_ns = job->end_ns;
+    job->place = b->job_count;
     jobs[b->job_count++] = job;
     return job;
 }
@@ -221,7 +224,8 @@ kdpi_backfill_tier_read(struct kdp_backfill *b, struct backfill_job *job)
     if (job->tiers != 0) {
         job->whole_ns = job->end_ns;
         job->state = BACKFILL_READY;
-        b->first_ready = 0; /* it is older than those behind */
+        if (job->place < b->first_ready)
+            b->first_ready = job->place; /* it comes before those that have not begun */
         return 0;
     }
     if (job->live_alone) {

@@ -18,6 +18,7 @@ enum backfill_state {
 
 struct backfill_job {
     size_t scope;     /* of backfill->scopes */
+    size_t place;     /* in backfill->jobs */
     uint64_t request; /* the one under way */
     enum backfill_state state;
     unsigned tiers; /* still to read, the one under way included */
