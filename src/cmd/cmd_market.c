@@ -8,7 +8,7 @@
 #include "command.h"
 #include "commands.h"
 #include "error.h"
-#include "history.h"
+#include "history_wait.h"
 #include "market_load.h"
 #include "market_show.h"
 #include "meta_fetch.h"
@@ -76,7 +76,7 @@ fetch(const struct kdp_cli *cli, const char *dir, const char *ticker, bool known
     code = kdp_ask_open(&ask, cli, &wants);
     if (code != 0)
         return code;
-    rc = kdp_history_open(&history, &config);
+    rc = kdp_history_open_waiting(cli, &history, &config, KDP_HISTORY_WAIT_NS);
     if (rc == 0)
         rc = kdp_meta_fetch(ask.asker, history, &scope, NULL, &totals);
     if (rc == 0)

@@ -45,6 +45,20 @@ kdp market --ticker 'KX*' --data d; exits 2
 kdp market --data d; exits 2
 kdp market --ticker "$ticker" --data d --refresh --no-fetch; exits 2
 
+# another process files history: a short wait, which is said, and it goes on when that has ended
+exec 9>>d/history.lock
+flock 9
+"$KDP" market --ticker "$ticker" --data d --refresh >waited.out 2>waited.err </dev/null 9>&- &
+waiting=$!
+for _ in $(seq 800); do
+    ! grep -q 'is being filled with history by another process' waited.err || break
+    kill -0 $waiting 2>/dev/null || break
+    sleep 0.01
+done
+exec 9>&-
+wait $waiting; code=$? out=$(cat waited.out) err=$(cat waited.err) last='kdp market while history is filed'
+exits 0; says 'is being filled with history by another process'; says 'asked the exchange'
+
 # an exchange that is away: what is here is still answered
 kill -KILL $sim_pid; wait $sim_pid 2>/dev/null; sim_pid=
 kdp market --ticker "$ticker" --data d; exits 0; silent_but_versions=$err
