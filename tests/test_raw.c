@@ -180,6 +180,37 @@ KDP_TEST(what_was_appended_is_read_back_over_several_files)
     CHECK_INT(last, 20000);
 }
 
+KDP_TEST(reading_from_an_input_steps_over_what_lies_below_it)
+{
+    struct kdp_raw_writer *writer = writer_new(1, 200 << 10);
+    const struct kdp_input_head *head;
+    struct kdp_raw_reader *reader;
+    const uint64_t count = 20000;
+
+    for (uint64_t i = 1; i <= count; i += 500)
+        CHECK_INT(append(writer, i, i + 499), 0);
+    CHECK_INT(kdp_raw_writer_close(writer), 0);
+    for (uint64_t from = 1; from <= count + 1000; from += 777) {
+        uint64_t next = 0, first = 0;
+
+        CHECK_INT(kdp_raw_reader_open(&reader, kdp_test_dir()), 0);
+        kdp_raw_reader_from(reader, from);
+        while (kdp_raw_next(reader, &head) > 0) {
+            if (first == 0)
+                first = next = head->index;
+            check_input(head, next++);
+        }
+        kdp_raw_reader_close(reader);
+        if (from > count) {
+            CHECK_INT(first, 0);
+            continue;
+        }
+        /* nothing from there on is left out, and of what is below at most the rest of its block comes */
+        CHECK(first <= from && from - first < 500);
+        CHECK_INT(next, count + 1);
+    }
+}
+
 KDP_TEST(one_input_longer_than_a_block_lies_alone)
 {
     struct kdp_raw_writer *writer = writer_new(1, 0);
