@@ -179,6 +179,8 @@ open_all(struct kdp_history *history)
 
     if (rc == 0)
         rc = lake_lock(&history->lock_fd, history->config.dir, "history.lock", "being filled with history");
+    if (rc == -KDP_EBUSY)
+        kdpi_hint("Wait until it has ended: one at a time files history");
     kdp_history_tables(&count);
     for (unsigned slot = 0; slot <= count && rc == 0; slot++)
         rc = sweep(history, table_name(slot));
