@@ -124,6 +124,11 @@ static const struct kdp_setting table[] = {
     /* recordings in */
     {"input", NULL, KDP_SETTING_FILES, "FILE", NULL, 0, 0, NULL,
      "plain, .gz or .zst, - is stdin; may be repeated", KDP_SECTION_COMMAND},
+    {"feed-file", NULL, KDP_SETTING_PATH, "FILE", NULL, 0, 0, NULL,
+     "messages, one a line; plain, .gz or .zst, - is stdin", KDP_SECTION_COMMAND},
+    {"questdb-host", NULL, KDP_SETTING_TEXT, "HOST", NULL, 0, 0, NULL, "understood; that store comes later",
+     KDP_SECTION_COMMAND},
+    {"questdb-port", NULL, KDP_SETTING_COUNT, "PORT", NULL, 1, 65535, NULL, "its port", KDP_SECTION_COMMAND},
     {"speed", NULL, KDP_SETTING_TEXT, "N|max", "max", 0, 0, NULL, "times the recorded pace",
      KDP_SECTION_COMMAND},
     {"append", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "go on in a data folder that has a tape",

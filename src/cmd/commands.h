@@ -12,6 +12,7 @@ int kdp_cmd_config(struct kdp_cli *cli);
 int kdp_cmd_demo(struct kdp_cli *cli);
 int kdp_cmd_gen(struct kdp_cli *cli);
 int kdp_cmd_preview(struct kdp_cli *cli);
+int kdp_cmd_record(struct kdp_cli *cli);
 int kdp_cmd_replay(struct kdp_cli *cli);
 int kdp_cmd_market(struct kdp_cli *cli);
 int kdp_cmd_ohlc(struct kdp_cli *cli);

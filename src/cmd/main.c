@@ -50,6 +50,15 @@ static const struct kdp_command commands[] = {
      "kdp replay --input session.jsonl --data replayed\n"
      "kdp replay --input session.jsonl --data replayed --append --summary json",
      0, 0, kdp_cmd_replay},
+    {"record", "capture", "JSONL into stores", "record --feed-file FILE [options]",
+     "Files recorded messages of any form: the exchange's of today and of before\n"
+     "2026, and other recorders'. Stopped or killed, the same command goes on.",
+     "what: *feed-file speed leg|into: data lake questdb-host questdb-port max-markets ring-size=8M "
+     "raw-ring-size=16M segment-size sync-interval|output: summary progress",
+     "0 done, 1 failed or not read to the end, 2 usage, 130 stopped by Ctrl-C",
+     "kdp record --feed-file session.jsonl --data recorded\n"
+     "kdp record --feed-file session.jsonl --data recorded --summary json",
+     0, 0, kdp_cmd_record},
     {"tap", "ask", "the stream itself", "tap [--from PLACE] [--to PLACE] [options]",
      "Prints records as they come, from the tape and then from the running plant.\n"
      "Without --to it follows the plant; a folder without one is read to its end.",

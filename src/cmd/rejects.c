@@ -16,7 +16,8 @@ open_file(struct kdp_rejects *rejects)
     snprintf(rejects->path, sizeof rejects->path, "%s/rejects", rejects->dir);
     mkdir(rejects->path, 0777);
     kdpi_time_format(stamp, kdpi_now_ns(), 6);
-    snprintf(rejects->path, sizeof rejects->path, "%s/rejects/%s.jsonl", rejects->dir, stamp);
+    snprintf(rejects->path, sizeof rejects->path, "%s/rejects/%s.jsonl", rejects->dir,
+             rejects->name[0] != '\0' ? rejects->name : stamp);
     rejects->out = fopen(rejects->path, "we");
     return rejects->out;
 }
@@ -51,8 +52,11 @@ kdp_rejects_add(struct kdp_rejects *rejects, bool named, const char *file, uint6
     if (out != NULL) {
         fputs("{\"file\":", out);
         json_bytes(out, file, strlen(file));
-        fprintf(out, ",\"line\":%llu,\"position\":%zu,\"member\":\"%s\",\"reason\":\"%s\",\"text\":",
-                (unsigned long long)line, position, member, why);
+        fprintf(out,
+                ",\"line\":%llu,\"position\":%zu,\"member\":\"%s\",\"reason\":", (unsigned long long)line,
+                position, member);
+        json_bytes(out, why, strlen(why)); /* expected "," or "}" */
+        fputs(",\"text\":", out);
         json_bytes(out, text, len);
         fputs("}\n", out);
     }

@@ -9,6 +9,7 @@
 struct kdp_rejects {
     const struct kdp_cli *cli;
     const char *dir;
+    char name[64];      /* of the file in DIR/rejects, made anew; "": one of this moment */
     uint64_t bytes_max; /* kept of one run, 0: no bound; the rest is counted */
     uint64_t count;     /* refused so far */
     uint64_t kept_bytes;

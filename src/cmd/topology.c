@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -99,11 +100,13 @@ restore_hole(struct kdp_topology *topology, int64_t *newestp, const struct kdp_g
 
 /* One record of the runs before: holes in a walk of their own, for how far back trades matter hangs on them. */
 static void
-restore_one(struct kdp_topology *topology, const struct kdp_head *head, bool holes, bool trades,
-            int64_t *newestp)
+restore_one(struct kdp_topology *topology, const struct kdp_head *head, uint64_t seq_end, bool holes,
+            bool trades, int64_t *newestp)
 {
     const struct kdp_trade *trade = (const void *)head;
 
+    if (head->seq >= seq_end)
+        return;
     if (holes) {
         if (head->template_id == KDP_TEMPLATE_GAP)
             restore_hole(topology, newestp, (const void *)head);
@@ -119,7 +122,8 @@ restore_one(struct kdp_topology *topology, const struct kdp_head *head, bool hol
 }
 
 static int
-restore_walk(struct kdp_topology *topology, struct kdp_tape *tape, int64_t last_ns, bool holes)
+restore_walk(struct kdp_topology *topology, struct kdp_tape *tape, int64_t last_ns, uint64_t seq_end,
+             bool holes)
 {
     size_t blocks = kdp_tape_block_count(tape), trades_from;
     int64_t newest_ns = 0, from_ns = last_ns - KDP_TRADES_SPAN_NS;
@@ -144,7 +148,7 @@ restore_walk(struct kdp_topology *topology, struct kdp_tape *tape, int64_t last_
             size = kdpi_record_size_trusted(head); /* the tape has checked the framing */
             if (size == 0 || size > bytes - at)
                 break;
-            restore_one(topology, head, holes, trades, &newest_ns);
+            restore_one(topology, head, seq_end, holes, trades, &newest_ns);
         }
     }
     return rc;
@@ -153,8 +157,9 @@ restore_walk(struct kdp_topology *topology, struct kdp_tape *tape, int64_t last_
 /* Gives the plant what stands on the tape of the runs before: trades of the last 2 hours and since the oldest hole that
  * is open, which must not stand in the stream a second time, terms, and the last state of each book. */
 static int
-restore(struct kdp_topology *topology, const char *dir)
+restore(struct kdp_topology *topology, const char *dir, const struct kdp_input_start *resume)
 {
+    uint64_t seq_end = resume != NULL ? resume->next_seq : UINT64_MAX;
     struct kdp_tape *tape;
     size_t blocks;
     int rc = kdp_tape_open(&tape, dir);
@@ -162,14 +167,16 @@ restore(struct kdp_topology *topology, const char *dir)
     if (rc != 0)
         return rc;
     blocks = kdp_tape_block_count(tape);
+    while (blocks > 0 && kdp_tape_block_at(tape, blocks - 1)->first_seq >= seq_end)
+        blocks--;
     if (blocks > 0) {
         int64_t last_ns = kdp_tape_block_at(tape, blocks - 1)->recv_running_max_ns;
 
         topology->trades_open_ns = 0;
         topology->first_ns = kdp_tape_block_at(tape, 0)->recv_min_ns;
-        rc = restore_walk(topology, tape, last_ns, true);
+        rc = restore_walk(topology, tape, last_ns, seq_end, true);
         if (rc == 0)
-            rc = restore_walk(topology, tape, last_ns, false);
+            rc = restore_walk(topology, tape, last_ns, seq_end, false);
     }
     kdp_tape_close(tape);
     return rc;
@@ -188,12 +195,15 @@ begin_run(struct kdp_topology *topology, const struct kdp_topology_config *confi
                                      .now_ns = config->live ? kdpi_now_ns : NULL,
                                      .notice = config->notice,
                                      .notice_arg = config->notice_arg};
+    const struct kdp_input_start *resume = NULL;
     const struct kdp_stream_instrument *known;
     size_t known_count;
     int rc = kdp_stream_open(&topology->stream, stream, &topology->start);
 
     if (rc != 0)
         return rc;
+    if (config->resume != NULL)
+        resume = config->resume(config->resume_arg, &topology->start);
     topology->ring = kdp_stream_ring(topology->stream);
     topology->input_max = kdp_ring_input_max(topology->ring);
     if (config->live) {
@@ -202,24 +212,29 @@ begin_run(struct kdp_topology *topology, const struct kdp_topology_config *confi
         if (topology->backlog_alarms == NULL || topology->sealer_restarts == NULL)
             return kdpi_fail(KDP_EFULL, "no room for a counter in the ring");
     }
-    topology->fresh = topology->fresh || (topology->start.flags & KDP_START_FRESH) != 0;
+    topology->fresh =
+        topology->fresh || ((resume != NULL ? resume : &topology->start)->flags & KDP_START_FRESH) != 0;
     plant.ring = topology->ring;
     plant.hash = config->hash && topology->fresh;
     rc = kdp_plant_open(&topology->plant, &plant);
     if (rc == 0) {
         known = kdp_stream_instruments(topology->stream, &known_count);
+        while (resume != NULL && known_count > 0 && known[known_count - 1].id >= resume->next_instrument)
+            known_count--; /* met in the run: it meets them again, in the same order */
         rc = kdp_plant_restore(topology->plant, known, known_count);
     }
-    if (rc == 0 && (topology->start.flags & KDP_START_FRESH) == 0)
-        rc = restore(topology, config->dir);
+    if (rc == 0 && ((resume != NULL ? resume : &topology->start)->flags & KDP_START_FRESH) == 0)
+        rc = restore(topology, config->dir, resume);
+    if (rc == 0 && resume != NULL)
+        rc = kdp_plant_catch_up(topology->plant, resume->next_seq);
     return rc == 0 ? kdp_stream_agent_start(topology->stream) : rc;
 }
 
-/* A live run has both tapes; only a replay may go without. */
+/* A live run has both tapes, and one that may go on needs them; only a replay may go without. */
 static bool
 writes(const struct kdp_cli *cli, const struct kdp_topology_config *config, const char *which)
 {
-    return config->live || kdp_cli_switch(cli, which);
+    return config->live || config->resume != NULL || kdp_cli_switch(cli, which);
 }
 
 static struct kdp_stream_config
@@ -312,6 +327,46 @@ kdp_topology_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsig
     return kdp_plant_input(topology->plant, head, head + 1);
 }
 
+int
+kdp_topology_again_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags,
+                        unsigned line, int64_t recv_ns, const void *fixed, size_t fixed_len, const void *rest,
+                        size_t rest_len)
+{
+    struct kdp_input_head *head;
+
+    if (topology->again == NULL)
+        topology->again = malloc(sizeof *head + topology->input_max + 8);
+    if (topology->again == NULL)
+        return kdpi_fail(KDP_ENOMEM, "no memory for an input");
+    head = (void *)topology->again;
+    *head = (struct kdp_input_head){.length = (uint32_t)(fixed_len + rest_len),
+                                    .kind = (uint8_t)kind,
+                                    .flags = (uint8_t)flags,
+                                    .line = (uint16_t)line,
+                                    .recv_ns = recv_ns};
+    if (fixed_len > 0)
+        memcpy(head + 1, fixed, fixed_len);
+    if (rest_len > 0)
+        memcpy((char *)(head + 1) + fixed_len, rest, rest_len);
+    return kdp_plant_input(topology->plant, head, head + 1);
+}
+
+int
+kdp_topology_resume(struct kdp_topology *topology, uint64_t applied, int64_t recv_ns)
+{
+    struct kdp_input_start what = topology->start;
+    int rc = kdp_plant_caught_up(topology->plant);
+
+    free(topology->again);
+    topology->again = NULL;
+    if (rc != 0)
+        return rc;
+    what.session = 0;
+    what.flags |= KDP_START_RESUMED;
+    what.applied = applied;
+    return kdp_topology_feed(topology, KDP_INPUT_START, 0, 0, recv_ns, &what, sizeof what, NULL, 0);
+}
+
 /* ---- what a live run looks after ---- */
 
 #define LOOK_NS (KDP_NS_PER_S / 2)
@@ -385,6 +440,8 @@ kdp_topology_close(struct kdp_topology *topology)
     later = kdp_sealer_end(&topology->sealer);
     kdp_plant_close(topology->plant);
     topology->plant = NULL;
+    free(topology->again);
+    topology->again = NULL;
     if (topology->stream != NULL) {
         int closed = kdp_stream_close(topology->stream);
 

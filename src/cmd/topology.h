@@ -47,6 +47,7 @@ struct kdp_topology {
     void (*warn)(void *arg, const char *text, const char *hint);
     void *warn_arg;
     size_t input_max; /* bytes of the largest input the raw ring takes */
+    uint8_t *again;   /* room for an input that is gone over again */
 };
 
 struct kdp_topology_config {
@@ -62,7 +63,19 @@ struct kdp_topology_config {
     /* says a warning where a screen is drawn; NULL: as any command does */
     void (*warn)(void *arg, const char *text, const char *hint);
     void *warn_arg;
+    /* asked when the directory is open: the START of a run whose process died or was stopped and that goes on now; its inputs up to
+     * the last that was applied are then given once more, START first, by kdp_topology_again_feed.  NULL, or a NULL answer: a run
+     * begins. */
+    const struct kdp_input_start *(*resume)(void *arg, const struct kdp_input_start *start);
+    void *resume_arg;
 };
+
+/* kdp_topology_again_feed lets the plant consume an input that it had before, without logging it (see kdp_plant_catch_up);
+ * kdp_topology_resume ends that: the next input is new. */
+int kdp_topology_again_feed(struct kdp_topology *topology, enum kdp_input_kind kind, unsigned flags,
+                            unsigned line, int64_t recv_ns, const void *fixed, size_t fixed_len,
+                            const void *rest, size_t rest_len);
+int kdp_topology_resume(struct kdp_topology *topology, uint64_t applied, int64_t recv_ns);
 
 /* kdp_topology_open opens the data directory, starts the tape agent and the sealer, and makes the plant ready
  * for its START input, which the caller feeds (its time is the caller's to say). */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "error.h"
+#include "old_form.h"
 #include "raw.h"
 #include "source.h"
 #include "unwrap.h"
@@ -27,6 +28,7 @@ struct kdp_recording {
     int error;    /* the source's, kept until its text is used up */
     char error_text[512], error_hint[256];
     struct kdp_unwrapper *unwrapper;
+    struct kdp_old_form *old; /* NULL: only what the exchange writes */
     char *scratch;
     size_t scratch_size;
     uint64_t number;
@@ -286,6 +288,15 @@ err:
     return rc;
 }
 
+int
+kdp_recording_old_forms(struct kdp_recording *recording, uint64_t identity)
+{
+    if (recording->raw != NULL)
+        return 0;
+    recording->old = kdpi_old_form_open(identity);
+    return recording->old != NULL ? 0 : kdpi_fail(KDP_ENOMEM, "cannot read: out of memory");
+}
+
 void
 kdp_recording_close(struct kdp_recording *recording)
 {
@@ -294,6 +305,7 @@ kdp_recording_close(struct kdp_recording *recording)
     kdp_raw_reader_close(recording->raw);
     kdp_source_close(recording->source);
     kdpi_unwrapper_close(recording->unwrapper);
+    kdpi_old_form_close(recording->old);
     free(recording->buffer);
     free(recording->scratch);
     free(recording);
@@ -392,7 +404,8 @@ hand_malformed(struct kdp_recording *recording, struct kdp_recorded *out, const 
                                  .len = len < SHOWN_BYTES ? len : SHOWN_BYTES,
                                  .refusal = refusal,
                                  .position = position,
-                                 .why = why};
+                                 .why = why,
+                                 .member = ""};
     return 1;
 }
 
@@ -482,8 +495,8 @@ kdp_recording_next(struct kdp_recording *recording, struct kdp_recorded *out)
         return rc;
     for (;;) {
         struct kdp_unwrapped u;
+        const char *line, *member = "";
         struct item item;
-        const char *line;
 
         rc = find(recording, 0, &item);
         if (rc == 0 && recording->error != 0) {
@@ -505,12 +518,17 @@ kdp_recording_next(struct kdp_recording *recording, struct kdp_recorded *out)
         line = recording->buffer + recording->begin + item.start;
         recording->begin += item.next;
         kdpi_unwrap(recording->unwrapper, line, item.len, recording->scratch, &u);
+        if (recording->old != NULL)
+            kdpi_old_form(recording->old, line, item.len, recording->number, &u, &member);
         if (u.form == KDP_LINE_BARE && recording->wrappers && line[0] != '{')
             return hand_malformed(recording, out, line, item.len, KDP_REFUSAL_NOT_OBJECT, 0,
                                   "not a JSON object");
         recording->wrappers = u.form != KDP_LINE_BARE;
-        if (u.refusal != KDP_REFUSAL_NONE)
-            return hand_malformed(recording, out, line, item.len, u.refusal, u.position, u.why);
+        if (u.refusal != KDP_REFUSAL_NONE) {
+            hand_malformed(recording, out, line, item.len, u.refusal, u.position, u.why);
+            out->member = member;
+            return 1;
+        }
         if (hand_out(recording, &u, out) == 1)
             return 1;
     }

@@ -39,11 +39,15 @@ struct kdp_recorded {
     enum kdp_refusal refusal; /* of a malformed line: why */
     size_t position;          /* and at which byte of the line */
     const char *why;          /* static words */
+    const char *member;       /* the member refused, "" where there is none */
 };
 
 struct kdp_recording;
 
 int kdp_recording_open(struct kdp_recording **recordingp, const char *path);
+/* kdp_recording_old_forms makes messages of other recorders be read too (old_form.h); identity names the recording.  Before the
+ * first kdp_recording_next. */
+int kdp_recording_old_forms(struct kdp_recording *recording, uint64_t identity);
 /* kdp_recording_next gives the next input: 1, 0 at the end, or an error (a damaged or cut file, after
  * everything readable). */
 int kdp_recording_next(struct kdp_recording *recording, struct kdp_recorded *out);

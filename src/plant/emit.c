@@ -13,6 +13,12 @@
     (1u << KDP_TEMPLATE_LEVEL | 1u << KDP_TEMPLATE_BBO | 1u << KDP_TEMPLATE_BOOK_SNAPSHOT | \
      1u << KDP_TEMPLATE_STATE)
 
+bool
+emit_again(const struct kdp_plant *plant)
+{
+    return plant->catching_up && plant->again_seq < plant->again_end;
+}
+
 /* Gives room in the ring, waiting while the tape is behind.  A claim that fails has made visible what is
  * complete, so that the tape agent can make room. */
 static void *
@@ -38,9 +44,11 @@ emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument, co
     const struct kdp_input_head *input = plant->input;
     struct kdp_head *head;
 
-    if (plant->wait_error != 0 || kdp_ring_next_seq(plant->ring) >= plant->seq_end)
+    uint64_t seq = emit_again(plant) ? plant->again_seq : kdp_ring_next_seq(plant->ring);
+
+    if (plant->wait_error != 0 || seq >= plant->seq_end)
         return NULL;
-    head = claim(plant);
+    head = emit_again(plant) ? (void *)plant->again : claim(plant);
     if (head == NULL)
         return NULL;
     memset(head, 0, 8u + desc->block_length);
@@ -48,7 +56,7 @@ emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument, co
     head->template_id = template_id;
     head->schema_id = KDP_SCHEMA_ID;
     head->version = KDP_SCHEMA_VERSION;
-    head->seq = kdp_ring_next_seq(plant->ring);
+    head->seq = seq;
     head->exch_ns = msg != NULL ? msg->exch_ns : KDP_TIME_NULL;
     head->recv_ns = input->recv_ns;
     head->instrument = instrument;
@@ -87,7 +95,10 @@ emit_end(struct kdp_plant *plant, void *rec, size_t size)
             XXH3_128bits_update(plant->hash, (const uint8_t *)rec + sizeof plain, size - sizeof plain);
         }
     }
-    kdp_ring_commit(plant->ring, size);
+    if (emit_again(plant))
+        plant->again_seq++;
+    else
+        kdp_ring_commit(plant->ring, size);
 }
 
 /* Copies a text that may be too long for its record; the builder cuts the rest, this bounds one member's

@@ -78,8 +78,8 @@ kdp_plant_open(struct kdp_plant **plantp, const struct kdp_plant_config *config)
             XXH3_128bits_reset(plant->hash);
     }
     if (plant->lines == NULL || plant->instruments == NULL || plant->pool == NULL || plant->trades == NULL ||
-        plant->decoder == NULL || plant->depth == NULL || plant->gaps == NULL || plant->rest == NULL || plant->page == NULL || !audit_open(plant) ||
-        (config->hash && plant->hash == NULL)) {
+        plant->decoder == NULL || plant->depth == NULL || plant->gaps == NULL || plant->rest == NULL ||
+        plant->page == NULL || !audit_open(plant) || (config->hash && plant->hash == NULL)) {
         kdp_plant_close(plant);
         return kdpi_fail(KDP_ENOMEM, "out of memory: books for %u markets (--max-markets)", markets);
     }
@@ -105,6 +105,7 @@ kdp_plant_close(struct kdp_plant *plant)
     XXH3_freeState(plant->hash);
     free(plant->depth);
     free(plant->gaps);
+    free(plant->again);
     free(plant->page);
     kdpi_rest_close(plant->rest);
     audit_close(plant);
@@ -143,6 +144,34 @@ kdp_plant_end(struct kdp_plant *plant, uint64_t seq)
     plant->seq_end = seq;
 }
 
+int
+kdp_plant_catch_up(struct kdp_plant *plant, uint64_t from_seq)
+{
+    if (plant->again == NULL)
+        plant->again = aligned_alloc(64, (KDP_RECORD_MAX + 63) / 64 * 64);
+    if (plant->again == NULL)
+        return kdpi_fail(KDP_ENOMEM, "no memory for a record");
+    plant->catching_up = true;
+    plant->again_seq = from_seq;
+    plant->again_end = kdp_ring_next_seq(plant->ring);
+    return 0;
+}
+
+int
+kdp_plant_caught_up(struct kdp_plant *plant)
+{
+    bool short_of_it = emit_again(plant);
+
+    plant->catching_up = false;
+    free(plant->again);
+    plant->again = NULL;
+    return short_of_it
+               ? kdpi_fail(KDP_EFORMAT,
+                           "the input is not the one that was recorded: sequence %llu is not reached again",
+                           (unsigned long long)plant->again_end)
+               : 0;
+}
+
 /* ---- inputs ---- */
 
 static void
@@ -154,7 +183,7 @@ on_start(struct kdp_plant *plant, const void *payload, size_t len)
     for (uint32_t number = 0; number < kdp_lines_end(plant->lines); number++)
         if (kdp_lines_at(plant->lines, (uint16_t)number)->connected)
             line_down(plant, (uint16_t)number, KDP_REASON_RESTART);
-    if (start->next_seq > kdp_ring_next_seq(plant->ring))
+    if (!plant->catching_up && start->next_seq > kdp_ring_next_seq(plant->ring))
         kdp_ring_skip_to(plant->ring, start->next_seq);
     kdp_instruments_skip_to(plant->instruments, start->next_instrument);
     if (start->unused_from != 0)
@@ -211,6 +240,12 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
 
     plant->input = input;
     plant->wait_error = 0;
+    if (input->kind == KDP_INPUT_START && input->length >= KDP_START_V1_BYTES &&
+        (((const struct kdp_input_start *)payload)->flags & KDP_START_RESUMED) != 0) {
+        kdp_ring_input_applied(plant->ring,
+                               input->index); /* another process, the same run: nothing is made of it */
+        return 0;
+    }
     plant->flags =
         (input->flags & (KDP_INPUT_TS_DERIVED | KDP_INPUT_CLOCK_OFF)) != 0 ? KDP_FLAGS_BAD_TS_RECV : 0;
     plant->origin = input->kind == KDP_INPUT_FRAME   ? KDP_ORIGIN_WS
@@ -272,7 +307,8 @@ kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, con
         plant_count(plant, COUNT_INPUTS_IGNORED, 1);
         break;
     }
-    kdp_ring_input_applied(plant->ring, input->index); /* publishes: no crash can tell the two apart */
+    if (!plant->catching_up)
+        kdp_ring_input_applied(plant->ring, input->index); /* publishes: no crash can tell the two apart */
     flush_counters(plant);
     return plant->wait_error;
 }

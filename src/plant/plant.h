@@ -60,6 +60,12 @@ void kdp_plant_follow(struct kdp_plant *plant, const struct kdp_plant *before);
  * killed before it gave them out. */
 void kdp_plant_end(struct kdp_plant *plant, uint64_t seq);
 
+/* kdp_plant_catch_up makes the plant go over the run again that its ring goes on with: records from from_seq on are made, hashed
+ * and counted, and given out only from the ring's next number on.  Inputs need not be in the raw ring meanwhile, and are not said to
+ * be applied.  kdp_plant_caught_up ends that: 0, or -KDP_EFORMAT when the inputs were others than those of the run. */
+int kdp_plant_catch_up(struct kdp_plant *plant, uint64_t from_seq);
+int kdp_plant_caught_up(struct kdp_plant *plant);
+
 /* kdp_plant_input consumes one input that is already in the raw ring: decodes, applies, writes and publishes
  * records. */
 int kdp_plant_input(struct kdp_plant *plant, const struct kdp_input_head *input, const void *payload);

@@ -117,6 +117,10 @@ struct kdp_plant {
     int wait_error;   /* why the ring's writer gave up */
     uint32_t lists;   /* ok replies with a list so far */
     uint64_t seq_end; /* see kdp_plant_end */
+    /* what this run gave out before its process began anew is made once more and not given out: see kdp_plant_catch_up */
+    bool catching_up;
+    uint64_t again_seq, again_end; /* the next of them, and the first that was not given out */
+    uint8_t *again;                /* a record's room */
     /* markets whose end was told, oldest first: their books are given back after a day */
     uint32_t settled_first, settled_last;
     uint32_t sample_first, sample_last; /* sampled books, the one looked at longest ago first */
@@ -133,6 +137,8 @@ plant_count(struct kdp_plant *plant, enum plant_counter which, uint64_t n)
 }
 
 /* ---- emit.c ---- */
+/* emit_again: the next record was given out before, by the process that had this run. */
+bool emit_again(const struct kdp_plant *plant);
 /* emit_start gives a zeroed record of a template in the ring with its head filled from the input; emit_end
  * publishes nothing yet.  NULL when the ring stays full and waiting was given up (plant->wait_error). */
 void *emit_start(struct kdp_plant *plant, uint8_t template_id, uint32_t instrument,

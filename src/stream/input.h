@@ -55,6 +55,7 @@ struct kdp_input_start {
 #define KDP_START_FRESH 1u     /* the data directory was empty */
 #define KDP_START_RING_LOST 2u /* the ring was gone: unused_from names the hole */
 #define KDP_START_KILLED 4u    /* the last run did not end in order */
+#define KDP_START_RESUMED 8u   /* the process began anew, the run goes on: its inputs follow as if nothing had happened */
 
 struct kdp_input_line {
     uint32_t epoch;

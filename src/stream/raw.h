@@ -47,6 +47,8 @@ void kdp_raw_reader_close(struct kdp_raw_reader *reader);
  * the directory says that it was never applied.  *seq_endp is then the first sequence number its run never gave out, UINT64_MAX
  * when nothing is known: records from there on were not part of the stream (see struct kdp_input_start). */
 bool kdp_raw_counts(const struct kdp_raw_reader *reader, uint64_t *seq_endp);
+/* kdp_raw_last_start gives the index of the newest START of dir's raw tape that is not above applied, 0: none. */
+int kdp_raw_last_start(const char *dir, uint64_t applied, uint64_t *indexp);
 /* kdp_raw_where gives file and byte of the block that holds the input. */
 const char *kdp_raw_where(const struct kdp_raw_reader *reader, uint64_t *offsetp);
 /* kdp_raw_last_index gives the index of the last whole input of dir's raw tape, 0: none. */

@@ -18,8 +18,8 @@
 
 /* What the START at the beginning of a file says about the inputs before it. */
 struct raw_start {
-    bool known;
-    uint64_t applied, seq_end;
+    bool known, resumed;
+    uint64_t index, applied, seq_end;
 };
 
 struct kdp_raw_reader {
@@ -293,6 +293,8 @@ learn_starts(struct kdp_raw_reader *reader)
             known = &reader->starts[i];
             memcpy(&start, head + 1, KDP_START_V1_BYTES); /* the rest is nothing we need */
             known->known = true;
+            known->resumed = (start.flags & KDP_START_RESUMED) != 0;
+            known->index = head->index;
             known->applied = start.applied;
             known->seq_end = start.unused_from != 0 ? start.unused_from : start.next_seq;
         }
@@ -376,11 +378,35 @@ kdp_raw_counts(const struct kdp_raw_reader *reader, uint64_t *seq_endp)
     for (size_t i = reader->index + 1; i < reader->count; i++) {
         if (!reader->starts[i].known)
             continue;
-        *seq_endp = reader->starts[i].seq_end;
+        *seq_endp = UINT64_MAX;
+        for (size_t j = i; j < reader->count; j++) {
+            if (!reader->starts[j].known || reader->starts[j].resumed)
+                continue; /* a run that goes on gives out what it had begun */
+            *seq_endp = reader->starts[j].seq_end;
+            break;
+        }
         return reader->head.index <= reader->starts[i].applied;
     }
     *seq_endp = UINT64_MAX;
     return true;
+}
+
+int
+kdp_raw_last_start(const char *dir, uint64_t applied, uint64_t *indexp)
+{
+    struct kdp_raw_reader *reader;
+    int rc = kdp_raw_reader_open(&reader, dir);
+
+    *indexp = 0;
+    if (rc == -KDP_ENOENT)
+        return 0;
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; i < reader->count; i++)
+        if (reader->starts[i].known && reader->starts[i].index <= applied)
+            *indexp = reader->starts[i].index;
+    kdp_raw_reader_close(reader);
+    return 0;
 }
 
 const char *
