@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "clock.h"
 #include "error.h"
@@ -12,6 +13,7 @@
 #include "words.h"
 
 #define PAGES_MAX 100000u
+#define BEGINNINGS_MAX 3u /* of a list whose cursor is refused, or leads back */
 #define NEAREST 3
 #define PATH_MAX_LEN 2048
 
@@ -23,8 +25,9 @@ struct listing {
     char cursor[1024];
     size_t market; /* of ONE */
     bool old;      /* of the historical tier */
-    bool absent;   /* answered 404 */
-    unsigned pages;
+    unsigned pages, beginnings;
+    uint64_t *seen; /* hashes of its cursors */
+    size_t seen_count, seen_room;
 };
 
 struct finding {
@@ -241,6 +244,51 @@ one_path(struct finding *finding, size_t index)
     return ask(finding, index);
 }
 
+/* begin_again lists from the first page on; a market that is listed twice is one when they are sorted. */
+static int
+begin_again(struct finding *finding, struct listing *l, const char *why)
+{
+    int rc;
+
+    l->cursor[0] = '\0';
+    l->seen_count = l->pages = 0;
+    if (++l->beginnings <= BEGINNINGS_MAX)
+        return ask(finding, (size_t)(l - finding->listings));
+    rc = kdpi_fail(KDP_EFORMAT, "the list of markets cannot be read to its end: %s: %s", l->path, why);
+    kdpi_hint("Try again; kdp status tells how the exchange is");
+    return rc;
+}
+
+/* next_page asks for what follows, unless the cursor was there before. */
+static int
+next_page(struct finding *finding, struct listing *l, const char *cursor)
+{
+    uint64_t hash = XXH3_64bits(cursor, strlen(cursor)), *seen;
+
+    for (size_t i = 0; i < l->seen_count; i++)
+        if (l->seen[i] == hash)
+            return begin_again(finding, l, "its pages repeat themselves");
+    if (++l->pages > PAGES_MAX)
+        return begin_again(finding, l, "it has too many pages");
+    seen = kdpi_grow(l->seen, &l->seen_room, sizeof *seen, l->seen_count + 1);
+    if (seen == NULL)
+        return -KDP_ENOMEM;
+    l->seen = seen;
+    seen[l->seen_count++] = hash;
+    strcpy(l->cursor, cursor);
+    return ask(finding, (size_t)(l - finding->listings));
+}
+
+/* Markets of a list that cannot be read are none of the run: it is not complete without them. */
+static void
+note_refused(struct backfill_run *run, const struct listing *l, const struct kdp_rest_end *end)
+{
+    run->given_up += end->refused;
+    if (run->given_up_words[0] == '\0')
+        snprintf(run->given_up_words, sizeof run->given_up_words, "%s: %s of a market: %s", l->path,
+                 end->member, kdpi_refusal_text(end->item_refusal));
+}
+
 static int
 take(struct finding *finding, struct kdp_asker_answer *answer)
 {
@@ -251,9 +299,12 @@ take(struct finding *finding, struct kdp_asker_answer *answer)
     int rc;
 
     if (answer->status != 200) {
+        if (l->cursor[0] != '\0' && answer->status != 401 && answer->status != 403) {
+            kdp_asker_free(answer);
+            return begin_again(finding, l, "its cursor is refused");
+        }
         rc =
             answer->status == 404 || (answer->status == 400 && l->old) ? 0 : kdp_asker_refused(asker, answer);
-        l->absent = true;
         kdp_asker_free(answer);
         if (rc == 0 && l->kind == ONE && !l->old) { /* settled long ago, then */
             l->old = true;
@@ -279,13 +330,11 @@ take(struct finding *finding, struct kdp_asker_answer *answer)
         return kdp_asker_again(asker, answer, "not a list of markets");
     }
     kdp_asker_free(answer);
-    if (l->kind == ONE || end.cursor[0] == '\0')
+    if (l->kind == ONE) /* one that cannot be read is asked for by its ticker all the same */
         return 0;
-    if (strcmp(end.cursor, l->cursor) == 0 || ++l->pages > PAGES_MAX)
-        return kdpi_fail(KDP_EFORMAT, "the list of markets does not end: %s: its pages repeat themselves",
-                         l->path);
-    strcpy(l->cursor, end.cursor);
-    return ask(finding, (size_t)(l - finding->listings));
+    if (end.refused > 0)
+        note_refused(finding->run, l, &end);
+    return end.cursor[0] == '\0' ? 0 : next_page(finding, l, end.cursor);
 }
 
 static int
@@ -418,6 +467,8 @@ kdp_backfill_find_markets(struct backfill_run *run)
     size_t kept = 0;
     int rc = find(&finding);
 
+    for (size_t i = 0; i < finding.count; i++)
+        free(finding.listings[i].seen);
     free(finding.listings);
     if (rc != 0)
         return rc;
@@ -464,22 +515,23 @@ kdp_backfill_tiers(struct backfill_run *run)
     int rc;
 
     run->cutoff_ns = run->market_cutoff_ns = KDP_TIME_NULL;
-    for (;;) {
-        rc = kdp_asker_one(run->ask.asker, "/historical/cutoff", &answer);
-        if (rc != 0)
-            return rc;
-        if (answer->status !=
-            200) { /* 404: an exchange of one tier, or of before the split: both are asked, then */
-            rc = answer->status == 404 ? 0 : kdp_asker_refused(run->ask.asker, answer);
-            kdp_asker_free(answer);
-            return rc;
-        }
-        if (kdpi_rest_cutoff(run->reader, answer->body, answer->len, &cutoff) == KDP_REFUSAL_NONE)
+    rc = kdp_asker_one(run->ask.asker, "/historical/cutoff", &answer);
+    while (rc == 0 && answer->status == 200) {
+        enum kdp_refusal refusal = kdpi_rest_cutoff(run->reader, answer->body, answer->len, &cutoff);
+
+        /* of one that tells no time both tiers are asked, as without a cutoff */
+        if (refusal == KDP_REFUSAL_NONE || refusal == KDP_REFUSAL_MISSING)
             break;
         rc = kdp_asker_again(run->ask.asker, answer, "not a cutoff");
-        if (rc != 0)
-            return rc;
-        return kdpi_fail(KDP_EFORMAT, "the exchange's cutoff cannot be read: /historical/cutoff");
+        if (rc == 0)
+            rc = kdp_asker_next(run->ask.asker, &answer, NULL);
+    }
+    if (rc != 0)
+        return rc;
+    if (answer->status != 200 && answer->status != 404) { /* 404: one tier, or of before the split */
+        rc = kdp_asker_refused(run->ask.asker, answer);
+        kdp_asker_free(answer);
+        return rc;
     }
     kdp_asker_free(answer);
     run->cutoff_ns = cutoff.trades_created_ns;

@@ -455,7 +455,10 @@ kdp_backfill_answer(struct kdp_backfill *b, uint64_t request, int status, const 
     struct backfill_job *job = asked(b, request);
 
     if (request == LOOK_REQUEST && b->look_asked) {
-        if (status == 200 && kdpi_rest_cutoff(b->reader, body, len, &cutoff) != KDP_REFUSAL_NONE)
+        enum kdp_refusal refusal =
+            status == 200 ? kdpi_rest_cutoff(b->reader, body, len, &cutoff) : KDP_REFUSAL_NONE;
+
+        if (refusal != KDP_REFUSAL_NONE && refusal != KDP_REFUSAL_MISSING)
             return KDP_BACKFILL_AGAIN;
         return looked(b, status == 200 ? cutoff.trades_created_ns : KDP_TIME_NULL);
     }

@@ -1,0 +1,50 @@
+#!/bin/bash
+# kdp backfill against an exchange whose lists of markets and whose cutoff are not what they should be: never complete without a market.
+. "$(dirname "$0")/lib.sh"
+command -v python3 >/dev/null || { echo 'SKIPPED: no python3'; exit 77; }
+if ! "$KDP" query 'SELECT 1' --data . >/dev/null 2>&1; then
+    echo 'SKIPPED: no libduckdb.so'
+    exit 77
+fi
+server=0
+trap '[ $server = 0 ] || kill $server 2>/dev/null; rm -rf "$work"' EXIT
+mkdir www
+echo 0 >www/offset
+python3 "$here/exchange.py" www >server.out 2>&1 &
+server=$!
+disown $server
+for _ in $(seq 200); do
+    [ ! -e www/port ] || break
+    sleep 0.05
+done
+port=$(cat www/port) || { cat server.out; exit 1; }
+answer() { printf '200\n%s' "$2" >"www/$1"; } # NAME BODY; what is not there is 404, trades and candles too
+market() { printf '{"ticker":"%s","event_ticker":"KXA-1","open_time":"%s","close_time":"2026-06-03T00:00:00Z"}' "$1" "${2-2026-06-01T00:00:00Z}"; }
+list='markets?limit=1000&series_ticker=KXA'
+run() { kdp backfill "$@" --start 2026-06-01 --end 2026-06-02 --data "data$((++runs))" --base-url "http://127.0.0.1:$port/x" --test-pace 1 --read-tokens 0 --format json; }
+runs=0
+answer cutoff '{"trades_created_ts":"2026-07-01T00:00:00Z","market_settled_ts":"2026-07-01T00:00:00Z"}'
+
+# ---- lists ----
+answer "$list" "{\"markets\":[$(market KXA-1-A)],\"cursor\":\"c1\"}"
+run --series KXA; exits 1; no_answer
+says 'the list of markets cannot be read to its end: /'; says "series_ticker=KXA: its cursor is refused"; says 'Try again'
+answer "$list&cursor=c1" "{\"markets\":[$(market KXA-1-B)],\"cursor\":\"\"}"
+run --series KXA; exits 0; prints '"complete": true'; prints '"markets": 2'
+answer "$list&cursor=c1" "{\"markets\":[$(market KXA-1-B)],\"cursor\":\"c2\"}"
+answer "$list&cursor=c2" "{\"markets\":[$(market KXA-1-C)],\"cursor\":\"c1\"}"
+run --series KXA; exits 1; no_answer; says 'series_ticker=KXA: its pages repeat themselves'
+answer "$list&cursor=c2" "{\"markets\":[$(market KXA-1-C soon)],\"cursor\":\"\"}"
+run --series KXA; exits 1; prints '"complete": false'; prints '"markets": 2'; prints '"given_up": 2' # a list in each tier
+
+# ---- the cutoff ----
+answer "$list" "{\"markets\":[$(market KXA-1-A)],\"cursor\":\"\"}"
+answer cutoff '{"trades_created_ts":null,"market_settled_ts":null}'
+run --series KXA; exits 0; prints '"complete": true'
+answer cutoff '{"trades_created_ts":"soon"}'
+run --series KXA; exits 1; no_answer; says 'cannot be read: 127.0.0.1: /historical/cutoff: not a cutoff; 8 tries'; says 'kdp version'
+
+# ---- an address where nothing is ----
+rm www/cutoff
+run --all; exits 1; prints '"complete": false'; prints '"given_up": 1'
+done_testing
