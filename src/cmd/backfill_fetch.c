@@ -87,6 +87,25 @@ weight_of(const struct backfill_market *market, int64_t start_ns, int64_t end_ns
     return 1 + share * (double)market->volume_e2 / 100 / CONTRACTS / 1000;
 }
 
+/* Pages of all trades in so long: what the exchange traded in those years (docs/exchange.md 6). */
+static double
+weight_of_all(int64_t start_ns, int64_t end_ns)
+{
+    static const struct {
+        int32_t from;  /* day */
+        double trades; /* a day, about */
+    } years[] = {{0, 1e4},
+                 {19723, 6e4},
+                 {20089, 2.7e5},
+                 {20454, 2.5e6},
+                 {20635, 1.2e7}}; /* 2024, 2025, 2026, July 2026 */
+    size_t year = 0;
+
+    while (year + 1 < sizeof years / sizeof years[0] && kdpi_day_of(start_ns) >= years[year + 1].from)
+        year++;
+    return 1 + years[year].trades / 1000 * (double)(end_ns - start_ns) / (double)KDP_NS_PER_DAY;
+}
+
 static int
 plan_scope(struct backfill_run *run, struct backfill_ranges *ranges, const char *scope, int64_t start_ns,
            int64_t end_ns, const struct backfill_market *market)
@@ -108,8 +127,7 @@ plan_scope(struct backfill_run *run, struct backfill_ranges *ranges, const char 
             to = next_month(at);
             if (to > windows[i].end_ns)
                 to = windows[i].end_ns;
-            weight = market != NULL ? weight_of(market, at, to)
-                                    : 1 + (double)(to - at) / (double)KDP_NS_PER_DAY * 100;
+            weight = market != NULL ? weight_of(market, at, to) : weight_of_all(at, to);
             run->weight += weight;
             run->windows++;
             rc = add_range(ranges, scope, at, to, weight);

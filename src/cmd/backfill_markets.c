@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "error.h"
 #include "memory.h"
+#include "message.h"
 #include "words.h"
 
 #define PAGES_MAX 100000u
@@ -37,6 +38,7 @@ struct finding {
     const char *const *globs; /* of --ticker with * or ?: what a listed market must match */
     unsigned glob_count;
     struct listing *current;
+    uint64_t odd; /* names that are none */
     int rc;
 };
 
@@ -155,6 +157,18 @@ touches(const struct backfill_run *run, struct backfill_market *market)
     return market->from_ns < market->to_ns && market->from_ns < run->end_ns && market->to_ns > run->start_ns;
 }
 
+/* What may be a market's name: it stands in requests, in SQL and in the manifest, and "*" there means all. */
+static bool
+is_name(const char *text, size_t len)
+{
+    bool plain = len > 0 && len <= KDPI_TICKER_MAX;
+
+    for (size_t i = 0; i < len && plain; i++)
+        plain = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'A' && text[i] <= 'Z') ||
+                (text[i] >= 'a' && text[i] <= 'z') || strchr("-._:~+@", text[i]) != NULL;
+    return plain;
+}
+
 static bool
 listed(void *arg, const struct kdp_rest_market *from)
 {
@@ -169,8 +183,10 @@ listed(void *arg, const struct kdp_rest_market *from)
             finding->rc = fill(market, from, finding->current->old);
         return false;
     }
-    if (from->ticker.len == 0 || from->ticker.len >= sizeof ticker)
+    if (!is_name(from->ticker.data, from->ticker.len)) {
+        finding->odd++;
         return true;
+    }
     snprintf(ticker, sizeof ticker, "%.*s", (int)from->ticker.len, from->ticker.data);
     if (finding->glob_count > 0) {
         bool match = false;
@@ -438,6 +454,14 @@ find(struct finding *finding)
             globs[finding->glob_count++] = names[i];
             continue;
         }
+        if (!is_name(names[i], strlen(names[i]))) {
+            char shown[64];
+
+            rc = kdpi_fail(KDP_EUSAGE, "not a ticker: %s",
+                           kdpi_escape(shown, sizeof shown, names[i], strnlen(names[i], 40)));
+            kdpi_hint("Letters, digits, - and . such as KXHIGHNY-26NOV22-B51.5");
+            break;
+        }
         l = add(finding, ONE, false);
         if (l == NULL || kdp_backfill_market_add(run, names[i], strlen(names[i])) == NULL)
             rc = -KDP_ENOMEM;
@@ -472,6 +496,9 @@ kdp_backfill_find_markets(struct backfill_run *run)
     free(finding.listings);
     if (rc != 0)
         return rc;
+    if (finding.odd > 0)
+        kdp_cli_warning(run->cli, NULL, "%" PRIu64 " listed markets have names that cannot be used: left out",
+                        finding.odd);
     if (run->market_count == 0) {
         unsigned count = kdp_cli_list(run->cli, "series", &names);
 

@@ -482,5 +482,6 @@ kdp_backfill_report_dry(const struct backfill_run *run, const struct backfill_ra
         printf("%s at %.0f a second (%s)\n", took, (double)asked.tokens_per_s / 10, tier);
     else
         printf("%s (%s)\n", took, tier);
-    puts("           by the exchange's volumes; no trade was asked for, nothing was written");
+    printf("           by %s; no trade was asked for, nothing was written\n",
+           run->all ? "what the exchange traded in such months" : "the exchange's volumes");
 }

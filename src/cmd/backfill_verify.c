@@ -109,9 +109,11 @@ take_markets(struct look *look)
         return rc;
     while ((more = kdp_sql_next(result)) > 0 && rc == 0) {
         const char *ticker = kdp_sql_cell(result, 0);
-        struct backfill_market *market =
-            ticker != NULL ? kdp_backfill_market_add(run, ticker, strlen(ticker)) : NULL;
+        struct backfill_market *market;
 
+        if (ticker == NULL || strcmp(ticker, "*") == 0) /* which means all, wherever a scope is named */
+            continue;
+        market = kdp_backfill_market_add(run, ticker, strlen(ticker));
         if (market == NULL) {
             rc = -KDP_ENOMEM;
             break;

@@ -95,11 +95,18 @@ open_history(struct backfill_run *run)
                                         .compression = kdp_cli_text(run->cli, "lake-compression"),
                                         .stopped = kdp_cli_interrupted};
     struct stat st;
+    int rc;
 
     /* what only looks makes no folder */
     if ((run->dry || run->verify_alone) && stat(run->dir, &st) != 0)
         return 0;
-    return kdp_history_open(&run->history, &config);
+    rc = kdp_history_open(&run->history, &config);
+    if (rc == -KDP_EBUSY && (run->dry || run->verify_alone)) {
+        kdp_cli_notice(run->cli, NULL, "%s; what it has fetched is not counted as fetched yet",
+                       kdp_error_text());
+        rc = 0;
+    }
+    return rc;
 }
 
 /* Were all windows of the scope fetched by some run? */

@@ -50,6 +50,8 @@ kdp backfill "${range[@]}"; exits 2; no_answer; says 'which trades? No scope is 
 kdp backfill "${range[@]}" --all --ticker X; exits 2; no_answer; says 'two scopes are given'
 kdp backfill "${range[@]}" --ticker X --what books; exits 2; no_answer; says '--what books is not known'
 kdp backfill --all --end 2026-01-01; exits 2; no_answer
+kdp backfill "${range[@]}" --ticker "KX'; DROP TABLE trades"; exits 2; no_answer; says "not a ticker: KX'; DROP TABLE trades"
+kdp backfill "${range[@]}" --ticker "$(printf 'K%.0s' $(seq 300))"; exits 2; no_answer; says 'not a ticker: KKK'
 kdp backfill "${range[@]}" --ticker KXNOSUCH-26DEC01-T1; exits 1; no_answer; says 'no market KXNOSUCH-26DEC01-T1 on the exchange'
 kdp backfill "${range[@]}" --series KXNOSUCH; exits 1; no_answer; says 'no series KXNOSUCH on the exchange'; says 'Nearest: '
 [ ! -e data/trades/manifest.json ] || ! grep -q KXNOSUCH data/trades/manifest.json || wrong 'a market that is not there is remembered as whole'
