@@ -40,6 +40,17 @@ kdp market --ticker "$ticker" --data d --versions --no-fetch; exits 0; prints 'W
 # before it was there
 kdp market --ticker "$ticker" --data d --at 2021-01-01 --no-fetch; exits 1; no_answer; says 'was not there yet'; says '--at 20'
 
+# the exchange words its rules anew: a version more, and what was in force before is still there
+rules() { "$KDP" market --ticker "$ticker" --data d --no-fetch --format json "$@" 2>/dev/null | python3 -c 'import json, sys; m = json.load(sys.stdin); print(m["versions"], m["rules_primary"], m["rules_secondary"])'; }
+old=$(rules) before=$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)
+"$KDP" sim ctl --dir s terms "$ticker" >/dev/null || wrong 'the simulator changes no terms'
+[ "$(rules)" = "$old" ] || wrong 'it knows what it was not told'
+kdp market --ticker "$ticker" --data d --refresh; exits 0; says 'asked the exchange'; prints 'changed    rules_'
+new=$(rules) then=$(rules --at "$before")
+[ "${new#* }" != "${old#* }" ] || wrong 'the new rules are not shown'
+[ "${then#* }" = "${old#* }" ] || wrong "the old rules are not shown for a time before: $then"
+[ "${new%% *}" = $((${old%% *} + 1)) ] || wrong "not one version more: $new after $old"
+
 kdp market --ticker "${ticker}X" --data d; exits 1; says 'neither in d nor on the exchange'; says "Nearest: $ticker"
 kdp market --ticker 'KX*' --data d; exits 2
 kdp market --data d; exits 2
