@@ -301,6 +301,45 @@ KDP_TEST(a_refilled_trade_that_is_only_on_the_tape_is_known)
     lake_fixture_free(f);
 }
 
+KDP_TEST(a_captured_trade_is_known_by_its_id_though_the_stream_has_its_time_in_milliseconds)
+{
+    static const char *const looks[] = {
+        "SELECT ticker, epoch_ns(\"timestamp\")::BIGINT + 876543, trade_id FROM trades ORDER BY "
+        "\"timestamp\" LIMIT 1",
+        "SELECT ticker, epoch_ns(\"timestamp\")::BIGINT - 456789, trade_id FROM trades ORDER BY seq DESC "
+        "LIMIT 1",
+        "SELECT ticker, epoch_ns(\"timestamp\")::BIGINT + 876543, trade_id FROM trades WHERE "
+        "hour(\"timestamp\") = 9",
+    };
+    struct kdp_history_totals totals;
+    struct kdp_history *history;
+    struct lake_fixture *f;
+
+    lake_need_duckdb();
+    f = stream_start("fine");
+    stream_market(f, DAY_0, 1, "KXHIST-26NOV-T1");
+    for (unsigned i = 1; i < 20; i++)
+        stream_trade(f, DAY_0 + i * HOUR_NS, DAY_0 + i * HOUR_NS, 1);
+    lake_fixture_write(f, f->count, false);
+    lake_seal(f->dir, NULL, NULL);
+    stream_trade(f, DAY_0 + 20 * HOUR_NS, DAY_0 + 5 * HOUR_NS + HOUR_NS / 2, 1); /* on the tape alone */
+    lake_fixture_write(f, f->count, true);
+    history = history_open(f->dir);
+    for (unsigned i = 0; i < sizeof looks / sizeof looks[0];
+         i++) { /* alone in its batch: the oldest and the newest */
+        char *rows = lake_dump(f->dir, 0, looks[i]);
+
+        CHECK_INT(give_rows(history, rows), 1);
+        free(rows);
+        history_flush(history);
+    }
+    kdp_history_totals(history, &totals);
+    CHECK_INT(totals.already, 3);
+    CHECK_INT(totals.inserted, 0);
+    kdp_history_close(history);
+    lake_fixture_free(f);
+}
+
 KDP_TEST(of_trades_of_one_time_live_comes_before_refilled_before_history)
 {
     const struct past past = {1, DAY_0 + 5 * HOUR_NS, HOUR_NS};

@@ -14,6 +14,8 @@
 
 #define TICKERS_NAMED 40u /* that many are asked for by name, more by their range */
 #define ATTEMPTS 5
+/* The stream has a trade's time in milliseconds, REST in microseconds: the same trade is looked for so far around. */
+#define AROUND_NS KDP_NS_PER_S
 
 /* kdp_known(trade_id, ticker, timestamp) is true where the batch has that trade, and marks it. */
 static void
@@ -136,7 +138,7 @@ put_condition(FILE *out, struct history_trades *trades, const struct kdp_lake_da
     fprintf(out,
             " WHERE \"timestamp\" BETWEEN make_timestamp_ns(%" PRId64 ") AND make_timestamp_ns(%" PRId64
             ") AND ",
-            from_ns, to_ns);
+            from_ns - AROUND_NS, to_ns + AROUND_NS);
     if (count <= TICKERS_NAMED) {
         fputs("ticker IN (", out);
         for (uint32_t i = 0; i < count; i++) {
@@ -207,7 +209,8 @@ static bool
 concerns(const struct kdp_manifest_file *file, const struct kdp_lake_day *days, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (days[i].day == file->day && file->ns_max >= days[i].ns_min && file->ns_min <= days[i].ns_max)
+        if (days[i].day == file->day && file->ns_max >= days[i].ns_min - AROUND_NS &&
+            file->ns_min <= days[i].ns_max + AROUND_NS)
             return true;
     return false;
 }
