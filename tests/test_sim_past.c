@@ -761,6 +761,18 @@ KDP_TEST(pages_go_wrong_on_command)
     CHECK_STR(end.cursor, cursor);
     page("/historical/trades", "", cursor);
     CHECK(strcmp(end.cursor, cursor) != 0);
+    /* two pages in turn: each leads to the other, and never on */
+    page("/historical/trades", "", "");
+    snprintf(cursor, sizeof cursor, "%s", end.cursor);
+    page("/historical/trades", "", cursor);
+    snprintf(first, sizeof first, "%s", end.cursor);
+    free(sim_tell(&fixture, "page-turn count=3"));
+    page("/historical/trades", "", first);
+    CHECK_STR(end.cursor, cursor);
+    page("/historical/trades", "", cursor);
+    CHECK_STR(end.cursor, first);
+    page("/historical/trades", "", first);
+    CHECK_STR(end.cursor, cursor);
     free(sim_tell(&fixture, "page-empty count=1"));
     seen_count = 0;
     page("/historical/trades", "", "");

@@ -94,6 +94,8 @@ enum kdp_sim_arg {
       "requests with a cursor are answered with 400")                                                       \
     X(PAGE_LOOP, "page-loop", "seconds path count", "seconds=5", 0,                                         \
       "a page's cursor is the one it was asked with")                                                       \
+    X(PAGE_TURN, "page-turn", "seconds path count", "seconds=5", 0,                                         \
+      "a page's cursor is the one of the request before: two pages in turn")                                \
     X(PAGE_EMPTY, "page-empty", "seconds path count", "seconds=5 count=1", 0,                               \
       "nothing on a page, and a cursor to go on with")                                                      \
     X(PAGE_MIXED, "page-mixed", "seconds path count", "seconds=5", 0,                                       \

@@ -1,5 +1,6 @@
 /* rest.c - REST requests: which path, which parameters, and the answers that are not about one market (docs/exchange.md 2, 3). */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,18 +236,24 @@ sim_trade_key(const struct kdp_sim *sim)
 
 /* ---- cursors: a number that says nothing to whoever holds it, and carries no filter ---- */
 void
-sim_put_cursor(const struct sim_conn *conn, const struct sim_query *query, struct sim_text *text, bool more,
+sim_put_cursor(struct sim_conn *conn, const struct sim_query *query, struct sim_text *text, bool more,
                uint64_t number)
 {
-    const char *same = sim_query_get(query, "cursor");
+    struct kdp_sim *sim = conn->sim;
+    const char *same = sim_query_get(query, "cursor"), *last = sim->last_cursor;
 
+    if (same == NULL)
+        same = "";
     sim_lit(text, "\"cursor\":");
-    if (conn->harm.loop && same != NULL && same[0] != 0)
+    if (conn->harm.loop && same[0] != 0)
         sim_put_json(text, same, strlen(same));
+    else if (conn->harm.turn && same[0] != 0 && last[0] != 0 && strcmp(same, last) != 0)
+        sim_put_json(text, last, strlen(last));
     else if (more)
-        sim_putf(text, "\"C%016llx\"", (unsigned long long)(number ^ sim_trade_key(conn->sim)));
+        sim_putf(text, "\"C%016llx\"", (unsigned long long)(number ^ sim_trade_key(sim)));
     else
         sim_lit(text, "\"\"");
+    snprintf(sim->last_cursor, sizeof sim->last_cursor, "%s", same);
 }
 
 bool

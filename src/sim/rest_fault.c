@@ -35,6 +35,7 @@ harm(struct sim_conn *conn, const struct sim_query *query)
     h->shortened = armed(conn, query, KDP_SIM_FAULT_REST_SHORT) != NULL;
     h->chunk_cut = armed(conn, query, KDP_SIM_FAULT_REST_CHUNK_CUT) != NULL;
     h->loop = armed(conn, query, KDP_SIM_FAULT_PAGE_LOOP) != NULL;
+    h->turn = armed(conn, query, KDP_SIM_FAULT_PAGE_TURN) != NULL;
     h->empty = armed(conn, query, KDP_SIM_FAULT_PAGE_EMPTY) != NULL;
     h->mixed = armed(conn, query, KDP_SIM_FAULT_PAGE_MIXED) != NULL;
     h->twice = armed(conn, query, KDP_SIM_FAULT_PAGE_TWICE) != NULL;
@@ -47,8 +48,8 @@ harm(struct sim_conn *conn, const struct sim_query *query)
         conn->slow_at_ns = conn->sim->mono_ns;
         conn->slow_credit = 0;
     }
-    h->any = fault != NULL || h->cut || h->shortened || h->chunk_cut || h->loop || h->empty || h->mixed ||
-             h->twice || h->big != 0;
+    h->any = fault != NULL || h->cut || h->shortened || h->chunk_cut || h->loop || h->turn || h->empty ||
+             h->mixed || h->twice || h->big != 0;
 }
 
 bool

@@ -112,8 +112,8 @@ struct sim_harm { /* what the answer under way suffers, of faults; of the lists,
     bool cut, shortened,
         chunk_cut; /* the body ends too early: against its length, with it, without a last chunk */
     size_t big;    /* this many bytes of white space before it */
-    bool loop, empty, mixed,
-        twice; /* its cursor again; nothing on it; not newest first; one of the page before */
+    /* its cursor again; the one of the request before; nothing on it; not newest first; one of the page before */
+    bool loop, turn, empty, mixed, twice;
 };
 
 struct sim_conn {
@@ -204,6 +204,7 @@ struct kdp_sim {
     bool stale;
     struct sim_terms *terms;              /* what was changed of markets, events and series; NULL: nothing */
     unsigned unknown_shape;               /* trades of a ticker nobody knows: 0 none, 1 404, 2 400 */
+    char last_cursor[64];                 /* that the last request had, for cursors that turn back */
     struct kdp_exchange_trade last_trade; /* of the last page of trades, for pages that overlap */
     uint64_t rest_signed;
     /* faults */
@@ -268,8 +269,8 @@ bool sim_rest_candles(struct sim_conn *conn, const struct sim_query *query); /* 
 bool sim_listed(const char *list, const char *ticker);                       /* comma-separated */
 bool sim_begins(const struct kdp_sim *sim, uint32_t market, const char *word, size_t len);
 /* sim_put_cursor writes the page's cursor member; more: a page follows, at that number. */
-void sim_put_cursor(const struct sim_conn *conn, const struct sim_query *query, struct sim_text *text,
-                    bool more, uint64_t number);
+void sim_put_cursor(struct sim_conn *conn, const struct sim_query *query, struct sim_text *text, bool more,
+                    uint64_t number);
 /* sim_cursor_read: false when it is none of ours; *givenp: there is one. */
 bool sim_cursor_read(const struct kdp_sim *sim, const struct sim_query *query, uint64_t *numberp,
                      bool *givenp);
