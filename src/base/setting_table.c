@@ -187,6 +187,8 @@ static const struct kdp_setting table[] = {
      KDP_SECTION_COMMAND},
     {"interactive", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "page and search on the terminal",
      KDP_SECTION_COMMAND},
+    {"to-lake", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "file the rows into the lake",
+     KDP_SECTION_COMMAND},
     {"where", NULL, KDP_SETTING_FILES, "TEST", NULL, 0, 0, NULL, "'price >= 90'; may be repeated",
      KDP_SECTION_COMMAND},
     {"bulk", NULL, KDP_SETTING_CHOICE, "KIND", NULL, 0, 0, "markets|trades",

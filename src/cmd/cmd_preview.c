@@ -61,6 +61,12 @@ take_row(struct kdp_preview *preview, const struct kdp_row *row, bool stream)
 {
     if (!stream) {
         kdp_bulk_look_row(&preview->look, &preview->columns, row);
+        if (preview->to_lake) {
+            int rc = kdp_bulk_lake_row(&preview->lake, preview->input.rows, row);
+
+            if (rc != 0)
+                return rc;
+        }
         if (preview->kept < preview->limit && preview->kept_bytes < KEPT_BYTES_MAX)
             return keep(preview, row);
         return 0;
@@ -112,10 +118,10 @@ read_rows(struct kdp_preview *preview, bool stream)
         kdp_bulk_columns_learn(&preview->columns, preview->input.rows);
         if (kdp_bulk_filter_row(&preview->filter, &preview->columns, preview->input.rows, &row)) {
             rc = take_row(preview, &row, stream);
-            if (stream && preview->limit != 0 && preview->look.rows == preview->limit) {
-                preview->enough = true;
+            preview->enough =
+                preview->enough || (stream && preview->limit != 0 && preview->look.rows == preview->limit);
+            if (preview->enough)
                 break;
-            }
         }
         if (preview->read % LOOK_EVERY == 0) {
             if (kdp_cli_interrupted() != 0 || kdp_cli_output_failed())
@@ -132,6 +138,27 @@ read_rows(struct kdp_preview *preview, bool stream)
     if (got < 0 && got != -KDP_ESTOPPED)
         keep_words(preview, got);
     return rc;
+}
+
+/* Files what was read; an exit code when that fails. */
+static int
+file_rows(struct kdp_preview *preview)
+{
+    char a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT];
+    int rc;
+
+    if (preview->lake.there) {
+        kdp_cli_notice(preview->cli, NULL, "the lake in %s has that day already: nothing was added",
+                       kdp_cli_text(preview->cli, "data"));
+        return 0;
+    }
+    rc = kdp_bulk_lake_end(&preview->lake, preview->complete && !preview->filter.any);
+    if (rc != 0)
+        return kdp_cli_error(preview->cli, rc);
+    kdp_cli_say(preview->cli, "lake: %s rows of %s filed into %s, %s could not be",
+                kdpi_screen_count(a, preview->lake.inserted), preview->lake.file,
+                kdp_cli_text(preview->cli, "data"), kdpi_screen_count(b, preview->lake.rejects.count));
+    return preview->lake.rejects.count > 0 ? KDP_EXIT_FAILED : 0;
 }
 
 /* A filter that had nothing to look at would quietly give no row. */
@@ -195,6 +222,10 @@ check_wishes(struct kdp_cli *cli)
             "no file: --file, --url or --date says which");
     if (whats > 1 || (whats == 1 && strcmp(what[0], "trades") != 0 && strcmp(what[0], "markets") != 0))
         return kdp_cli_usage(cli, "Choose --what trades or --what markets", "--what: no such bulk file");
+    if (kdp_cli_switch(cli, "to-lake") &&
+        (kdp_cli_switch(cli, "interactive") ||
+         (kdp_cli_format(cli) != KDP_FORMAT_TABLE && kdp_cli_text(cli, "summary") == NULL)))
+        return kdp_cli_usage(cli, NULL, "--to-lake beside --interactive, csv or json: one of them");
     if (kdp_cli_switch(cli, "interactive") &&
         (isatty(STDOUT_FILENO) == 0 || kdp_cli_format(cli) != KDP_FORMAT_TABLE ||
          kdp_cli_text(cli, "summary") != NULL))
@@ -230,6 +261,9 @@ kdp_cmd_preview(struct kdp_cli *cli)
     rc = kdp_bulk_look_open(&preview.look);
     if (rc == 0)
         rc = kdp_bulk_input_open(&preview.input, cli);
+    preview.to_lake = kdp_cli_switch(cli, "to-lake");
+    if (rc == 0 && preview.to_lake)
+        rc = kdp_bulk_lake_open(&preview.lake, cli, preview.input.name);
     if (rc != 0) {
         code =
             rc == -KDP_ESTOPPED && kdp_cli_interrupted() != 0 ? kdp_cli_stopped(cli) : kdp_cli_error(cli, rc);
@@ -247,8 +281,11 @@ kdp_cmd_preview(struct kdp_cli *cli)
             kdp_preview_json(&preview);
         else if (code == 0)
             code = kdp_preview_table(&preview);
-        code = code != 0 ? code : finish(&preview, code);
+        if (code == 0)
+            code = finish(&preview, preview.to_lake ? file_rows(&preview) : 0);
     }
+    if (preview.to_lake)
+        kdp_bulk_lake_close(&preview.lake);
     free_kept(&preview);
     kdp_bulk_look_close(&preview.look);
     kdp_bulk_input_close(&preview.input);

@@ -115,7 +115,7 @@ static const struct kdp_command commands[] = {
      "Shows what a daily bulk file of the exchange holds: members, first rows, sums.\n"
      "Read as a stream, from a file, a pipe or the network; no key is needed.",
      "from: file url date what bulk-url ca-file|which: ticker series start end where limit|"
-     "output: interactive columns summary format progress",
+     "output: interactive columns summary format progress to-lake data",
      "0 done, 1 failed or not whole, 2 usage, 130 stopped by Ctrl-C",
      "kdp gen --bulk trades --rows 500 | kdp preview --file -\n"
      "kdp gen --bulk markets --rows 99 | kdp preview --file - --format csv",

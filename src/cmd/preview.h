@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "bulk_input.h"
+#include "bulk_lake.h"
 #include "bulk_look.h"
 #include "command.h"
 
@@ -27,7 +28,9 @@ struct kdp_preview {
     struct kdp_bulk_look look;
     struct kdp_preview_row *first, **lastp; /* rows kept */
     uint64_t kept, kept_bytes, limit;       /* limit 0: none */
-    uint64_t read;                          /* rows of the file, wanted or not */
+    bool to_lake;
+    struct kdp_bulk_lake lake;
+    uint64_t read; /* rows of the file, wanted or not */
     int64_t started_ns, took_ns;
     bool complete; /* read to its end */
     bool enough;   /* no more was asked for */

@@ -16,6 +16,9 @@
 #include "record.h"
 
 #define HISTORY_TABLES_MAX 16u
+
+#define KDP_BULK_TABLES 2u
+extern const struct kdp_history_table kdp_history_bulk_tables[KDP_BULK_TABLES];
 #define HISTORY_SCHEMA_VERSION 1u
 
 struct history_tickers { /* texts by number, from 1; emptied with the batch */

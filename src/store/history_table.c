@@ -54,6 +54,8 @@ build(void)
     tables[table_count++] = candles;
     for (unsigned i = 0; i < KDP_META_TABLES; i++)
         tables[table_count++] = kdp_history_meta_tables[i];
+    for (unsigned i = 0; i < KDP_BULK_TABLES; i++)
+        tables[table_count++] = kdp_history_bulk_tables[i];
 }
 
 const struct kdp_history_table *
