@@ -222,8 +222,9 @@ work(struct backfill_run *run, bool *completep)
         rc = kdp_backfill_again(run);
     if (rc == 0 && run->trades && !run->stopped)
         rc = all_here(run, &here);
-    if (run->verify_alone && run->gap_count == 0 && run->days_not_provable == 0)
-        here = true; /* captured or fetched: it is whole */
+    /* captured or fetched, it is whole; of all markets only windows tell, since those that are known are those with trades here */
+    if (run->verify_alone && !run->all && run->gap_count == 0 && run->days_not_provable == 0)
+        here = true;
     *completep =
         rc == 0 && run->gap_count == 0 && !run->stopped && (here || !run->trades) && run->given_up == 0;
     return rc;

@@ -47,4 +47,7 @@ run --series KXA; exits 1; no_answer; says 'cannot be read: 127.0.0.1: /historic
 # ---- an address where nothing is ----
 rm www/cutoff
 run --all; exits 1; prints '"complete": false'; prints '"given_up": 1'
+
+# ---- nothing is here, and no list says what should be ----
+run --all --verify; exits 1; prints '"complete": false'
 done_testing
