@@ -11,10 +11,12 @@
 #include "history.h"
 #include "json.h"
 #include "kdp_test.h"
+#include "raw.h"
 #include "record.h"
 #include "support/lake_fixture.h"
 #include "tape.h"
 #include "terms.h"
+#include "terms_tape.h"
 
 #define DAY_0 INT64_C(1794960000000000000) /* 2026-11-18T00:00:00Z */
 #define MIN (60 * KDP_NS_PER_S)
@@ -434,6 +436,86 @@ KDP_TEST(what_the_stream_told_and_what_rest_said_are_one_history)
                        "SELECT count(*) FROM markets_asof WHERE source = 'stream' AND valid_from >= "
                        "'2026-11-18T00:45:00Z'::TIMESTAMP_NS"),
               "0");
+}
+
+/* ---- out of the raw tape ---- */
+static void
+put_input(struct kdp_raw_writer *writer, uint64_t index, int64_t ns, const char *path, const char *body)
+{
+    uint8_t mem[4096] __attribute__((aligned(8))) = {0};
+    struct kdp_input_rest rest = {.status = 200, .path_len = (uint32_t)strlen(path)};
+    struct kdp_input_head head = {.length = (uint32_t)(sizeof rest + strlen(path) + strlen(body)),
+                                  .kind = KDP_INPUT_REST,
+                                  .index = index,
+                                  .recv_ns = ns};
+    size_t size = (sizeof head + head.length + 7) & ~(size_t)7;
+
+    CHECK(size <= sizeof mem);
+    memcpy(mem, &head, sizeof head);
+    memcpy(mem + sizeof head, &rest, sizeof rest);
+    memcpy(mem + sizeof head + sizeof rest, path, strlen(path));
+    memcpy(mem + sizeof head + sizeof rest + strlen(path), body, strlen(body));
+    CHECK_INT(kdp_raw_append(writer, mem, size), 0);
+}
+
+static unsigned inputs_left;
+
+static int
+stop_soon(void)
+{
+    return inputs_left-- == 0;
+}
+
+KDP_TEST(the_raw_tape_is_filed_once_also_when_a_pass_is_stopped_or_meets_another_writer)
+{
+    struct kdp_raw_config config = {.dir = kdp_test_dir(), .session = 3};
+    struct kdp_terms_tape tape = {.dir = config.dir}, anew = {.dir = config.dir};
+    struct kdp_history_config other = {.dir = config.dir};
+    struct kdp_raw_writer *writer;
+    struct kdp_history *history;
+    char body[1024];
+    uint64_t cut;
+
+    lake_need_duckdb();
+    CHECK_INT(kdp_terms_tape_pass(&tape), 0); /* no raw tape yet */
+    CHECK_INT(kdp_raw_writer_open(&writer, &config, 1, &cut), 0);
+    for (uint64_t i = 1; i <= 40;
+         i++) { /* each market twice; between them what is none of ours, and what cannot be read */
+        snprintf(
+            body, sizeof body,
+            "{\"markets\":[{\"ticker\":\"KXM-26NOV18-T%u\",\"event_ticker\":\"KXM-26NOV18\",\"title\":\"t\","
+            "\"status\":\"active\",\"rules_primary\":\"Rule "
+            "%u.\",\"rules_secondary\":\"Same.\"}],\"cursor\":\"\"}",
+            (unsigned)(i % 20), (unsigned)(i % 20));
+        put_input(writer, i * 3 - 2, DAY_0 + (int64_t)i * MIN, "/markets?limit=1000", body);
+        put_input(writer, i * 3 - 1, DAY_0 + (int64_t)i * MIN, "/markets/trades?limit=10", "{\"trades\":[]}");
+        put_input(writer, i * 3, DAY_0 + (int64_t)i * MIN, "/markets?limit=1000&cursor=x", "{\"markets\":[{");
+    }
+    CHECK_INT(kdp_raw_writer_close(writer), 0);
+
+    CHECK_INT(kdp_history_open(&history, &other), 0);
+    CHECK_INT(kdp_terms_tape_pass(&tape), 0);
+    CHECK(tape.busy);
+    kdp_history_close(history);
+    CHECK_STR(lake_ask(config.dir, 0, "SELECT count(*) FROM market_terms"), "0");
+
+    tape.stopped = stop_soon;
+    inputs_left = 25;
+    CHECK_INT(kdp_terms_tape_pass(&tape), -KDP_ESTOPPED);
+    CHECK_INT(tape.markets, 9);
+    CHECK_STR(lake_ask(config.dir, 0, "SELECT count(*) FROM market_terms"), "9");
+    anew.stopped = NULL; /* another process, which knows the manifest alone */
+    CHECK_INT(kdp_terms_tape_pass(&anew), 1);
+    CHECK(!anew.busy);
+    CHECK_INT(tape.markets + anew.markets, 40);
+    CHECK_INT(anew.missed_to, 0);
+    CHECK_INT(tape.refused + anew.refused, 40);
+    CHECK_STR(lake_ask(config.dir, 0, "SELECT count(*) FROM market_terms"), "20");
+    CHECK_STR(lake_ask(config.dir, 0, "SELECT count(*) FROM texts"), "21");
+    CHECK_STR(lake_ask(config.dir, 0, "SELECT max(seen_ts) FROM market_terms"),
+              "2026-11-18T00:20:00.000000000Z");
+    CHECK_INT(kdp_terms_tape_pass(&anew), 0);
+    CHECK_INT(anew.markets, 31);
 }
 
 /* ---- what was recorded ---- */

@@ -18,6 +18,7 @@ struct pass {
     struct kdp_history *history; /* NULL: nothing to file yet */
     struct kdp_terms *terms;
     struct kdp_rest_reader *reader;
+    uint64_t filed; /* by the manifest, when the pass began */
     int rc;
 };
 
@@ -89,10 +90,8 @@ kind_of(const char *path, size_t len)
 static int
 begin_filing(struct pass *pass)
 {
-    struct kdp_history_config config = {.dir = pass->tape->dir,
-                                        .compression = pass->tape->compression,
-                                        .memory_bytes = MEMORY_BYTES,
-                                        .stopped = pass->tape->stopped};
+    struct kdp_history_config config = {
+        .dir = pass->tape->dir, .compression = pass->tape->compression, .memory_bytes = MEMORY_BYTES};
     int rc;
 
     if (pass->history != NULL)
@@ -105,6 +104,17 @@ begin_filing(struct pass *pass)
     if (rc == 0)
         kdpi_rest_want_terms(pass->reader, true);
     return rc;
+}
+
+/* All answers up to an input have been given: with the rows that becomes known. */
+static int
+settle(struct pass *pass, uint64_t last)
+{
+    int rc = 0;
+
+    if (last > pass->filed)
+        rc = kdp_history_window(pass->history, table(), SCOPE, (int64_t)pass->filed + 1, (int64_t)last + 1);
+    return rc == 0 ? kdp_history_flush(pass->history) : rc;
 }
 
 static int
@@ -139,7 +149,7 @@ take(struct pass *pass, const struct kdp_input_head *head)
     pass->tape->refused += end.refused + (pass->rc == 0 && end.refusal != KDP_REFUSAL_NONE);
     pass->tape->answers++;
     if (pass->rc == 0 && kdp_history_full(pass->history))
-        pass->rc = kdp_history_flush(pass->history);
+        pass->rc = settle(pass, head->index);
     return pass->rc;
 }
 
@@ -184,22 +194,22 @@ kdp_terms_tape_pass(struct kdp_terms_tape *tape)
 {
     struct pass pass = {.tape = tape};
     struct kdp_raw_reader *raw;
-    uint64_t filed = 0, last;
+    uint64_t last = 0, before = tape->answers;
     int rc = kdp_raw_reader_open(&raw, tape->dir);
 
     tape->busy = false;
     if (rc != 0)
         return rc == -KDP_ENOENT ? 0 : rc;
-    rc = filed_up_to(tape->dir, &filed);
+    rc = filed_up_to(tape->dir, &pass.filed);
     if (rc == 0) {
-        last = tape->index > filed ? tape->index : filed;
+        last = tape->index > pass.filed ? tape->index : pass.filed;
         rc = read_on(&pass, raw, &last);
     }
     kdp_raw_reader_close(raw);
-    if (rc == 0 && pass.history != NULL) {
-        rc = kdp_history_window(pass.history, table(), SCOPE, (int64_t)filed + 1, (int64_t)last + 1);
-        if (rc == 0)
-            rc = kdp_history_flush(pass.history);
+    if ((rc == 0 || rc == -KDP_ESTOPPED) && pass.terms != NULL) {
+        int settled = settle(&pass, last); /* stopped: the next pass goes on there */
+
+        rc = settled != 0 ? settled : rc;
     }
     kdp_terms_close(pass.terms);
     kdp_history_close(pass.history);
@@ -211,5 +221,5 @@ kdp_terms_tape_pass(struct kdp_terms_tape *tape)
     if (rc != 0)
         return rc;
     tape->index = last;
-    return pass.history != NULL ? 1 : 0;
+    return tape->answers > before ? 1 : 0;
 }
