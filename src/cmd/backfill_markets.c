@@ -555,6 +555,9 @@ kdp_backfill_tiers(struct backfill_run *run)
     }
     if (rc != 0)
         return rc;
+    /* windows up to a time that is yet to come there would be holes for ever */
+    if (answer->date_ns != KDP_TIME_NULL && answer->got_ns > answer->date_ns + KDP_NS_PER_S)
+        run->ahead_ns = answer->got_ns - answer->date_ns - KDP_NS_PER_S;
     if (answer->status != 200 && answer->status != 404) { /* 404: one tier, or of before the split */
         rc = kdp_asker_refused(run->ask.asker, answer);
         kdp_asker_free(answer);

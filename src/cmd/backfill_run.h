@@ -54,6 +54,7 @@ struct backfill_run {
     unsigned interval_min;             /* of the candles for the table */
     unsigned parallel;
     int64_t start_ns, end_ns; /* as asked; end clipped to what is sure by now */
+    int64_t ahead_ns;         /* our clock of the exchange's, once it was asked; 0 and more */
     int64_t cutoff_ns, market_cutoff_ns;
 
     struct backfill_market *markets; /* of --all: those that the lake has trades of */
@@ -94,7 +95,7 @@ void kdp_backfill_finishing(bool on);
 int64_t kdp_backfill_cpu_ns(bool process);
 
 /* backfill_markets.c: 0, or an error with its words. */
-int kdp_backfill_tiers(struct backfill_run *run);        /* reads the cutoff */
+int kdp_backfill_tiers(struct backfill_run *run);        /* reads the cutoff, and the exchange's clock */
 int kdp_backfill_find_markets(struct backfill_run *run); /* all but --all */
 struct backfill_market *kdp_backfill_market_add(struct backfill_run *run, const char *ticker, size_t len);
 /* kdp_backfill_market_find gives a market by its ticker once kdp_backfill_markets_sort was called; NULL: none. */

@@ -60,8 +60,8 @@ read_scope(struct backfill_run *run)
 static int
 clip(struct backfill_run *run)
 {
-    int64_t sure_ns = kdpi_now_ns() - KDP_BACKFILL_LAG, limit_ns = KDP_TIME_NULL;
-    char text[KDPI_TIME_TEXT];
+    int64_t sure_ns = kdpi_now_ns() - run->ahead_ns - KDP_BACKFILL_LAG, limit_ns = KDP_TIME_NULL;
+    char text[KDPI_TIME_TEXT], ahead[KDPI_SCREEN_TEXT];
     int rc = run->history != NULL ? kdp_history_limit(run->history, &limit_ns) : 0;
 
     if (rc != 0)
@@ -69,8 +69,12 @@ clip(struct backfill_run *run)
     if (run->end_ns > sure_ns) {
         run->end_ns = sure_ns / KDP_NS_PER_S * KDP_NS_PER_S;
         kdpi_time_format(text, run->end_ns, 0);
-        kdp_cli_notice(run->cli, NULL, "the end is taken as %s: answers of the exchange may be 15 s old",
-                       text);
+        if (run->ahead_ns > KDP_BACKFILL_LAG)
+            kdp_cli_notice(run->cli, NULL, "the end is taken as %s: this clock is %s ahead of the exchange's",
+                           text, kdpi_screen_span(ahead, run->ahead_ns));
+        else
+            kdp_cli_notice(run->cli, NULL, "the end is taken as %s: answers of the exchange may be 15 s old",
+                           text);
     }
     if (limit_ns != KDP_TIME_NULL && run->end_ns > limit_ns) {
         run->end_ns = limit_ns;
@@ -195,6 +199,7 @@ work(struct backfill_run *run, bool *completep)
 
     rc = rc == 0 ? clip(run) : rc;
     rc = rc == 0 ? kdp_backfill_tiers(run) : rc;
+    rc = rc == 0 && run->ahead_ns > 2 * KDP_NS_PER_S ? clip(run) : rc; /* less is in the lag */
     if (rc == 0 && !run->all)
         rc = kdp_backfill_find_markets(run);
     if (rc != 0)

@@ -515,6 +515,7 @@ fill(struct asker_ask *ask)
     answer->body = ask->http->body;
     answer->len = ask->http->len;
     answer->got_ns = ask->http->got_ns;
+    answer->date_ns = ask->http->date_ns;
     answer->age_ns = ask->http->age_ns;
 }
 

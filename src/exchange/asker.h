@@ -47,9 +47,10 @@ struct kdp_asker_answer {
     int status;       /* of HTTP: 200, or what cannot be mended by asking again (400, 401, 403, 404 ...) */
     const char *body; /* valid until the answer is freed */
     size_t len;
-    int64_t got_ns; /* wall clock */
-    int64_t age_ns; /* how old the exchange's cache says it is, 0: fresh or not said */
-    unsigned tries; /* it took, 1 at least */
+    int64_t got_ns;  /* wall clock */
+    int64_t date_ns; /* the exchange's clock, to the second before; KDP_TIME_NULL */
+    int64_t age_ns;  /* how old the exchange's cache says it is, 0: fresh or not said */
+    unsigned tries;  /* it took, 1 at least */
 };
 /* kdp_asker_get queues a GET of path below the base URL (copied).  Requests go out in order as tokens allow, repeats first, from
  * the next kdp_asker_next on. */

@@ -48,6 +48,17 @@ run --series KXA; exits 1; no_answer; says 'cannot be read: 127.0.0.1: /historic
 rm www/cutoff
 run --all; exits 1; prints '"complete": false'; prints '"given_up": 1'
 
+# ---- our clock is an hour ahead: what is yet to come there is not fetched yet ----
+answer cutoff '{"trades_created_ts":"2026-07-01T00:00:00Z"}'
+echo -3600 >www/offset
+kdp backfill --ticker KXA-1-A --start 2026-06-01 --end 2199-01-01 --data ahead --base-url "http://127.0.0.1:$port/x" --dry-run --format json; exits 0
+says "this clock is "; says " ahead of the exchange's"
+python3 -c 'import calendar, json, sys, time
+end = calendar.timegm(time.strptime(json.load(open(".out"))["end"], "%Y-%m-%dT%H:%M:%SZ"))
+sys.exit(not 3600 < time.time() - end < 3700)' || wrong 'the end is not of the clock of the exchange'
+echo 0 >www/offset
+rm www/cutoff
+
 # ---- nothing is here, and no list says what should be ----
 run --all --verify; exits 1; prints '"complete": false'
 done_testing
