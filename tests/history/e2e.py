@@ -302,10 +302,11 @@ def budget(args, seed):
     report = r.backfill(*signed(r), **SPAN)
     complete(report, r.same(SPAN["start"], SPAN["end"]))
     refused = sum(status == 429 for _, _, status in r.exchange.requests)
-    took = r.exchange.requests[-1][0] - r.exchange.requests[0][0]
-    share = (len(r.exchange.requests) - 20) * 10 / 200 / took
+    pages = [at for at, target, _ in r.exchange.requests if "/trades" in target]
+    steady = [at for at in pages if pages[0] + 1 <= at]  # what a full bucket gives is gone
+    share = (len(steady) - 1) * 10 / 200 / (steady[-1] - steady[0])
     check(refused == 0 and report["answered_429"] == 0, f"{refused} answered 429")
-    print(f"  {len(r.exchange.requests)} requests in {took:.1f} s of {time.monotonic() - began:.1f}: {share:.0%} of the budget",
+    print(f"  {len(pages)} pages in {pages[-1] - pages[0]:.1f} s of {time.monotonic() - began:.1f}: {share:.1%} of the budget",
           file=sys.stderr)
 
 
