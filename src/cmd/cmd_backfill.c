@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "error.h"
+#include "history_wait.h"
 #include "meta_fetch.h"
 #include "screen.h"
 
@@ -104,8 +105,10 @@ open_history(struct backfill_run *run)
     /* what only looks makes no folder */
     if ((run->dry || run->verify_alone) && stat(run->dir, &st) != 0)
         return 0;
+    if (!run->dry && !run->verify_alone)
+        return kdp_history_open_waiting(run->cli, &run->history, &config, KDP_HISTORY_WAIT_NS);
     rc = kdp_history_open(&run->history, &config);
-    if (rc == -KDP_EBUSY && (run->dry || run->verify_alone)) {
+    if (rc == -KDP_EBUSY) {
         kdp_cli_notice(run->cli, NULL, "%s; what it has fetched is not counted as fetched yet",
                        kdp_error_text());
         rc = 0;
