@@ -155,11 +155,18 @@ kdp_backfill_plan(struct backfill_run *run, struct backfill_ranges *ranges)
 
 /* ---- the sink ---- */
 static int
+stored(struct backfill_run *run, int rc)
+{
+    run->store_failed = run->store_failed || rc != 0;
+    return rc;
+}
+
+static int
 on_trade(void *arg, const struct kdp_message *trade, int64_t got_ns)
 {
     struct backfill_run *run = arg;
 
-    return kdp_history_trade(run->history, trade, got_ns);
+    return stored(run, kdp_history_trade(run->history, trade, got_ns));
 }
 
 static int
@@ -167,7 +174,7 @@ on_window(void *arg, const char *scope, int64_t start_ns, int64_t end_ns)
 {
     struct backfill_run *run = arg;
 
-    return kdp_history_window(run->history, "trades", scope, start_ns, end_ns);
+    return stored(run, kdp_history_window(run->history, "trades", scope, start_ns, end_ns));
 }
 
 static int
@@ -175,7 +182,7 @@ on_forget(void *arg, const char *scope, int64_t start_ns, int64_t end_ns)
 {
     struct backfill_run *run = arg;
 
-    return kdp_history_forget(run->history, "trades", scope, start_ns, end_ns);
+    return stored(run, kdp_history_forget(run->history, "trades", scope, start_ns, end_ns));
 }
 
 /* ---- the loop ---- */
@@ -185,12 +192,32 @@ struct fetch {
     bool flush_due; /* the batch is full: as soon as the cutoff was looked at */
 };
 
+/* The words of the first range that could not be read; how many there are the driver knows. */
 static void
 give_up(struct backfill_run *run, const char *words)
 {
-    run->given_up++;
     if (run->given_up_words[0] == '\0')
         snprintf(run->given_up_words, sizeof run->given_up_words, "%s", words);
+}
+
+/* What the driver gave up is told with its own words where the exchange's are missing. */
+static void
+count_given_up(struct backfill_run *run, const struct kdp_backfill *driver)
+{
+    char words[512], start[KDPI_TIME_TEXT], end[KDPI_TIME_TEXT];
+    const char *scope, *why;
+    int64_t start_ns, end_ns;
+    size_t count = 0;
+
+    while (kdp_backfill_given_up(driver, count, &scope, &start_ns, &end_ns, &why)) {
+        kdpi_time_format(start, start_ns, 0);
+        kdpi_time_format(end, end_ns, 0);
+        snprintf(words, sizeof words, "%s, %s to %s: %s", strcmp(scope, "*") == 0 ? "all markets" : scope,
+                 start, end, why);
+        give_up(run, words);
+        count++;
+    }
+    run->given_up = run->lists_refused + count;
 }
 
 static void
@@ -218,7 +245,7 @@ flush(struct fetch *fetch)
     int rc = kdp_backfill_settle(fetch->driver);
 
     if (rc == 0)
-        rc = kdp_history_flush(fetch->run->history);
+        rc = stored(fetch->run, kdp_history_flush(fetch->run->history));
     fetch->run->store_ns += kdp_backfill_cpu_ns(true) - cpu_ns;
     fetch->flush_due = false;
     return rc;
@@ -325,6 +352,24 @@ keep(struct fetch *fetch)
     return rc;
 }
 
+/* An error of the exchange's ends the run; what was whole by then is kept, and the words are the error's. */
+static int
+keep_and_fail(struct fetch *fetch, int rc)
+{
+    char words[1024], hint[1024];
+
+    if (fetch->run->store_failed)
+        return rc;
+    snprintf(words, sizeof words, "%s", kdp_error_text());
+    snprintf(hint, sizeof hint, "%s", kdp_error_hint());
+    if (flush(fetch) != 0)
+        return rc;
+    kdpi_fail((enum kdp_error) - rc, "%s", words);
+    if (hint[0] != '\0')
+        kdpi_hint("%s", hint);
+    return rc;
+}
+
 static void
 add_stats(struct kdp_backfill_stats *sum, const struct kdp_backfill_stats *more)
 {
@@ -368,9 +413,10 @@ kdp_backfill_fetch(struct backfill_run *run, const struct backfill_ranges *range
     if (rc == -KDP_ESTOPPED) {
         run->stopped = true;
         rc = keep(&fetch);
-    } else if (rc == 0) {
-        rc = flush(&fetch);
+    } else {
+        rc = rc == 0 ? flush(&fetch) : keep_and_fail(&fetch, rc);
     }
+    count_given_up(run, fetch.driver);
     kdp_backfill_stats(fetch.driver, &stats);
     add_stats(&run->driver, &stats);
     if (stats.cutoff_ns != KDP_TIME_NULL)

@@ -175,6 +175,8 @@ facts(const struct backfill_run *run, bool complete, struct fact *f, char start[
     W("days_complete", run->days_complete);
     W("days_not_provable", run->days_not_provable);
     W("markets_not_asked", run->not_asked);
+    W("markets_total_short", run->total_short);
+    f[n++] = (struct fact){.name = "total_short_volume", .kind = SIZE, .value = run->total_short_e2};
     W("tries", run->tries);
     W("windows", run->windows);
     W("given_up", run->given_up);
@@ -414,6 +416,11 @@ print_table(const struct backfill_run *run, bool complete)
         if (run->surplus_e2 > 0)
             printf("           %s contracts more are here than the candles say; none is thrown away\n",
                    kdpi_screen_size(a, run->surplus_e2));
+        if (run->total_short > 0)
+            printf("           NOT PROVEN: of %s %s without candles the exchange's total is %s contracts "
+                   "more than is here\n",
+                   kdpi_screen_count(a, run->total_short), run->total_short == 1 ? "market" : "markets",
+                   kdpi_screen_size(b, run->total_short_e2));
         if (run->volume_differs > 0)
             printf("           of %s %s the exchange's total is another number than its candles'\n",
                    kdpi_screen_count(a, run->volume_differs),
@@ -431,7 +438,7 @@ kdp_backfill_report(struct backfill_run *run, bool complete)
 {
     const char *summary = kdp_cli_text(run->cli, "summary");
     char start[KDPI_TIME_TEXT], end[KDPI_TIME_TEXT];
-    struct fact f[56];
+    struct fact f[60];
     unsigned count = facts(run, complete, f, start, end);
 
     if ((summary != NULL && strcmp(summary, "json") == 0) || kdp_cli_format(run->cli) == KDP_FORMAT_JSON)

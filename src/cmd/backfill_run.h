@@ -69,7 +69,9 @@ struct backfill_run {
     int64_t look_ns;       /* when the cutoff was read last */
     bool stopped;
     struct kdp_backfill_stats driver; /* summed over the fetches */
-    uint64_t given_up;
+    bool store_failed;                /* an error was the lake's, not the exchange's */
+    uint64_t given_up;                /* what could not be read: of lists, and of the last fetch */
+    uint64_t lists_refused;           /* of them, of lists */
     char given_up_words[512];
     struct kdp_history_totals totals;
     /* of the verification */
@@ -81,7 +83,9 @@ struct backfill_run {
     uint64_t duplicates, impossible;
     char impossible_words[256];
     unsigned days, days_complete, days_not_provable;
-    uint64_t not_asked;      /* markets of --all whose candles would cost more than their trades did */
+    uint64_t not_asked;   /* markets of --all whose candles would cost more than their trades did */
+    uint64_t total_short; /* markets without candles whose total of the exchange is more than is here */
+    int64_t total_short_e2;
     uint64_t volume_differs; /* markets whose total of the exchange is not its candles' */
     struct backfill_gap *gaps;
     size_t gap_count, gap_room;

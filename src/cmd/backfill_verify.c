@@ -333,6 +333,10 @@ judge(struct backfill_run *run, size_t index, unsigned char *states, int32_t fir
     }
     if (whole_life(run, market)) {
         by_total = lake_e2 == market->volume_e2;
+        if ((!market->candles || !market->proof.any_candle) && lake_e2 < market->volume_e2) {
+            run->total_short++;
+            run->total_short_e2 += market->volume_e2 - lake_e2;
+        }
         run->volume_differs += market->candles && market->proof.any_candle && candles_e2 != market->volume_e2;
     }
     for (unsigned i = 0; i < market->proof.count && rc == 0; i++) {
@@ -368,7 +372,8 @@ judge_all(struct backfill_run *run)
     run->days = (unsigned)(last - first) + 1;
     run->days_complete = run->days_not_provable = 0;
     run->candle_volume_e2 = run->surplus_e2 = run->proven_e2 = 0;
-    run->volume_differs = 0;
+    run->volume_differs = run->total_short = 0;
+    run->total_short_e2 = 0;
     for (size_t i = 0; i < run->market_count && rc == 0; i++)
         rc = judge(run, i, states, first);
     for (unsigned i = 0; i < run->days && rc == 0; i++) {
@@ -448,6 +453,7 @@ kdp_backfill_verify(struct backfill_run *run)
 int
 kdp_backfill_again(struct backfill_run *run)
 {
+    uint64_t given_up = run->given_up;      /* of the fetch itself: a gap tells of these */
     uint64_t already = run->totals.already; /* what is asked for again is no news */
     int rc = 0;
 
@@ -476,6 +482,7 @@ kdp_backfill_again(struct backfill_run *run)
         free(ranges.list);
         run->tries++;
         run->totals.already = already;
+        run->given_up = given_up;
         if (rc == 0 && !run->stopped)
             rc = kdp_backfill_verify(run);
     }

@@ -132,16 +132,27 @@ all_here(struct backfill_run *run, bool *herep)
 static int
 fetch(struct backfill_run *run)
 {
-    struct backfill_ranges ranges = {0};
-    int rc = kdp_backfill_plan(run, &ranges);
+    int rc = 0;
 
-    if (rc == 0 && ranges.count > 0) {
-        kdp_backfill_say_asking(run);
-        rc = kdp_backfill_fetch(run, &ranges, 0);
-    } else if (rc == 0) {
-        kdp_cli_say(run->cli, "nothing to do: all of it was fetched before; looking whether it is whole");
+    run->lists_refused = run->given_up;
+    for (unsigned attempt = 0; attempt < KDP_BACKFILL_TRIES && rc == 0 && !run->stopped; attempt++) {
+        struct backfill_ranges ranges = {0};
+        struct backfill_run planning = *run;
+
+        rc = kdp_backfill_plan(attempt == 0 ? run : &planning, &ranges); /* what is left counts once */
+        if (rc == 0 && ranges.count > 0) {
+            if (attempt == 0)
+                kdp_backfill_say_asking(run);
+            if (run->lists_refused == 0)
+                run->given_up_words[0] = '\0';
+            rc = kdp_backfill_fetch(run, &ranges, attempt);
+        } else if (rc == 0 && attempt == 0) {
+            kdp_cli_say(run->cli, "nothing to do: all of it was fetched before; looking whether it is whole");
+        }
+        free(ranges.list);
+        if (run->given_up == run->lists_refused || ranges.count == 0)
+            break;
     }
-    free(ranges.list);
     return rc;
 }
 
