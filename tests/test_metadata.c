@@ -518,6 +518,48 @@ KDP_TEST(the_raw_tape_is_filed_once_also_when_a_pass_is_stopped_or_meets_another
     CHECK_INT(anew.markets, 31);
 }
 
+KDP_TEST(an_odd_market_does_not_keep_the_raw_tape_from_being_filed)
+{
+    static const char *const odd[] = {
+        "\"floor_strike\":5000000000000,\"cap_strike\":9223372036854", /* of a debt in dollars */
+        "\"floor_strike\":-5000000000000.5",
+        "\"settlement_value_dollars\":\"1000000000000.0000\"",
+        "\"title\":\"\xff\xfe\"",
+        "\"title\":\"\\ud800\"",
+        "\"title\":\"\\u0000\"",
+        "\"rules_primary\":\"a\\u0000b\xc3\"",
+        "\"custom_strike\":{\"a\":\"\xff\"}",
+        "\"close_time\":\"9999-12-31T00:00:00Z\"",
+        "\"ticker\":\"\"",
+        "\"event_ticker\":\"\""};
+    struct kdp_raw_config config = {.dir = kdp_test_dir(), .session = 3};
+    struct kdp_terms_tape tape = {.dir = config.dir};
+    struct kdp_raw_writer *writer;
+    char body[1024];
+    uint64_t cut;
+
+    lake_need_duckdb();
+    CHECK_INT(kdp_raw_writer_open(&writer, &config, 1, &cut), 0);
+    for (unsigned i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        snprintf(body, sizeof body,
+                 "{\"markets\":[{\"ticker\":\"KXM-26NOV18-T%u\",\"status\":\"active\",%s},"
+                 "{\"ticker\":\"KXN-26NOV18-T%u\",\"event_ticker\":\"KXN-26NOV18\",\"status\":\"active\"}]}",
+                 i, odd[i], i);
+        put_input(writer, i + 1, DAY_0 + (int64_t)i * MIN, "/markets?limit=1000", body);
+    }
+    CHECK_INT(kdp_raw_writer_close(writer), 0);
+    if (kdp_terms_tape_pass(&tape) < 0)
+        kdp_test_fail(__FILE__, __LINE__, "%s", kdp_error_text());
+    CHECK_INT(tape.answers, sizeof odd / sizeof odd[0]);
+    CHECK_INT(tape.refused, 5); /* bodies that are no JSON text, and a market without a name */
+    CHECK_STR(
+        lake_ask(
+            config.dir, 0,
+            "SELECT string_agg(ticker, ' ' ORDER BY ticker) FROM market_terms WHERE floor_strike IS NULL"),
+        "KXM-26NOV18-T0 KXM-26NOV18-T1 KXM-26NOV18-T10 KXM-26NOV18-T2 KXM-26NOV18-T5 KXM-26NOV18-T8 "
+        "KXN-26NOV18-T0 KXN-26NOV18-T1 KXN-26NOV18-T10 KXN-26NOV18-T2 KXN-26NOV18-T5 KXN-26NOV18-T8");
+}
+
 /* ---- what was recorded ---- */
 static char *
 load(const char *name, size_t *lenp)

@@ -14,6 +14,7 @@
 #include "record.h"
 
 #define CELLS_MAX 48u
+#define E6_END INT64_C(1000000000000000000) /* of DECIMAL(18,6), in millionths */
 #define KNOWN (1u << 15) /* hashes of texts already given; an older one gives way, and is then given again */
 
 struct kdp_terms {
@@ -137,12 +138,13 @@ put_time(struct kdp_terms *terms, int64_t ns)
     put(terms, cell);
 }
 
+/* One that the column cannot hold is not known: as an error it would keep all other terms from being filed, for ever. */
 static void
 put_e6(struct kdp_terms *terms, int64_t value)
 {
     char *cell = terms->room + terms->used;
 
-    if (value == KDP_INT64_NULL) {
+    if (value == KDP_INT64_NULL || value >= E6_END || value <= -E6_END) {
         put(terms, NULL);
         return;
     }
