@@ -518,6 +518,32 @@ KDP_TEST(the_raw_tape_is_filed_once_also_when_a_pass_is_stopped_or_meets_another
     CHECK_INT(anew.markets, 31);
 }
 
+KDP_TEST(a_pass_that_is_stopped_where_nothing_is_to_be_filed_goes_on_there)
+{
+    struct kdp_raw_config config = {.dir = kdp_test_dir(), .session = 3};
+    struct kdp_terms_tape tape = {.dir = config.dir, .stopped = stop_soon};
+    struct kdp_raw_writer *writer;
+    unsigned passes = 0;
+    uint64_t cut;
+    int rc;
+
+    lake_need_duckdb();
+    CHECK_INT(kdp_raw_writer_open(&writer, &config, 1, &cut), 0);
+    for (uint64_t i = 1; i <= 200; i++)
+        put_input(writer, i, DAY_0 + (int64_t)i * MIN, "/markets/trades?limit=10", "{\"trades\":[]}");
+    put_input(writer, 201, DAY_0 + 201 * MIN, "/markets?limit=1000",
+              "{\"markets\":[{\"ticker\":\"KXM-26NOV18-T1\",\"status\":\"active\"}]}");
+    CHECK_INT(kdp_raw_writer_close(writer), 0);
+    do {
+        inputs_left = 30;
+        rc = kdp_terms_tape_pass(&tape);
+        passes++;
+    } while (rc == -KDP_ESTOPPED && passes < 20);
+    CHECK_INT(rc, 1);
+    CHECK(passes > 5);
+    CHECK_STR(lake_ask(config.dir, 0, "SELECT count(*) FROM market_terms"), "1");
+}
+
 KDP_TEST(an_odd_market_does_not_keep_the_raw_tape_from_being_filed)
 {
     static const char *const odd[] = {

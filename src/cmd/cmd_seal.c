@@ -20,6 +20,8 @@
 
 #define LOOK_MS 200
 #define TERMS_EVERY_NS (60 * KDP_NS_PER_S)
+#define TERMS_AT_ONCE_NS KDP_NS_PER_S       /* of a pass, then sealing has its turn: 100 MB of raw tape */
+#define TERMS_AT_END_NS (10 * KDP_NS_PER_S) /* who ends a plant waits no longer */
 
 /* parent_waits sleeps a while; false when stdin was closed.  A Ctrl-C reaches the plant and its sealer alike:
  * the plant then still writes its last records, so the sealer goes on until the pipe is closed.  Only at a
@@ -59,13 +61,29 @@ tell_hole(void *arg)
     kdp_cli_warning(arg, "They are not in the lake", "%s", kdp_error_text());
 }
 
-/* The terms of markets out of the raw tape: never in the way of sealing, so what fails here is said once and tried again. */
-static void
-file_terms(const struct kdp_cli *cli, struct kdp_terms_tape *tape, bool *toldp)
+/* How long a pass may last, and until when that is: since its first input, for to find that may take long, too. */
+static int64_t pass_most_ns, pass_end_ns;
+
+static int
+pass_is_over(void)
+{
+    if (pass_end_ns == 0)
+        pass_end_ns = kdpi_mono_ns() + pass_most_ns;
+    return kdpi_mono_ns() >= pass_end_ns;
+}
+
+/* The terms of markets out of the raw tape: never in the way of sealing, so what fails here is said once and tried again, and a
+ * pass beside a plant has little time.  False: it was over, and there is more. */
+static bool
+file_terms(const struct kdp_cli *cli, struct kdp_terms_tape *tape, int64_t most_ns, bool *toldp)
 {
     uint64_t missed = tape->missed_to;
-    int rc = kdp_terms_tape_pass(tape);
+    int rc;
 
+    tape->stopped = kdp_cli_switch(cli, "follow") ? pass_is_over : kdp_cli_interrupted;
+    pass_most_ns = most_ns;
+    pass_end_ns = 0;
+    rc = kdp_terms_tape_pass(tape);
     if (rc < 0 && rc != -KDP_ESTOPPED && !*toldp) {
         kdp_cli_warning(cli, kdp_error_hint(), "terms of markets wait: %s", kdp_error_text());
         *toldp = true;
@@ -75,6 +93,7 @@ file_terms(const struct kdp_cli *cli, struct kdp_terms_tape *tape, bool *toldp)
                         "inputs %" PRIu64 " to %" PRIu64
                         " left the raw tape before the terms of markets in them were filed",
                         tape->missed_from, tape->missed_to);
+    return rc != -KDP_ESTOPPED;
 }
 
 static void
@@ -131,18 +150,15 @@ kdp_cmd_seal(struct kdp_cli *cli)
             } else if (rc > 0) {
                 told = false;
             } else if (terms && kdpi_mono_ns() >= terms_ns) {
-                file_terms(cli, &tape, &terms_told);
-                terms_ns = kdpi_mono_ns() + TERMS_EVERY_NS;
+                if (file_terms(cli, &tape, TERMS_AT_ONCE_NS, &terms_told))
+                    terms_ns = kdpi_mono_ns() + TERMS_EVERY_NS;
             }
         }
     }
     if (rc >= 0 || rc == -KDP_EFULL)
         rc = kdp_lake_drain(lake);
-    if (rc >= 0 && terms) {
-        if (!kdp_cli_switch(cli, "follow"))
-            tape.stopped = kdp_cli_interrupted;
-        file_terms(cli, &tape, &terms_told);
-    }
+    if (rc >= 0 && terms)
+        file_terms(cli, &tape, TERMS_AT_END_NS, &terms_told);
     kdp_lake_totals(lake, &totals);
     kdp_lake_close(lake);
     if (rc < 0)

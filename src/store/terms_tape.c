@@ -218,8 +218,9 @@ kdp_terms_tape_pass(struct kdp_terms_tape *tape)
         tape->busy = true;
         return 0;
     }
+    if (rc == 0 || rc == -KDP_ESTOPPED)
+        tape->index = last; /* stopped, too, had it nothing to file: or it would begin there again */
     if (rc != 0)
         return rc;
-    tape->index = last;
     return tape->answers > before ? 1 : 0;
 }
