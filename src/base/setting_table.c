@@ -253,7 +253,7 @@ static const struct kdp_setting table[] = {
     /* kdp schema */
     {"versions", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "all versions and what changed",
      KDP_SECTION_COMMAND},
-    {"terms", NULL, KDP_SETTING_SWITCH, NULL, "yes", 0, 0, NULL, "rules and terms out of the raw tape too",
+    {"terms", NULL, KDP_SETTING_SWITCH, NULL, "yes", 0, 0, NULL, "file rules and terms out of the raw tape",
      KDP_SECTION_COMMAND},
     {"refresh", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "ask the exchange again",
      KDP_SECTION_COMMAND},
@@ -263,8 +263,7 @@ static const struct kdp_setting table[] = {
      KDP_SECTION_COMMAND},
 
     /* kdp config */
-    {"all", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "all there are: settings, or markets",
-     KDP_SECTION_COMMAND},
+    {"all", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "all there are", KDP_SECTION_COMMAND},
     {"defaults", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL,
      "the table of settings with their defaults", KDP_SECTION_COMMAND},
     {"check", NULL, KDP_SETTING_SWITCH, NULL, NULL, 0, 0, NULL, "only say whether all values fit",

@@ -42,6 +42,35 @@ static const struct {
 static const char *const planned[] = {"demo",     "market",  "status", "top",    "run",  "record", "sim",
                                       "backfill", "preview", "eod",    "verify", "feed", "export", "bench"};
 
+/* A row of the settings is shared by all commands that take it; where a command makes less or something else of it, its help
+ * has words of its own (unit NULL: the row's). */
+static const struct {
+    const char *command, *setting, *unit, *about;
+} own_words[] = {
+    {"demo", "series", NULL, "of this series the open event that closes first"},
+    {"demo", "event", NULL, "this event, open or not"},
+    {"demo", "ticker", "T", "the event of this market, and its book and trades"},
+    {"demo", "depth", NULL, "levels a side: 5 in the ladder, all in json"},
+    {"demo", "limit", NULL, "last trades: 5 on the page, 100 in json"},
+    {"market", "ticker", "T", "the market, written out"},
+    {"market", "at", NULL, "the terms in force at a time (UTC)"},
+    {"ohlc", "ticker", "T", "the market, written out"},
+    {"book", "ticker", "T", "the market, written out"},
+    {"backfill", "all", NULL, "every market there is"},
+    {"backfill", "what", NULL, "of trades,candles,markets (their terms)"},
+    {"backfill", "interval", NULL, "of the candles of --what: 1m, 1h or 1d"},
+    {"backfill", "read-tokens", NULL, "instead of the account's: a request takes 10"},
+    {"backfill", "format", NULL, "of the report: table, csv or json"},
+    {"preview", "date", NULL, "the exchange's file of a day; that day of a file"},
+    {"preview", "what", NULL, "which file of --date: trades or markets"},
+    {"preview", "limit", NULL, "rows shown; csv and json: all"},
+    {"preview", "columns", NULL, "members to show, in this order"},
+    {"sim", "input", NULL, "a recording to serve; may be repeated"},
+    {"sim", "seed", NULL, "the same seed makes the same exchange"},
+    {"sim", "format", NULL, "json: the first line as an object"},
+    {"config", "all", NULL, "those at their defaults too"},
+};
+
 static void
 spaces(FILE *out, size_t count)
 {
@@ -115,25 +144,32 @@ wrap(FILE *out, const char *text, size_t at, size_t column)
 }
 
 static void
-help_option(FILE *out, const char *label, const struct kdp_setting *setting,
+help_option(FILE *out, const char *command, const char *label, const struct kdp_setting *setting,
             const struct kdp_setting_word *word)
 {
     char flag[64], about[256], fallback[128] = "";
     const char *value = word->has_fallback ? word->fallback : setting->fallback;
+    const char *unit = setting->unit, *words = setting->about;
     size_t column;
 
+    for (size_t i = 0; i < sizeof own_words / sizeof *own_words; i++) {
+        if (strcmp(own_words[i].command, command) == 0 && strcmp(own_words[i].setting, setting->name) == 0) {
+            unit = own_words[i].unit != NULL ? own_words[i].unit : unit;
+            words = own_words[i].about;
+        }
+    }
     if (setting->type == KDP_SETTING_SWITCH && value != NULL && strcmp(value, "yes") == 0)
         snprintf(flag, sizeof flag, "--no-%s", setting->name);
     else
-        snprintf(flag, sizeof flag, "--%s%s%s", setting->name, setting->unit != NULL ? " " : "",
-                 setting->unit != NULL ? setting->unit : "");
+        snprintf(flag, sizeof flag, "--%s%s%s", setting->name, unit != NULL ? " " : "",
+                 unit != NULL ? unit : "");
     if (setting->type != KDP_SETTING_SWITCH && value != NULL && *value != '\0')
         snprintf(fallback, sizeof fallback, "[%s]", value);
     snprintf(about, sizeof about, "%s%s%s%s",
              setting->type == KDP_SETTING_SWITCH && flag[2] == 'n' && flag[3] == 'o' && flag[4] == '-'
                  ? "do not "
                  : "",
-             setting->about, setting->env != NULL ? "; " : "", setting->env != NULL ? setting->env : "");
+             words, setting->env != NULL ? "; " : "", setting->env != NULL ? setting->env : "");
     fprintf(out, "%-*s%-*s", LABEL, label, FLAG_WIDTH - 1, flag);
     if (strlen(flag) > FLAG_WIDTH - 1 &&
         LABEL + strlen(flag) + 1 + strlen(about) + strlen(fallback) < WIDTH) {
@@ -187,7 +223,7 @@ kdp_help_command(FILE *out, const struct kdp_command *command)
 
         KDP_ASSERT(setting != NULL);
         memcpy(block, word.block, sizeof block);
-        help_option(out, first ? block : "", setting, &word);
+        help_option(out, command->name, first ? block : "", setting, &word);
     }
     fputs("common   ", out);
     column = wrap(out, "--quiet, --color WHEN, --log-level L, --log-file FILE, --env-file FILE: see man kdp",
