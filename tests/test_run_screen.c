@@ -359,8 +359,28 @@ KDP_TEST(colours_add_and_change_no_word)
 KDP_TEST(a_low_window_shows_fewer_markets)
 {
     watched(NULL, NULL, 100);
-    CHECK(strstr(look(100, 10, true, false), "2 of 600, busiest first") != NULL);
-    CHECK(strstr(look(100, 10, true, false), "KXHIGHNY") == NULL);
+    CHECK(strstr(look(100, 7, true, false), "2 of 600, busiest first") != NULL);
+    CHECK(strstr(look(100, 7, true, false), "KXHIGHNY") == NULL);
+}
+
+/* What is drawn and not seen would scroll the window twice a second: the more lines a narrow one needs for its numbers and
+ * for what happened last, the fewer markets it has. */
+KDP_TEST(the_drawing_is_lower_than_the_window)
+{
+    watched(NULL, NULL, 100);
+    for (int keyless = 0; keyless < 2; keyless++) {
+        view.what = keyless ? "SIMULATED, KEYLESS" : "SIMULATED";
+        view.keyless = keyless;
+        for (int columns = 60; columns <= 100; columns += 5) {
+            for (int lines = 12; lines <= 16; lines++) {
+                int drawn_lines = 0;
+
+                for (const char *p = look(columns, lines, true, false); *p != '\0'; p++)
+                    drawn_lines += *p == '\n';
+                CHECK(drawn_lines < lines);
+            }
+        }
+    }
 }
 
 KDP_TEST(a_stale_book_shows_no_prices_and_recovering_is_stale)

@@ -11,8 +11,7 @@
 #include "table.h"
 
 #define TICKER_LEAST 12
-#define LINES_BESIDE \
-    8 /* of a terminal that are not for markets: two or three of numbers, heading, caption, prompt */
+#define LINES_BESIDE 2 /* of a terminal, beside what is counted: the heading, and the line of the end */
 
 enum { MARKET, STATE, BID_SIZE, BID, ASK, ASK_SIZE, LAST, VOLUME, RATE, SPARK };
 
@@ -88,8 +87,8 @@ put_spans(char *buf, size_t size, const char *what, uint64_t p50_ns, uint64_t p9
     }
     if (a < 0.05 && p50_ns > 0) { /* the larger is of ms or s: the smaller is of the next unit down */
         a *= 1e3;
-        snprintf(buf, size, "%s p50 %.1f %s p99 %.*f %s", what, a, *unit == 's' ? "ms" : "us", b < 99.95 ? 1 : 0,
-                 b, unit);
+        snprintf(buf, size, "%s p50 %.1f %s p99 %.*f %s", what, a, *unit == 's' ? "ms" : "us",
+                 b < 99.95 ? 1 : 0, b, unit);
         return;
     }
     snprintf(buf, size, "%s p50 %.*f p99 %.*f %s", what, a < 99.95 ? 1 : 0, a, b < 99.95 ? 1 : 0, b, unit);
@@ -422,6 +421,28 @@ draw_caption(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look
     }
 }
 
+/* Above and below the markets stand as many lines as a narrow window makes of them: they are drawn once to be counted. */
+static int
+lines_beside(struct kdp_run_screen *screen, const struct kdp_run_look *look,
+             const struct kdp_plant_totals *totals)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    int lines = LINES_BESIDE;
+
+    if (out == NULL)
+        return LINES_BESIDE + 6;
+    draw_first(screen, out, look, totals);
+    draw_second(screen, out, look, totals);
+    draw_caption(screen, out, look, KDP_RUN_ROWS_MAX, totals->planned);
+    if (fclose(out) == 0)
+        for (size_t i = 0; i < size; i++)
+            lines += text[i] == '\n';
+    free(text);
+    return lines;
+}
+
 void
 run_draw(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *asked)
 {
@@ -429,12 +450,13 @@ run_draw(struct kdp_run_screen *screen, FILE *out, const struct kdp_run_look *as
     struct row rows[KDP_RUN_ROWS_MAX];
     struct kdp_run_look look = *asked;
     struct kdp_plant_totals totals;
-    int widths[RUN_COLUMN_COUNT], most = look.lines - LINES_BESIDE;
+    int widths[RUN_COLUMN_COUNT], most;
     unsigned count, filled = 0;
 
     look.columns = look.columns > RUN_COLUMNS_MOST ? RUN_COLUMNS_MOST : look.columns;
-    most = most < 1 ? 1 : most > (int)KDP_RUN_ROWS_MAX ? (int)KDP_RUN_ROWS_MAX : most;
     run_totals(screen, &totals);
+    most = look.lines - lines_beside(screen, &look, &totals);
+    most = most < 1 ? 1 : most > (int)KDP_RUN_ROWS_MAX ? (int)KDP_RUN_ROWS_MAX : most;
     draw_first(screen, out, &look, &totals);
     draw_second(screen, out, &look, &totals);
     count = kdp_busy_list(screen->busy, screen->mono_ns, busy, (unsigned)most);
