@@ -200,8 +200,8 @@ finish(struct kdp_preview *preview, int code)
     if (preview->input.download != NULL && kdp_download_resumed(preview->input.download) > 0)
         kdp_cli_notice(preview->cli, NULL, "the download was cut %u times and went on where it was",
                        kdp_download_resumed(preview->input.download));
-    kdp_cli_say(preview->cli, "%s rows in %s, %s/s", kdpi_screen_count(a, preview->read),
-                kdpi_screen_span(b, preview->took_ns),
+    kdp_cli_say(preview->cli, "%s %s in %s, %s/s", kdpi_screen_count(a, preview->read),
+                preview->read == 1 ? "row" : "rows", kdpi_screen_span(b, preview->took_ns),
                 kdpi_screen_bytes(
                     c, seconds > 0 ? (uint64_t)((double)kdp_rows_offset(preview->input.rows) / seconds) : 0));
     return code;
@@ -221,7 +221,8 @@ check_wishes(struct kdp_cli *cli)
             cli, "kdp preview --file trade_data_2026-09-19.json.gz, or --date 2026-09-19 --what trades",
             "no file: --file, --url or --date says which");
     if (whats > 1 || (whats == 1 && strcmp(what[0], "trades") != 0 && strcmp(what[0], "markets") != 0))
-        return kdp_cli_usage(cli, "Choose --what trades or --what markets", "--what: no such bulk file");
+        return kdp_cli_usage(cli, "Choose --what trades or --what markets", "--what %s: no such bulk file",
+                             whats > 1 ? "takes one" : what[0]);
     if (kdp_cli_switch(cli, "to-lake") &&
         (kdp_cli_switch(cli, "interactive") ||
          (kdp_cli_format(cli) != KDP_FORMAT_TABLE && kdp_cli_text(cli, "summary") == NULL)))

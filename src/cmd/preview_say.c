@@ -204,18 +204,78 @@ print_columns(struct kdp_preview *preview)
     kdp_table_end(table);
 }
 
+/* cell_text gives a member as a table shows it, escaped; NULL: absent. */
+static const char *
+cell_text(const struct kdp_preview *preview, const struct kdp_preview_row *row, unsigned i,
+          char cell[CELL_MAX])
+{
+    const struct kdp_field *field = field_of(row->count, row->fields, preview->shown[i], i);
+    char buf[CELL_MAX];
+    struct kdp_text text;
+
+    if (field == NULL || field->kind == KDP_JSON_NULL)
+        return NULL;
+    text = field->kind == KDP_JSON_STRING ? kdp_rows_text(field, buf, sizeof buf)
+                                          : (struct kdp_text){field->data, field->len};
+    return kdpi_escape(cell, CELL_MAX, text.data, text.len < 200 ? text.len : 200);
+}
+
+/* In a window that is too narrow for all members those go that tell least: first what is the same in every row, then the
+ * series, which stands in the ticker, then times; numbers and tickers stay.  Wishes of --columns are shown whatever happens. */
+static void
+fit_rows(const struct kdp_preview *preview, bool hide[KDP_ROWS_COLUMNS_MAX])
+{
+    size_t width = (size_t)kdp_cli_width(stdout), need = 4, wide[KDP_ROWS_COLUMNS_MAX];
+    bool same[KDP_ROWS_COLUMNS_MAX];
+    char cell[CELL_MAX], before[CELL_MAX];
+
+    memset(hide, 0, KDP_ROWS_COLUMNS_MAX * sizeof *hide);
+    if (width == 0 || kdp_cli_given(preview->cli, "columns"))
+        return;
+    for (unsigned i = 0; i < preview->shown_count; i++) {
+        wide[i] = kdp_text_columns(kdp_rows_column(preview->input.rows, preview->shown[i]));
+        same[i] = true;
+        for (const struct kdp_preview_row *row = preview->first; row != NULL; row = row->next) {
+            const char *text = cell_text(preview, row, i, cell);
+            size_t columns = kdp_text_columns(text != NULL ? text : "-");
+
+            wide[i] = columns > wide[i] ? columns : wide[i];
+            same[i] = same[i] && (row == preview->first || strcmp(before, text != NULL ? text : "-") == 0);
+            snprintf(before, sizeof before, "%s", text != NULL ? text : "-");
+        }
+        if (preview->columns.role[preview->shown[i]] == KDP_BULK_TICKER && wide[i] > 14)
+            wide[i] = 14; /* it may lose its middle */
+        need += wide[i] + 2;
+    }
+    for (unsigned pass = 0; pass < 3; pass++)
+        for (unsigned i = 0; i < preview->shown_count && need > width; i++) {
+            unsigned role = preview->columns.role[preview->shown[i]];
+
+            if (hide[i] || role == KDP_BULK_TICKER || (pass == 0 && !same[i]) ||
+                (pass == 1 && role != KDP_BULK_SERIES) ||
+                (pass == 2 && preview->look.columns[preview->shown[i]].texts == 0))
+                continue;
+            hide[i] = true;
+            need -= wide[i] + 2;
+        }
+}
+
 static void
 print_rows(struct kdp_preview *preview)
 {
     struct kdp_table *table = kdp_table_new(stdout, KDP_FORMAT_TABLE);
-    char number[32], buf[CELL_MAX], cell[CELL_MAX];
+    bool hide[KDP_ROWS_COLUMNS_MAX], hidden = false;
+    char number[32], cell[CELL_MAX];
 
+    fit_rows(preview, hide);
     kdp_table_column(table, "ROW", "row", KDP_COLUMN_RIGHT);
     for (unsigned i = 0; i < preview->shown_count; i++) {
         const struct kdp_bulk_column *column = &preview->look.columns[preview->shown[i]];
         const char *name = kdp_rows_column(preview->input.rows, preview->shown[i]);
         enum kdp_bulk_role role = (enum kdp_bulk_role)preview->columns.role[preview->shown[i]];
 
+        if (hide[i])
+            continue;
         kdp_table_column(table, name, name,
                          column->numbers + column->number_texts > 0 && column->texts == 0 ? KDP_COLUMN_DOT
                          : role == KDP_BULK_TICKER || role == KDP_BULK_SERIES             ? KDP_COLUMN_TICKER
@@ -224,21 +284,19 @@ print_rows(struct kdp_preview *preview)
     for (const struct kdp_preview_row *row = preview->first; row != NULL; row = row->next) {
         snprintf(number, sizeof number, "%" PRIu64, row->number);
         kdp_table_cell(table, number, NULL);
-        for (unsigned i = 0; i < preview->shown_count; i++) {
-            const struct kdp_field *field = field_of(row->count, row->fields, preview->shown[i], i);
-            struct kdp_text text;
-
-            if (field == NULL || field->kind == KDP_JSON_NULL) {
-                kdp_table_cell(table, NULL, NULL);
-                continue;
-            }
-            text = field->kind == KDP_JSON_STRING ? kdp_rows_text(field, buf, sizeof buf)
-                                                  : (struct kdp_text){field->data, field->len};
-            kdpi_escape(cell, sizeof cell, text.data, text.len < 200 ? text.len : 200);
-            kdp_table_cell(table, cell, NULL);
-        }
+        for (unsigned i = 0; i < preview->shown_count; i++)
+            if (!hide[i])
+                kdp_table_cell(table, cell_text(preview, row, i, cell), NULL);
     }
     kdp_table_end(table);
+    for (unsigned i = 0; i < preview->shown_count; i++)
+        if (hide[i]) {
+            printf("%s%s", hidden ? ", " : "not shown here: ",
+                   kdp_rows_column(preview->input.rows, preview->shown[i]));
+            hidden = true;
+        }
+    if (hidden)
+        puts(" (--columns, or a wider window)");
 }
 
 /* Members whose values add up to something: counts and money, no prices, no times. */

@@ -176,5 +176,22 @@ with open(plain) as data:
     t.type("q")
     t.end(0)
 
+# a window too narrow for all members: those that tell least go and are named, and no row is broken
+for columns, gone in ((100, None), (80, "report_ticker"), (60, "create_ts")):
+    t = Terminal(["--file", plain], rows=40, columns=columns)
+    out, end = b"", time.monotonic() + 10
+    while b"times  " not in out and time.monotonic() < end:
+        if select.select([t.master], [], [], 0.1)[0]:
+            out += os.read(t.master, 65536)
+    t.child.wait()
+    text = out.decode()
+    rows_shown = [line for line in text.splitlines() if re.match(r" *[0-9]+  ", line) or line.startswith("ROW")]
+    if len(rows_shown) != 11 or any(len(line) > columns for line in rows_shown):
+        fails.append("rows wider than %d columns:\n%s" % (columns, text))
+    if gone and not re.search("not shown here: .*" + gone, text):
+        fails.append("%s is not said to be missing:\n%s" % (gone, text))
+    if "contracts_traded" not in rows_shown[0] or "price" not in rows_shown[0]:
+        fails.append("numbers are missing:\n%s" % text)
+
 print("\n".join(fails))
 sys.exit(1 if fails else 0)
