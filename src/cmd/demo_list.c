@@ -39,7 +39,7 @@ cell_time(struct kdp_table *table, int64_t ns)
 {
     char text[KDPI_TIME_TEXT];
 
-    kdpi_time_format(text, ns, 6);
+    kdpi_time_format(text, ns, 9);
     kdp_table_cell(table, ns != KDP_TIME_NULL ? text : NULL, NULL);
 }
 
@@ -52,8 +52,8 @@ list_markets(const struct kdp_demo *demo, enum kdp_format format)
         enum kdp_column_kind kind;
     } names[] = {
         {"ticker", KDP_COLUMN_TICKER},     {"yes_wins_at", KDP_COLUMN_TEXT}, {"status", KDP_COLUMN_TEXT},
-        {"result", KDP_COLUMN_TEXT},       {"bid", KDP_COLUMN_DOT},          {"ask", KDP_COLUMN_DOT},
-        {"last", KDP_COLUMN_DOT},          {"volume_24h", KDP_COLUMN_DOT},   {"volume", KDP_COLUMN_DOT},
+        {"result", KDP_COLUMN_TEXT},       {"yes_bid", KDP_COLUMN_DOT},      {"yes_ask", KDP_COLUMN_DOT},
+        {"last_price", KDP_COLUMN_DOT},    {"volume_24h", KDP_COLUMN_DOT},   {"volume", KDP_COLUMN_DOT},
         {"open_interest", KDP_COLUMN_DOT}, {"close_time", KDP_COLUMN_TEXT}};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -95,11 +95,11 @@ list_trades(const struct kdp_demo *demo, uint32_t rows)
     struct kdp_table *table = kdp_table_new(stdout, KDP_FORMAT_JSON);
 
     kdp_table_column(table, "trade_id", "trade_id", KDP_COLUMN_TEXT);
-    kdp_table_column(table, "time", "time", KDP_COLUMN_TEXT);
+    kdp_table_column(table, "timestamp", "timestamp", KDP_COLUMN_TEXT);
     kdp_table_column(table, "price", "price", KDP_COLUMN_DOT);
-    kdp_table_column(table, "count", "count", KDP_COLUMN_DOT);
-    kdp_table_column(table, "taker_bought", "taker_bought", KDP_COLUMN_TEXT);
-    kdp_table_column(table, "block", "block", KDP_COLUMN_NUMBER);
+    kdp_table_column(table, "volume", "volume", KDP_COLUMN_DOT);
+    kdp_table_column(table, "taker_side", "taker_side", KDP_COLUMN_TEXT);
+    kdp_table_column(table, "is_block", "is_block", KDP_COLUMN_NUMBER);
     for (uint32_t i = 0; i < demo->trade_count && i < rows; i++) {
         const struct kdp_demo_trade *t = &demo->trades[i];
         char id[40], *at = id;
@@ -121,7 +121,7 @@ kdp_demo_json(const struct kdp_demo *demo, uint32_t depth, uint32_t rows)
 {
     char time[KDPI_TIME_TEXT];
 
-    kdpi_time_format(time, demo->now_ns, 3);
+    kdpi_time_format(time, demo->now_ns, 9);
     printf("{\"simulated\": %s, \"asked_at\": \"%s\",\n\"event\": {\"event_ticker\": ",
            kdp_cli_switch(demo->cli, "simulated") ? "true" : "false", time);
     kdpi_json_text(stdout, demo->about.ticker, strlen(demo->about.ticker));

@@ -98,14 +98,14 @@ kdp demo --series E --simulated; exits 0; prints 'SIMULATED  E-1  Highest'
 
 kdp demo --series E --format csv; exits 0
 [ "$(wc -l <.out)" = 4 ] || wrong 'csv has other than a heading and three rows'
-prints 'ticker,yes_wins_at,status,result,bid,ask,last,volume_24h,volume,open_interest,close_time'
-prints 'E-1-T47,46° or below,active,,,0.0100,0.0100,8120.00,8120.00,7.00,2096-01-01T00:00:00.000000Z'
-prints 'E-1-T48,49° or above,active,,0.0640,0.0815,,0.00,0.00,7.00,2096-01-01T00:00:00.000000Z'
+prints 'ticker,yes_wins_at,status,result,yes_bid,yes_ask,last_price,volume_24h,volume,open_interest,close_time'
+prints 'E-1-T47,46° or below,active,,,0.0100,0.0100,8120.00,8120.00,7.00,2096-01-01T00:00:00.000000000Z'
+prints 'E-1-T48,49° or above,active,,0.0640,0.0815,,0.00,0.00,7.00,2096-01-01T00:00:00.000000000Z'
 kdp demo --event E-1 --format json; exits 0
 json 'd["event"]["event_ticker"] == "E-1" and d["event"]["mutually_exclusive"] is True and d["event"]["markets"] == 3'
-json '[m["ticker"] for m in d["markets"]] == ["E-1-T47", "E-1-B47.5", "E-1-T48"] and d["markets"][0]["bid"] is None'
+json '[m["ticker"] for m in d["markets"]] == ["E-1-T47", "E-1-B47.5", "E-1-T48"] and d["markets"][0]["yes_bid"] is None'
 json 'd["book"]["ticker"] == "E-1-B47.5" and d["book"]["yes_bids"][0] == {"price": "0.4200", "size": "1240.00"} and d["book"]["yes_asks"][0] == {"price": "0.4400", "size": "33.25"}'
-json '[t["taker_bought"] for t in d["trades"]] == ["yes", "no", "yes"] and d["trades"][1]["block"] is True and d["trades"][0]["trade_id"] == "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d01" and d["trades"][0]["time"] == "2026-11-20T15:03:07.412345Z"'
+json '[t["taker_side"] for t in d["trades"]] == ["yes", "no", "yes"] and d["trades"][1]["is_block"] is True and d["trades"][0]["trade_id"] == "5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d01" and d["trades"][0]["timestamp"] == "2026-11-20T15:03:07.412345000Z"'
 json 'd["simulated"] is False and len(d["trades"]) == 3'
 
 # ---- one market: its own book, empty on one side or both, and without trades ----
