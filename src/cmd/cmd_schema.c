@@ -162,6 +162,10 @@ kdp_cmd_schema(struct kdp_cli *cli)
             nearest = name;
         }
     }
+    if (strcmp(args[0], "markets_asof") == 0 || strcmp(args[0], "bbo_live") == 0) {
+        snprintf(hint, sizeof hint, "Its columns: kdp query \"DESCRIBE %s\"", args[0]);
+        return kdp_cli_usage(cli, hint, "%s is a view, no table", args[0]);
+    }
     if (nearest != NULL)
         snprintf(hint, sizeof hint, "Did you mean %s?", nearest);
     else

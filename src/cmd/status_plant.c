@@ -333,6 +333,16 @@ lake_behind(const char *dir, const struct kdp_tape *tape, uint64_t *sealedp)
     return to->recv_running_max_ns - from->recv_min_ns;
 }
 
+/* What kdp backfill or kdp market filed has no place in the stream, and no sealer made it. */
+static bool
+has_history(const char *dir)
+{
+    char path[4200];
+
+    snprintf(path, sizeof path, "%s/history.lock", dir);
+    return access(path, F_OK) == 0;
+}
+
 /* "49 GB a day: full in 1 d 2 h", and whether retention ends the growth before that. */
 static void
 growth_words(char *buf, size_t size, double tape_day, double raw_day, double keep_bytes, double left,
@@ -389,7 +399,7 @@ tell_stores(struct kdp_status *status, const char *dir, const struct kdp_tape *t
                  (double)used, &days);
     behind_ns = lake_behind(dir, tape, &sealed);
     if (behind_ns < 0)
-        snprintf(lake, sizeof lake, "no lake");
+        snprintf(lake, sizeof lake, "%s", has_history(dir) ? "lake of history alone" : "no lake");
     else if (behind_ns == 0)
         snprintf(lake, sizeof lake, "lake complete");
     else
