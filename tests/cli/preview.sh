@@ -126,8 +126,20 @@ kdp preview --url "file://$work/trades.json" --summary json; exits 0; same "$(su
 kdp preview --url ftp://host/x; exits 2; says 'is not an address'
 eval "exec ${server[1]}>&-"; wait "$server_PID" 2>/dev/null
 
+# the simulated exchange's own files, over TLS: the day's trades add up to its markets' volumes
+"$KDP" sim --markets 20 --history 3d --history-trades 20000 --dir simulated >sim.out 2>&1 &
+sim=$!
+for _ in $(seq 100); do [ ! -s simulated/sim.env ] || break; read -rt 0.1 <> <(:) || :; done
+day=$(date -u -d '2 days ago' +%F)
+kdp preview --env-file simulated/sim.env --date "$day" --summary json; exits 0
+want=$(summary "print(s['rows'] > 1000, c['contracts_traded']['sum'])")
+kdp preview --env-file simulated/sim.env --date "$day" --what markets --summary json; exits 0
+same "$(summary "print(s['rows'] > 100, c['daily_volume']['sum'])")" "$want"
+kdp preview --url "$(sed -n 's/^KALSHI_BULK_URL=//p' simulated/sim.env)/trade_data_$day"; exits 1; says 'certificate not trusted'
+kill "$sim"; wait "$sim" 2>/dev/null
+
 # memory: many times what it may take, nearly all rows with a market of their own
-kdp gen --bulk markets --rows 300000 --output large.json --quiet; exits 0
+kdp gen --bulk markets --rows 280000 --output large.json --quiet; exits 0
 peak=$(python3 -c "
 import resource, subprocess
 subprocess.run(['$KDP', 'preview', '--file', 'large.json'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
