@@ -1,6 +1,7 @@
 /* test_backfill.c - past trades: whatever the pages are like, what is said to be whole is whole, and all of it is in the end. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backfill_proof.h"
 #include "clock.h"
@@ -243,10 +244,26 @@ KDP_TEST(empty_pages_with_a_cursor_are_gone_through)
 
 KDP_TEST(a_full_page_that_says_it_is_the_last_is_not_believed)
 {
+    struct kdp_backfill *backfill;
+    const char *scope, *why;
+    int64_t start_ns, end_ns;
+
     past_make(&past, kdp_test_seed(), 2000, START_US, END_US);
     past.cutoff_us = START_US + 15 * DAY_US;
     past.no_cursors = true;
     fetch_all(3, 100);
+    /* more of one instant than a page holds, and no way to the rest: not whole */
+    for (unsigned i = 1000; i < 1150; i++)
+        past.trades[i].us = past.trades[1000].us;
+    memset(past.given, 0, sizeof past.given);
+    past.said_count = past.sure_count = 0;
+    backfill = driver(3, 100);
+    past_add(&past, backfill, PAST_MARKETS, START_NS, END_NS);
+    CHECK(past_run(&past, backfill, 3, 7, 0));
+    CHECK(kdp_backfill_given_up(backfill, 0, &scope, &start_ns, &end_ns, &why));
+    CHECK_STR(why, "more trades at a time than a page holds, and no cursor");
+    CHECK(!past_covered(&past, PAST_MARKETS, START_NS, END_NS));
+    kdp_backfill_close(backfill);
 }
 
 KDP_TEST(a_body_cut_short_is_asked_for_again_and_gives_nothing)

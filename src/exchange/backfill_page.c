@@ -314,13 +314,22 @@ go_on(struct kdp_backfill *b, struct backfill_job *job, const struct glance *gla
         /* a page filled to the last place that says it is the end may have been cut there; what it has not seen whole is asked
          * for again, which costs a request where it was the end indeed */
         if (ordered && end->items + end->refused >= b->config.page && glance->in > 0 &&
-            chain->last_ns + 1 < chain->from_ns && chain->last_ns + 1 > job->start_ns) {
-            bounds(b, job, chain->last_ns + 1);
-            job->state = BACKFILL_BETWEEN;
-            return KDP_BACKFILL_TAKEN;
+            chain->last_ns + 1 > job->start_ns) {
+            if (chain->last_ns + 1 < chain->from_ns) {
+                bounds(b, job, chain->last_ns + 1);
+                job->state = BACKFILL_BETWEEN;
+                return KDP_BACKFILL_TAKEN;
+            }
+            if (!b->cursors) { /* no page of this exchange ever had one: there may be more of these seconds */
+                int rc =
+                    kdpi_backfill_give_up(b, job, "more trades at a time than a page holds, and no cursor");
+
+                return rc != 0 ? rc : KDP_BACKFILL_TAKEN;
+            }
         }
         return tier_read(b, job);
     }
+    b->cursors = true;
     fresh = remember(chain, hash_bytes(end->cursor, strlen(end->cursor), 1));
     if (fresh > 0 && b->page.count > 0)
         fresh = remember(chain, glance->hash);

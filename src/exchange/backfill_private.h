@@ -72,6 +72,7 @@ struct kdp_backfill {
     unsigned active;
     uint64_t request; /* number of the last one */
     bool no_min;      /* the exchange refuses min_ts beside ticker */
+    bool cursors;     /* some page had one */
     bool look_wanted, look_asked;
     struct { /* the page under way */
         struct backfill_row *rows;
