@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -303,27 +304,55 @@ print_time(FILE *out, int64_t ns)
     fputs(text, out);
 }
 
+/* An option that was typed, once more; what came from the environment or the settings file is there the next time. */
 static void
-print_next(const struct backfill_run *run, int64_t start_ns, int64_t end_ns, const char *ticker, bool verify)
+print_typed(FILE *out, const struct kdp_cli *cli, const char *name)
 {
-    const char *dir = kdp_cli_text(run->cli, "data");
+    const char *const *values;
+    const char *text;
+    char origin[4200];
+    unsigned count;
 
-    printf("next       kdp backfill%s", verify ? " --verify" : "");
-    if (ticker != NULL)
-        printf(" --ticker %s", ticker);
-    else
-        print_scope(stdout, run);
-    fputs(" --start ", stdout);
-    print_time(stdout, start_ns);
-    fputs(" --end ", stdout);
-    print_time(stdout, end_ns);
-    if (kdp_cli_given(run->cli, "data"))
-        printf(" --data %s", dir);
-    putchar('\n');
+    kdp_cli_origin(cli, name, origin, sizeof origin);
+    if (strncmp(origin, "--", 2) != 0)
+        return;
+    fprintf(out, " --%s ", name);
+    if (strcmp(name, "what") == 0) {
+        count = kdp_cli_list(cli, name, &values);
+        for (unsigned i = 0; i < count; i++)
+            fprintf(out, "%s%s", i > 0 ? "," : "", values[i]);
+        return;
+    }
+    text = kdp_cli_text(cli, name);
+    fprintf(out, strpbrk(text, " *?$&;|<>()\"\\`") != NULL ? "'%s'" : "%s", text);
 }
 
 static void
-print_gaps(const struct backfill_run *run)
+print_next(FILE *out, const struct backfill_run *run, int64_t start_ns, int64_t end_ns, const char *ticker,
+           bool verify)
+{
+    /* what was asked for, and where: without them the same words would mean another exchange, or other rows */
+    static const char *const typed[] = {"what", "interval", "read-tokens", "base-url", "ca-file", "env-file"};
+    const char *dir = kdp_cli_text(run->cli, "data");
+
+    fprintf(out, "next       kdp backfill%s", verify ? " --verify" : "");
+    if (ticker != NULL)
+        fprintf(out, " --ticker %s", ticker);
+    else
+        print_scope(out, run);
+    fputs(" --start ", out);
+    print_time(out, start_ns);
+    fputs(" --end ", out);
+    print_time(out, end_ns);
+    for (size_t i = 0; i < sizeof typed / sizeof *typed; i++)
+        print_typed(out, run->cli, typed[i]);
+    if (kdp_cli_given(run->cli, "data"))
+        fprintf(out, " --data %s", dir);
+    fputc('\n', out);
+}
+
+static void
+print_gaps(FILE *out, const struct backfill_run *run)
 {
     char size[KDPI_SCREEN_TEXT], date[16], tries[32] = "";
     const char *ticker = run->gap_count > 0 ? run->markets[run->gaps[0].market].ticker : NULL;
@@ -332,10 +361,10 @@ print_gaps(const struct backfill_run *run)
 
     if (run->tries > 0)
         snprintf(tries, sizeof tries, "; %u %s", run->tries, run->tries == 1 ? "try" : "tries");
-    printf("%sINCOMPLETE%s", kdp_cli_paint(run->cli, stdout, KDP_PAINT_ALERT),
-           kdp_cli_paint(run->cli, stdout, KDP_PAINT_OFF));
+    fprintf(out, "%sINCOMPLETE%s", kdp_cli_paint(run->cli, stdout, KDP_PAINT_ALERT),
+            kdp_cli_paint(run->cli, stdout, KDP_PAINT_OFF));
     if (run->verified)
-        printf(" %u of %u %s:", run->days_complete, run->days, run->days == 1 ? "day" : "days");
+        fprintf(out, " %u of %u %s:", run->days_complete, run->days, run->days == 1 ? "day" : "days");
     for (size_t i = 0; i < run->gap_count; i++) {
         const struct backfill_gap *gap = &run->gaps[i];
         int64_t day_ns = (int64_t)gap->day * KDP_NS_PER_DAY;
@@ -348,31 +377,31 @@ print_gaps(const struct backfill_run *run)
         kdpi_day_format(date, gap->day);
         kdpi_screen_size(size, gap->missing_e2);
         if (run->market_count == 1)
-            printf("%s%s is %s contracts short of the exchange's candles%s", i == 0 ? " " : "\n           ",
-                   date, size, tries);
+            fprintf(out, "%s%s is %s contracts short of the exchange's candles%s",
+                    i == 0 ? " " : "\n           ", date, size, tries);
         else
-            printf("\n           %s on %s is %s contracts short of the exchange's candles%s",
-                   run->markets[gap->market].ticker, date, size, tries);
+            fprintf(out, "\n           %s on %s is %s contracts short of the exchange's candles%s",
+                    run->markets[gap->market].ticker, date, size, tries);
     }
     if (run->gap_count > GAPS_SHOWN)
-        printf("\n           and %zu more; --format json has all", run->gap_count - GAPS_SHOWN);
+        fprintf(out, "\n           and %zu more; --format json has all", run->gap_count - GAPS_SHOWN);
     if (run->given_up > 0)
-        printf("%s%" PRIu64 " %s could not be read: %s", run->gap_count > 0 ? "\n           " : " ",
-               run->given_up, run->given_up == 1 ? "range" : "ranges", run->given_up_words);
+        fprintf(out, "%s%" PRIu64 " %s could not be read: %s", run->gap_count > 0 ? "\n           " : " ",
+                run->given_up, run->given_up == 1 ? "range" : "ranges", run->given_up_words);
     else if (run->stopped)
-        printf(" stopped before it was all here");
+        fprintf(out, " stopped before it was all here");
     else if (run->gap_count == 0)
-        printf(" not everything was fetched yet");
-    putchar('\n');
+        fprintf(out, " not everything was fetched yet");
+    fputc('\n', out);
     if (run->gap_count > 0 && run->given_up == 0 && !run->stopped)
-        print_next(run, start_ns > run->start_ns ? start_ns : run->start_ns,
+        print_next(out, run, start_ns > run->start_ns ? start_ns : run->start_ns,
                    end_ns < run->end_ns ? end_ns : run->end_ns, one ? ticker : NULL, !run->verify_alone);
     else
-        print_next(run, run->start_ns, run->end_ns, NULL, false);
+        print_next(out, run, run->start_ns, run->end_ns, NULL, false);
 }
 
 static void
-print_table(const struct backfill_run *run, bool complete)
+print_table(FILE *out, const struct backfill_run *run, bool complete)
 {
     char a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], d[KDPI_SCREEN_TEXT];
     char budget[40] = "no limit";
@@ -382,55 +411,119 @@ print_table(const struct backfill_run *run, bool complete)
     kdp_asker_stats(run->ask.asker, &asked);
     seconds = (double)(asked.last_ns - asked.first_ns) / 1e9;
     if (run->verify_alone)
-        printf("trades     %s here, %s duplicates, %s impossible\n", kdpi_screen_count(a, run->trades_here),
-               kdpi_screen_count(c, run->duplicates), kdpi_screen_count(d, run->impossible));
+        fprintf(out, "trades     %s here, %s duplicates, %s impossible\n",
+                kdpi_screen_count(a, run->trades_here), kdpi_screen_count(c, run->duplicates),
+                kdpi_screen_count(d, run->impossible));
     else if (run->trades)
-        printf("trades     %s inserted, %s already here, %s duplicates, %s impossible\n",
-               kdpi_screen_count(a, run->totals.inserted), kdpi_screen_count(b, run->totals.already),
-               kdpi_screen_count(c, run->duplicates), kdpi_screen_count(d, run->impossible));
+        fprintf(out, "trades     %s inserted, %s already here, %s duplicates, %s impossible\n",
+                kdpi_screen_count(a, run->totals.inserted), kdpi_screen_count(b, run->totals.already),
+                kdpi_screen_count(c, run->duplicates), kdpi_screen_count(d, run->impossible));
     if (run->candles)
-        printf("candles    %s read\n", kdpi_screen_count(a, run->candle_rows));
+        fprintf(out, "candles    %s read\n", kdpi_screen_count(a, run->candle_rows));
     if (run->markets_too)
-        printf("markets    %s, their terms read\n", kdpi_screen_count(a, run->terms));
+        fprintf(out, "markets    %s, their terms read\n", kdpi_screen_count(a, run->terms));
     if (run->impossible_words[0] != '\0')
-        printf("           for example %s\n", run->impossible_words);
+        fprintf(out, "           for example %s\n", run->impossible_words);
     if (!run->trades)
         complete = complete || run->given_up == 0;
     if (!complete) {
-        print_gaps(run);
+        print_gaps(out, run);
     } else if (run->verified) {
-        printf("complete   %u of %u %s, no gaps: %s contracts %s %s by the exchange's own candles\n",
-               run->days_complete, run->days, run->days == 1 ? "day" : "days",
-               kdpi_screen_size(a, run->proven_e2), run->proven_e2 == run->candle_volume_e2 ? "=" : "against",
-               kdpi_screen_size(b, run->candle_volume_e2));
+        fprintf(out, "complete   %u of %u %s, no gaps: %s contracts %s %s by the exchange's own candles\n",
+                run->days_complete, run->days, run->days == 1 ? "day" : "days",
+                kdpi_screen_size(a, run->proven_e2),
+                run->proven_e2 == run->candle_volume_e2 ? "=" : "against",
+                kdpi_screen_size(b, run->candle_volume_e2));
         if (run->volume_e2 != run->proven_e2)
-            printf("           %s more are of times or markets that no candle tells of\n",
-                   kdpi_screen_size(a, run->volume_e2 - run->proven_e2));
+            fprintf(out, "           %s more are of times or markets that no candle tells of\n",
+                    kdpi_screen_size(a, run->volume_e2 - run->proven_e2));
         if (run->days_not_provable > 0)
-            printf("           %u %s not provable: the exchange has no candles of every market that traded\n",
-                   run->days_not_provable, run->days_not_provable == 1 ? "day is" : "days are");
+            fprintf(
+                out,
+                "           %u %s not provable: the exchange has no candles of every market that traded\n",
+                run->days_not_provable, run->days_not_provable == 1 ? "day is" : "days are");
         if (run->not_asked > 0)
-            printf(
+            fprintf(
+                out,
                 "           candles of the %s smallest markets were not asked for; --verify asks for all\n",
                 kdpi_screen_count(a, run->not_asked));
         if (run->surplus_e2 > 0)
-            printf("           %s contracts more are here than the candles say; none is thrown away\n",
-                   kdpi_screen_size(a, run->surplus_e2));
+            fprintf(out, "           %s contracts more are here than the candles say; none is thrown away\n",
+                    kdpi_screen_size(a, run->surplus_e2));
         if (run->total_short > 0)
-            printf("           NOT PROVEN: of %s %s without candles the exchange's total is %s contracts "
-                   "more than is here\n",
-                   kdpi_screen_count(a, run->total_short), run->total_short == 1 ? "market" : "markets",
-                   kdpi_screen_size(b, run->total_short_e2));
+            fprintf(out,
+                    "           NOT PROVEN: of %s %s without candles the exchange's total is %s contracts "
+                    "more than is here\n",
+                    kdpi_screen_count(a, run->total_short), run->total_short == 1 ? "market" : "markets",
+                    kdpi_screen_size(b, run->total_short_e2));
         if (run->volume_differs > 0)
-            printf("           of %s %s the exchange's total is another number than its candles'\n",
-                   kdpi_screen_count(a, run->volume_differs),
-                   run->volume_differs == 1 ? "market" : "markets");
+            fprintf(out, "           of %s %s the exchange's total is another number than its candles'\n",
+                    kdpi_screen_count(a, run->volume_differs),
+                    run->volume_differs == 1 ? "market" : "markets");
     }
     if (asked.tokens_per_s > 0)
         snprintf(budget, sizeof budget, "%.0f %% of the budget", asked.budget_used * 100);
-    printf("requests   %s in %.1f s (%.1f/s, %s), %s retried, %s answered 429\n",
-           kdpi_screen_count(a, asked.requests), seconds, per_second((double)asked.requests, seconds), budget,
-           kdpi_screen_count(b, asked.retried), kdpi_screen_count(c, asked.limited));
+    fprintf(out, "requests   %s in %.1f s (%.1f/s, %s), %s retried, %s answered 429\n",
+            kdpi_screen_count(a, asked.requests), seconds, per_second((double)asked.requests, seconds),
+            budget, kdpi_screen_count(b, asked.retried), kdpi_screen_count(c, asked.limited));
+}
+
+/* Lines as wide as the terminal, their further parts under the first; a command to type stays one line. */
+static void
+print_wrapped(FILE *out, const char *text, size_t width)
+{
+    enum { INDENT = 11 };
+
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n"), column = 0;
+        const char *end = text + len, *word = text;
+
+        if (strncmp(text, "next ", 5) == 0 || width < 2 * INDENT) {
+            fwrite(text, 1, len, out);
+            word = end;
+        }
+        while (word < end) {
+            size_t blanks = strspn(word, " "), letters = strcspn(word + blanks, " \n"), columns = 0;
+
+            for (size_t i = 0; i < letters; i++) {
+                const char *at = word + blanks + i;
+
+                if (*at == '\033') /* a colour takes no column */
+                    i += strcspn(at, "m");
+                else
+                    columns += ((unsigned char)*at & 0xc0) != 0x80;
+            }
+            if (column > INDENT && column + blanks + columns > width) {
+                fprintf(out, "\n%*s", INDENT, "");
+                column = INDENT;
+                word += blanks;
+                blanks = 0;
+            }
+            fwrite(word, 1, blanks + letters, out);
+            column += blanks + columns;
+            word += blanks + letters;
+        }
+        fputc('\n', out);
+        text = *end == '\n' ? end + 1 : end;
+    }
+}
+
+static void
+print_lines(const struct backfill_run *run, bool complete)
+{
+    int width = kdp_cli_width(stdout);
+    char *text = NULL;
+    size_t size;
+    FILE *out = width > 0 ? open_memstream(&text, &size) : NULL;
+
+    if (out == NULL) {
+        print_table(stdout, run, complete);
+        return;
+    }
+    print_table(out, run, complete);
+    if (fclose(out) == 0)
+        print_wrapped(stdout, text, (size_t)width);
+    free(text);
 }
 
 void
@@ -446,7 +539,7 @@ kdp_backfill_report(struct backfill_run *run, bool complete)
     else if (kdp_cli_format(run->cli) == KDP_FORMAT_CSV)
         print_csv(run, f, count);
     else
-        print_table(run, complete);
+        print_lines(run, complete);
 }
 
 void

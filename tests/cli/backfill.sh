@@ -92,7 +92,7 @@ for moment in 0.05 0.1 0.2 0.3; do
     kill -9 $pid
     wait $pid 2>/dev/null
 done
-"$KDP" backfill --all "${range[@]}" --data stopped --read-tokens 100 >stopped.out 2>stopped.err &
+"$KDP" backfill --all "${range[@]}" --data stopped --read-tokens 100 --env-file .env >stopped.out 2>stopped.err &
 pid=$!
 for _ in $(seq 200); do # under way
     grep -q '^asking' stopped.err && break
@@ -102,7 +102,7 @@ kill -INT $pid
 wait $pid
 code=$?
 exits 130
-grep -q '^next       kdp backfill --all --start' stopped.out || { cat stopped.out; wrong 'a stopped run does not say how to go on'; }
+grep -q '^next       kdp backfill --all --start .* --read-tokens 100 --env-file .env --data stopped$' stopped.out || { cat stopped.out; wrong 'a stopped run does not say how to go on'; }
 for folder in killed stopped; do
     kdp backfill --all "${range[@]}" --data $folder --format json; exits 0; is complete true
     same $folder
