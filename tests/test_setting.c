@@ -271,6 +271,8 @@ KDP_TEST(values_that_do_not_fit_are_refused_with_a_next_step)
     CHECK_STR(refused("at", "15:04"), "--at \"15:04\" is not a time");
     CHECK_STR(refused("at", "2026-11-22T15:04:00Z"), "");
     CHECK_STR(refused("at", "1795348800"), "");
+    CHECK_STR(refused("start", "20261122"), "--start \"20261122\" is not a time");
+    CHECK_STR(kdp_error_hint(), "A day is written 2026-11-22");
     CHECK_STR(refused("from", "yesterday"), "--from \"yesterday\" is not a place in the stream");
     CHECK_STR(refused("from", "784200"), "");
     CHECK_STR(refused("from", "now"), "");

@@ -441,6 +441,13 @@ check_time(const struct kdp_settings *settings, const struct kdp_setting *settin
     int64_t ns;
     int rc;
 
+    /* 20261122 is a day of August 1970 as Unix seconds, and nobody means that */
+    if (setting->type == KDP_SETTING_TIME && strlen(text) == 8 && strspn(text, "0123456789") == 8 &&
+        (strncmp(text, "19", 2) == 0 || strncmp(text, "20", 2) == 0)) {
+        rc = refuse(settings, setting, text, "a time");
+        kdpi_hint("A day is written %.4s-%.2s-%.2s", text, text + 4, text + 6);
+        return rc;
+    }
     if (kdpi_time_parse(text, strlen(text), &ns) == 0)
         return 0;
     if (setting->type == KDP_SETTING_PLACE) {
