@@ -8,6 +8,17 @@
 #include "market_show.h"
 #include "words.h"
 
+/* A version that is in force has no end; in SQL it is infinity, which compares, but which readers of times do not know. */
+static const char *
+cell_at(const struct kdp_market_rows *rows, size_t row, unsigned column)
+{
+    const char *cell = rows->cells[row * rows->columns + column];
+
+    return cell != NULL && strcmp(rows->names[column], "valid_to") == 0 && strcmp(cell, "infinity") == 0
+               ? NULL
+               : cell;
+}
+
 static void
 csv_text(const char *text)
 {
@@ -28,7 +39,7 @@ kdp_market_csv(const struct kdp_market *market, bool versions)
         for (unsigned i = 0; i < rows->columns; i++) {
             if (i > 0)
                 putchar(',');
-            csv_text(rows->cells[row * rows->columns + i]);
+            csv_text(cell_at(rows, row, i));
         }
         if (!versions) {
             putchar(',');
@@ -46,7 +57,7 @@ kdp_market_csv(const struct kdp_market *market, bool versions)
 static void
 json_value(const struct kdp_market_rows *rows, size_t row, unsigned column)
 {
-    const char *cell = rows->cells[row * rows->columns + column], *name = rows->names[column];
+    const char *cell = cell_at(rows, row, column), *name = rows->names[column];
 
     if (cell == NULL)
         fputs("null", stdout);

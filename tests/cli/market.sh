@@ -35,7 +35,7 @@ kdp market --ticker "$ticker" --data d --refresh; exits 0; says 'asked the excha
 kdp market --ticker "$ticker" --data d --format json --no-fetch; exits 0; silent
 printf '%s' "$out" | python3 -c 'import json, sys; m = json.load(sys.stdin); assert m["market"]["status"] == "active" and m["rules_primary"] and m["series"]["fee_type"], m' || wrong 'the json is not what it should be'
 kdp market --ticker "$ticker" --data d --format csv --no-fetch; exits 0
-printf '%s\n' "$out" | python3 -c 'import csv, sys; rows = list(csv.DictReader(sys.stdin)); assert len(rows) == 1 and rows[0]["status"] == "active" and rows[0]["rules_primary"], rows' || wrong 'csv is not a header and a row'
+printf '%s\n' "$out" | python3 -c 'import csv, sys; rows = list(csv.DictReader(sys.stdin)); assert len(rows) == 1 and rows[0]["status"] == "active" and rows[0]["valid_to"] == "" and rows[0]["rules_primary"], rows' || wrong 'csv is not a header and a row'
 kdp market --ticker "$ticker" --data d --versions --no-fetch; exits 0; prints 'WHAT CHANGED'; prints 'initialized to active'
 # before it was there
 kdp market --ticker "$ticker" --data d --at 2021-01-01 --no-fetch; exits 1; no_answer; says 'was not there yet'; says '--at 20'
