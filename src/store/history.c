@@ -181,6 +181,8 @@ open_all(struct kdp_history *history)
         rc = lake_lock(&history->lock_fd, history->config.dir, "history.lock", "being filled with history");
     if (rc == -KDP_EBUSY)
         kdpi_hint("Wait until it has ended: one at a time files history");
+    else if (rc != 0)
+        kdpi_hint("Is the data folder right? It is named with --data (KDP_DATA)");
     kdp_history_tables(&count);
     for (unsigned slot = 0; slot <= count && rc == 0; slot++)
         rc = sweep(history, table_name(slot));
