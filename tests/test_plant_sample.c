@@ -252,6 +252,33 @@ KDP_TEST(polled_trades_are_of_all_markets_once_and_not_recovered)
 
 /* ---- from one kind of run to the other, in one folder ---- */
 
+KDP_TEST(what_is_not_verified_for_long_is_a_gap_from_then_on)
+{
+    const struct kdp_gap *gap;
+    int64_t since;
+
+    begin();
+    keyless("+A");
+    since = now;
+    now += 90 * S;
+    count_left(0);
+    timer(KDP_TIMER_TRADES_BEHIND, 0, (uint64_t)since);
+    gap = must(KDP_TEMPLATE_GAP);
+    CHECK_INT(gap->kind, KDP_GAP_KIND_TRADES);
+    CHECK_INT(gap->status, KDP_GAP_STATUS_OPEN);
+    CHECK_INT(gap->opened_ns, since);
+    timer(KDP_TIMER_TRADES_HEALED, 0,
+          (uint64_t)since + 60 * S); /* of an older one: this one was learnt of later */
+    count_left(0);
+    timer(KDP_TIMER_TRADES_HEALED, 0, (uint64_t)now);
+    gap = must(KDP_TEMPLATE_GAP);
+    CHECK_INT(gap->status, KDP_GAP_STATUS_HEALED);
+    CHECK_INT(gap->opened_ns, since);
+    timer(KDP_TIMER_TRADES_BEHIND, 0, UINT64_MAX); /* of no raw tape of ours */
+    CHECK_INT(((const struct kdp_gap *)must(KDP_TEMPLATE_GAP))->opened_ns, now - 1000);
+    again_is_the_same();
+}
+
 KDP_TEST(the_end_and_a_restart_say_that_no_sample_is_current)
 {
     const struct kdp_state *state;

@@ -163,6 +163,53 @@ KDP_TEST(a_restart_fetches_the_pause)
     model_end(&m);
 }
 
+/* Nothing but the stream tells a restart what a run before could not read, however long that was. */
+KDP_TEST(what_a_killed_run_could_not_verify_is_fetched_by_the_next)
+{
+    struct model m;
+
+    begin(&m, 20);
+    model_run(&m, 120 * S_NS);
+    CHECK_INT(m.behinds, 0);
+    m.rest_status = 503;
+    model_run(&m, 400 * S_NS);
+    CHECK_INT(m.behinds, 1); /* once, and the gap it opens is open */
+    CHECK(m.behind_ns <= m.wall - 400 * S_NS);
+    CHECK(m.behind_ns >= m.wall - 460 * S_NS);
+    CHECK(model_trades_missing(&m, m.wall) > 1000);
+    model_kill(&m);
+    m.config.restarted = true;
+    m.config.last_wall_ns = m.wall; /* other records came meanwhile */
+    m.config.trades_open_ns = m.behind_ns;
+    m.config.last_trade_ns = 0; /* none in the last 2 h */
+    m.rest_status = 0;
+    model_run(&m, 200 * S_NS);
+    CHECK_INT(model_trades_missing(&m, m.wall - 60 * S_NS), 0);
+    CHECK(m.healed >= 1);
+    model_end(&m);
+}
+
+KDP_TEST(what_could_not_be_verified_for_minutes_is_healed_by_the_same_run)
+{
+    struct model m;
+    int64_t now;
+
+    begin(&m, 20);
+    model_run(&m, 60 * S_NS);
+    m.rest_status = 503;
+    model_run(&m, 300 * S_NS);
+    CHECK_INT(m.behinds, 1);
+    CHECK_INT(m.healed, 0);
+    m.rest_status = 0;
+    now = m.wall;
+    model_run(&m, 120 * S_NS);
+    CHECK(m.healed_before_ns > now - 200 * S_NS); /* the gap was learnt of before */
+    CHECK(m.behinds <= 2); /* what came after the first of them was late by then, too */
+    CHECK_INT(model_trades_missing(&m, m.wall - 60 * S_NS), 0);
+    CHECK(stats(&m).complete_ns > m.wall - 70 * S_NS);
+    model_end(&m);
+}
+
 /* ---- two tiers ---- */
 
 static void

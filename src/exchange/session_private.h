@@ -196,6 +196,7 @@ struct window {      /* of exchange time in which trades may be missing */
     bool once;  /* the last look: read, not verified */
     bool past;  /* the reading under way is of the historical tier, after the live one */
     bool lost;  /* a part of it cannot be had any more */
+    bool told;  /* a gap in the stream says so: the next run knows of it */
     uint8_t tries;
     int64_t begin_ns, from_ns, to_ns; /* from moves on as it is verified */
     int64_t early_ns;                 /* beginning of what is to be read early */

@@ -130,6 +130,7 @@ window_open(struct kdp_session *s, int64_t from_ns, int64_t to_ns, int64_t opene
         w->early = true;
         if (w->opened_ns > opened_ns)
             w->opened_ns = opened_ns;
+        w->told = true;
         if (w->from_ns <= from_ns && (last == NULL || w->to_ns > last->to_ns))
             last = w;
     }
@@ -152,6 +153,7 @@ window_open(struct kdp_session *s, int64_t from_ns, int64_t to_ns, int64_t opene
         w->hole = true;
         due_from(s, w);
     }
+    w->told = true;
     if (w->opened_ns > opened_ns)
         w->opened_ns = opened_ns;
 }
@@ -198,6 +200,16 @@ trades_lost(struct kdp_session *s)
     s->hole_opened_ns = input_now(s) - BEFORE;
 }
 
+/* So old may be what a run has not verified, with a settling time on top, before its stream says so: the next run reaches back
+ * so far.  With a key each minute is audited, and what was lost has its gap. */
+static int64_t
+reach_ns(const struct kdp_session *s)
+{
+    int64_t most = 3 * s->config.trade_settle_ns;
+
+    return s->config.trade_audit_ns > most ? s->config.trade_audit_ns : most;
+}
+
 /* No run asks for what was before the first one. A newest trade from before it says that the clock of that time was ahead. */
 static int64_t
 not_before_the_stream(const struct kdp_session *s, int64_t from_ns)
@@ -226,8 +238,7 @@ trades_begin(struct kdp_session *s, int64_t since_ns)
         return;
     }
     /* what the run before had not yet verified when it ended belongs to the hole */
-    from = s->config.last_wall_ns + s->ahead_ns - pad - s->config.trade_audit_ns - s->config.trade_settle_ns -
-           BEFORE;
+    from = s->config.last_wall_ns + s->ahead_ns - pad - reach_ns(s) - s->config.trade_settle_ns - BEFORE;
     if (s->config.trades_open_ns > 0 && s->config.trades_open_ns + s->ahead_ns - pad < from)
         from = s->config.trades_open_ns + s->ahead_ns - pad;
     /* the clock of that time may have been ahead of today's */
@@ -533,6 +544,30 @@ audit(struct kdp_session *s)
         s->stats.trades_audits++;
 }
 
+/* Polls are no proof, so a run that could verify nothing for a while and is then killed would leave holes of which nobody knows:
+ * from then on a gap tells of what is not verified, and it is healed like any other. */
+static bool
+behind_timer(struct kdp_session *s, struct kdp_action *action)
+{
+    int64_t now = session_exchange_now(s), since = s->audited_ns,
+            due = since + reach_ns(s) + s->config.trade_settle_ns;
+
+    if (!s->config.keyless || !s->trades_begun || s->stopping)
+        return false;
+    for (unsigned i = 0; i < WINDOWS_MAX; i++)
+        if (s->windows[i].used && s->windows[i].told)
+            return false;
+    if (now < due) {
+        session_wake(s, s->mono + (due - now));
+        return false;
+    }
+    window_open(s, since - s->config.window_pad_ns, now, input_now(s) - BEFORE);
+    action->kind = KDP_ACTION_TIMER;
+    action->timer.kind = KDP_TIMER_TRADES_BEHIND;
+    action->timer.arg = (uint64_t)(since - s->ahead_ns);
+    return true;
+}
+
 /* A window that cannot be had any more is told when none is open that began before it. */
 static bool
 lost_timer(struct kdp_session *s, int64_t before, struct kdp_action *action)
@@ -555,6 +590,8 @@ trades_work(struct kdp_session *s, struct kdp_action *action)
     bool none = !s->hole_open;
 
     audit(s);
+    if (behind_timer(s, action))
+        return true;
     for (unsigned i = 0; i < WINDOWS_MAX; i++) {
         struct window *w = &s->windows[i];
 

@@ -397,6 +397,23 @@ gap_trades_polled(struct kdp_plant *plant)
 }
 
 void
+gap_trades_behind(struct kdp_plant *plant, int64_t since_ns)
+{
+    int64_t now_ns = plant->input->recv_ns;
+    struct plant_gap gap = {.kind = KDP_GAP_KIND_TRADES,
+                            .line = plant->input->line,
+                            .channel = KDP_CHANNEL_TRADE,
+                            .trades = true,
+                            .count = 1,
+                            .left = 1,
+                            .opened_ns = since_ns > 0 && since_ns < now_ns ? since_ns : now_ns,
+                            .learnt_ns = plant->now_ns};
+
+    emit_gap(plant, &gap, KDP_GAP_STATUS_OPEN, KDP_HEALED_BY_NONE, NULL);
+    open_gap(plant, &gap);
+}
+
+void
 gap_trades(struct kdp_plant *plant, int64_t until_ns, bool healed)
 {
     for (uint32_t number = 1; number <= plant->gaps_used; number++) {

@@ -179,6 +179,8 @@ void gap_restart(struct kdp_plant *plant);
 void gap_trades_resumed(struct kdp_plant *plant, const struct kdp_sub *sub);
 /* gap_trades_polled: the same, of a run that polls them. */
 void gap_trades_polled(struct kdp_plant *plant);
+/* gap_trades_behind: polls brought what they could, and that it is all has not been verified since then. */
+void gap_trades_behind(struct kdp_plant *plant, int64_t since_ns);
 /* gap_book_done says that a book is live, or waited for no more. */
 void gap_book_done(struct kdp_plant *plant, uint32_t id, enum kdp_healed_by by);
 /* gap_trades ends every trade gap that was learnt of before until_ns. */

@@ -131,6 +131,9 @@ timer_input(struct kdp_plant *plant, const struct kdp_input_timer *timer)
         gap_trades(plant, timer->arg > INT64_MAX ? INT64_MAX : (int64_t)timer->arg,
                    timer->kind == KDP_TIMER_TRADES_HEALED);
         break;
+    case KDP_TIMER_TRADES_BEHIND:
+        gap_trades_behind(plant, (int64_t)timer->arg);
+        break;
     case KDP_TIMER_RECOVERING:
         recovering(plant, timer->arg32);
         break;

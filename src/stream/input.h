@@ -103,6 +103,8 @@ enum kdp_timer_kind {
         10, /* the same gaps cannot be refilled any more: the exchange serves them no longer */
     KDP_TIMER_RECOVERING = 11, /* arg32 instrument: a snapshot was asked for (state recovering) */
     KDP_TIMER_RETENTION = 12,  /* a store lost its place: arg32 store, arg first sequence it has not had */
+    KDP_TIMER_TRADES_BEHIND =
+        14, /* what was traded since arg ns (by our clock) is not verified, for longer than a restart would reach back */
     KDP_TIMER_LISTED = 13 /* a listing has what every gap of the lifecycle opened (input time) before arg ns took */
 };
 /* RELOAD: text, a line each.  "rules WORDS" says what the rules are; "all", in the same text, that trades of all markets are

@@ -321,6 +321,10 @@ timer(struct model *m, const struct kdp_input_timer *timer)
         m->listed_timers++;
         m->listed_before_ns = (int64_t)timer->arg;
         break;
+    case KDP_TIMER_TRADES_BEHIND:
+        m->behinds++;
+        m->behind_ns = (int64_t)timer->arg;
+        break;
     case KDP_TIMER_TRADES_LOST:
         m->losts++;
         m->lost_before_ns = (int64_t)timer->arg;
@@ -673,6 +677,20 @@ model_begin(struct model *m, uint32_t markets)
     m->config.connections = 2;
     m->config.seed = kdp_test_seed();
     m->config.last_wall_ns = KDP_TIME_NULL;
+}
+
+void
+model_kill(struct model *m)
+{
+    kdp_session_close(m->session);
+    m->session = NULL;
+    for (uint32_t i = 0; i < m->market_count; i++)
+        m->markets[i].planned = false;
+    while (m->event_count > 0) {
+        struct model_event event = event_take(m);
+
+        free(event.path);
+    }
 }
 
 void

@@ -122,7 +122,8 @@ struct model {
         sample_gets, quote_gets, past_pages, cutoff_gets, unsubscribes, reloads, healed, snapshot_commands,
         deletes, adds, subscribes;
     int64_t healed_before_ns, lost_before_ns, listed_before_ns;
-    uint32_t losts;
+    int64_t behind_ns;
+    uint32_t behinds, losts;
     uint32_t listed_timers;
     uint32_t failures, warnings, paused_timers, resumed_timers;
     char last_warning[256], last_notice[256], failure[256], failure_hint[256], last_get[512],
@@ -136,6 +137,8 @@ struct model {
 void model_begin(struct model *m,
                  uint32_t markets); /* fills in defaults; change the config before model_run */
 void model_end(struct model *m);
+/* model_kill ends the session without a word, and what it waits for: the next model_run opens another with the config. */
+void model_kill(struct model *m);
 /* model_run lets so much time go by. */
 void model_run(struct model *m, int64_t ns);
 /* model_until runs until done says so: false after at most ns. */
