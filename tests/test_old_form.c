@@ -130,6 +130,14 @@ KDP_TEST(what_is_finer_is_refused_with_its_place)
         "!taker_side 64 unknown word");
 }
 
+KDP_TEST(an_object_that_is_no_message_is_not_passed_over)
+{
+    CHECK_STR(becomes("{\"foo\":1}"), "!type 0 no message: it has no type");
+    CHECK_STR(becomes("{\"when\":1,\"data\":{\"type\":\"ticker\",\"msg\":{}}}"),
+              "!type 0 no message: it has no type");
+    CHECK_STR(becomes("{\"type\":\"of tomorrow\",\"msg\":{}}"), "");
+}
+
 KDP_TEST(trades_without_an_id_get_one_of_file_and_line)
 {
     CHECK_STR(

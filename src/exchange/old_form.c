@@ -362,6 +362,14 @@ translate(struct kdp_old_form *old, const char *frame, size_t len, struct kdp_te
     kdpi_json_begin(json, frame, len);
     if (!read_envelope(json, &e) || e.cmd)
         return false;
+    if (e.type.len == 0 &&
+        channel.len == 0) { /* an object, and no message: kept aside rather than passed over */
+        old->refusal = KDP_REFUSAL_MISSING;
+        old->position = 0;
+        old->why = "no message: it has no type";
+        old->member = "type";
+        return true;
+    }
     m.type = type_of(e.type.len != 0 ? e.type : channel);
     if (m.type == TYPE_OTHER)
         return false;
