@@ -429,15 +429,24 @@ print_table(FILE *out, const struct backfill_run *run, bool complete)
     if (!complete) {
         print_gaps(out, run);
     } else if (run->verified) {
-        fprintf(out, "complete   %u of %u %s, no gaps: %s contracts %s %s by the exchange's own candles\n",
-                run->days_complete, run->days, run->days == 1 ? "day" : "days",
-                kdpi_screen_size(a, run->proven_e2),
-                run->proven_e2 == run->candle_volume_e2 ? "=" : "against",
-                kdpi_screen_size(b, run->candle_volume_e2));
-        if (run->volume_e2 != run->proven_e2)
+        bool none = run->days_complete == 0 && run->days_not_provable > 0;
+
+        if (none)
+            fprintf(out,
+                    "complete   %u %s fetched to the end: %s contracts; not provable, the exchange has no "
+                    "candles of them\n",
+                    run->days, run->days == 1 ? "day" : "days", kdpi_screen_size(a, run->volume_e2));
+        else
+            fprintf(out,
+                    "complete   %u of %u %s, no gaps: %s contracts %s %s by the exchange's own candles\n",
+                    run->days_complete, run->days, run->days == 1 ? "day" : "days",
+                    kdpi_screen_size(a, run->proven_e2),
+                    run->proven_e2 == run->candle_volume_e2 ? "=" : "against",
+                    kdpi_screen_size(b, run->candle_volume_e2));
+        if (run->volume_e2 != run->proven_e2 && !none)
             fprintf(out, "           %s more are of times or markets that no candle tells of\n",
                     kdpi_screen_size(a, run->volume_e2 - run->proven_e2));
-        if (run->days_not_provable > 0)
+        if (run->days_not_provable > 0 && !none)
             fprintf(
                 out,
                 "           %u %s not provable: the exchange has no candles of every market that traded\n",
