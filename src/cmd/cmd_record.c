@@ -47,13 +47,14 @@ struct record {
 
 /* ---- the bookmark ---- */
 
-#define FIELDS(X)                                                                                   \
-    X("start_index", start_index)                                                                   \
-    X("before_index", before_index)                                                                 \
-    X("base", base)                                                                                 \
-    X("applied", applied) X("skip", skip) X("begins", begins) X("finished", finished) X("fed", fed) \
-        X("size", size) X("lines", lines) X("leg", leg) X("next_seq", first.next_seq)               \
-            X("unused_from", first.unused_from) X("first_applied", first.applied)
+#define FIELDS(X)                                                                                         \
+    X("start_index", start_index)                                                                         \
+    X("before_index", before_index)                                                                       \
+    X("base", base)                                                                                       \
+    X("applied", applied)                                                                                 \
+    X("skip", skip) X("begins", begins) X("finished", finished) X("fed", fed) X("size", size)             \
+        X("lines", lines) X("leg", leg) X("next_seq", first.next_seq) X("unused_from", first.unused_from) \
+            X("first_applied", first.applied)
 
 static int
 write_mark(struct record *record)
@@ -130,13 +131,17 @@ identify(struct record *record)
     char bytes[IDENTITY_BYTES];
     struct stat st;
     ssize_t got;
-    int fd;
+    int fd, rc;
 
     if (strcmp(record->file, "-") == 0)
         return 0;
     fd = open(record->file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return kdpi_fail_errno(errno, "cannot read %s", record->file);
+    if (fd < 0) {
+        rc = kdpi_fail_errno(errno, "cannot read %s", record->file);
+        kdpi_hint(
+            "Is the name right? - is standard input; kdp gen --output FILE makes a session to practise on");
+        return rc;
+    }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(fd);
         return 0;

@@ -26,8 +26,11 @@ kdp_cmd_replay(struct kdp_cli *cli)
                                                .refuse_existing = !kdp_cli_switch(cli, "append")};
     rc = kdp_play_speed(&play);
     for (unsigned i = 0; i < count && rc == 0; i++)
-        if (strcmp(inputs[i], "-") != 0 && access(inputs[i], R_OK) != 0)
+        if (strcmp(inputs[i], "-") != 0 && access(inputs[i], R_OK) != 0) {
             rc = kdpi_fail_errno(errno, "cannot read %s", inputs[i]);
+            kdpi_hint("Is the name right? - is standard input; kdp gen --output FILE makes a session to "
+                      "practise on");
+        }
     if (rc == 0)
         rc = kdp_play_open(&play);
     if (rc != 0)

@@ -125,6 +125,7 @@ open_source(struct kdp_source **sourcep, const char *path, const struct kdp_sour
         source->fd = open(path, O_RDONLY | O_CLOEXEC);
         if (source->fd < 0) {
             rc = kdpi_fail_errno(errno, "cannot open: %s", path);
+            kdpi_hint("Is the name right? - is standard input");
             goto err;
         }
         source->own_fd = true;

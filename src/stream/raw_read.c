@@ -330,8 +330,10 @@ open_path(struct kdp_raw_reader *reader, const char *path)
     if (stat(reader->folder, &st) != 0 || !S_ISDIR(st.st_mode))
         snprintf(reader->folder, sizeof reader->folder, "%s", path);
     rc = kdpi_numbered(reader->folder, ".raw", &reader->numbers, &reader->count);
-    if (rc == 0 && reader->count == 0)
+    if (rc == 0 && reader->count == 0) {
         rc = kdpi_fail(KDP_ENOENT, "no raw tape in %s", path);
+        kdpi_hint("Name the data folder of a run, or one recording by its file");
+    }
     return rc == 0 ? learn_starts(reader) : rc;
 }
 
