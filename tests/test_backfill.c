@@ -530,6 +530,9 @@ KDP_TEST(a_day_is_short_whole_or_over_by_any_reading_of_its_borders)
     CHECK_INT(kdp_proof_judge(&proof, 0, true, &missing), KDP_PROOF_WHOLE);
     proof.days[0].candles_e2 = 600;
     CHECK_INT(kdp_proof_judge(&proof, 0, true, &missing), KDP_PROOF_WHOLE);
+    proof.days[0].candles_e2 = 550; /* a large trade at midnight hides no other that is missing */
+    CHECK_INT(kdp_proof_judge(&proof, 0, true, &missing), KDP_PROOF_SHORT);
+    CHECK_INT(missing, 20);
     proof.days[0].candles_e2 = 601;
     CHECK_INT(kdp_proof_judge(&proof, 0, true, &missing), KDP_PROOF_SHORT);
     CHECK_INT(missing, 1);

@@ -57,26 +57,27 @@ kdp_proof_judge(const struct kdp_proof *proof, unsigned index, bool told, int64_
 {
     const struct kdp_proof_day *day = &proof->days[index], *next = &proof->days[index + 1];
     /* a trade at the border counts for the day it begins; in the very instant, or in that second, for the day before */
-    int64_t most = day->lake_e2, least = day->lake_e2,
-            readings[2] = {day->lake_e2 - day->instant_e2 + next->instant_e2,
-                           day->lake_e2 - day->second_e2 + next->second_e2};
+    const int64_t readings[3] = {day->lake_e2, day->lake_e2 - day->instant_e2 + next->instant_e2,
+                                 day->lake_e2 - day->second_e2 + next->second_e2};
+    int64_t nearest_e2 = INT64_MAX;
 
     *missing_e2p = 0;
     if (!told || (!proof->any_candle && day->lake_e2 != 0))
         return KDP_PROOF_NOT_PROVABLE;
-    for (int i = 0; i < 2; i++) {
-        most = readings[i] > most ? readings[i] : most;
-        least = readings[i] < least ? readings[i] : least;
+    for (int i = 0; i < 3; i++) { /* what lies between two readings fits none */
+        int64_t short_e2 = day->candles_e2 - readings[i];
+
+        if (short_e2 == 0)
+            return KDP_PROOF_WHOLE;
+        if (short_e2 > 0 && short_e2 < nearest_e2)
+            nearest_e2 = short_e2;
     }
-    if (day->candles_e2 > most) {
-        *missing_e2p = day->candles_e2 - most;
+    if (day->candles_e2 > day->lake_e2) {
+        *missing_e2p = nearest_e2;
         return KDP_PROOF_SHORT;
     }
-    if (day->candles_e2 < least) {
-        *missing_e2p = day->candles_e2 - least;
-        return KDP_PROOF_OVER;
-    }
-    return KDP_PROOF_WHOLE;
+    *missing_e2p = day->candles_e2 - day->lake_e2;
+    return KDP_PROOF_OVER;
 }
 
 static int64_t
