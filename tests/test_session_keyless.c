@@ -210,6 +210,27 @@ KDP_TEST(what_could_not_be_verified_for_minutes_is_healed_by_the_same_run)
     model_end(&m);
 }
 
+KDP_TEST(no_trade_from_before_the_stream_is_read_with_a_clock_that_is_behind)
+{
+    struct model m;
+
+    begin(&m, 20);
+    m.trades_per_s = 0;
+    m.wall -= 3600 * S_NS; /* ours; the exchange's are the trades' */
+    model_run(&m, 10 * MS_NS);
+    CHECK_INT(m.trade_pages, 0);     /* nothing was answered yet */
+    kdp_session_clock(m.session, 0); /* as each second */
+    model_run(&m, 10 * MS_NS);
+    CHECK_INT(m.trade_pages, 0);
+    model_run(&m, 200 * MS_NS);
+    CHECK_INT(m.trade_pages, 0);
+    kdp_session_clock(m.session, 3600 * S_NS); /* by the first answer */
+    model_run(&m, 60 * S_NS);
+    CHECK(m.trade_pages > 10);
+    CHECK(m.asked_from_ns >= MODEL_BEGIN_NS - S_NS);
+    model_end(&m);
+}
+
 /* ---- two tiers ---- */
 
 static void

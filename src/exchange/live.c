@@ -57,6 +57,8 @@ kdp_live_notice(void *arg, const struct kdp_notice *notice)
 /* ---- REST ---- */
 
 /* An answer becomes an input, then the session is told: path and head are one part, the body is the other. */
+static void look_at_clock(struct kdp_live *live);
+
 static int
 feed_answer(struct kdp_live *live, uint64_t request, int status, int code, const char *path, const char *body,
             size_t len, const char *words, int64_t got_ns)
@@ -97,6 +99,8 @@ feed_answer(struct kdp_live *live, uint64_t request, int status, int code, const
     if (rc == 0)
         kdp_session_answer(live->session, request, status, code, body, len, words, kdpi_mono_ns(),
                            kdpi_now_ns());
+    if (live->answers == 1 && status != 0)
+        look_at_clock(live); /* without a key trades wait for it */
     return rc;
 }
 

@@ -384,6 +384,7 @@ kdp_session_clock(struct kdp_session *s, int64_t ahead_ns)
 {
     s->ahead_told_ns = ahead_ns; /* holds from the next time that is given */
     s->clock_told = s->dirty = true;
+    s->keyless.clock_known = s->keyless.heard_ns != 0;
 }
 
 static void

@@ -16,6 +16,7 @@
 #define BATCH_BYTES 5300u /* of a path that every server takes */
 #define POLL_PAGES 2000u  /* of one poll: what is older the windows read */
 #define REFUSED_AGAIN (10 * SECOND)
+#define CLOCK_WAIT (2 * SECOND) /* for the exchange's time, after its first answer */
 
 void
 keyless_begin(struct kdp_session *s)
@@ -170,6 +171,22 @@ keyless_work(struct kdp_session *s)
 }
 
 /* ---- trades ---- */
+
+/* With a clock that is behind, the first poll would fetch what was traded before the stream, and history may have filed that. */
+bool
+keyless_ready(struct kdp_session *s)
+{
+    const struct keyless *k = &s->keyless;
+
+    if (!s->config.keyless || k->clock_known)
+        return true;
+    if (k->heard_ns == 0)
+        return false; /* its answer makes the session look again */
+    if (s->mono >= k->heard_ns + CLOCK_WAIT)
+        return true;
+    session_wake(s, k->heard_ns + CLOCK_WAIT);
+    return false;
+}
 
 bool
 keyless_poll(struct kdp_session *s, struct request *request)

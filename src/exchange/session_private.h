@@ -214,6 +214,8 @@ struct window {      /* of exchange time in which trades may be missing */
 struct keyless {        /* of a run without a key */
     int64_t began_ns;   /* mono: of the session */
     int64_t began_wall; /* so, by our own clock */
+    int64_t heard_ns;   /* mono: of the first answer, 0: none yet */
+    bool clock_known;   /* what its Date says was told */
     bool reached;       /* somebody answered there, were it to say that it is overloaded */
     char words[200];    /* why the last request was not answered */
     /* the poll under way */
@@ -478,6 +480,8 @@ bool trades_path(struct kdp_session *s, bool past, int64_t from_ns, int64_t to_n
 
 /* ---- session_keyless.c ---- */
 void keyless_begin(struct kdp_session *s);
+/* keyless_ready: trades are asked for when the exchange's time is known; with a key, always. */
+bool keyless_ready(struct kdp_session *s);
 bool keyless_poll(struct kdp_session *s, struct request *request);
 bool keyless_sample(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp);
 void keyless_answer(struct kdp_session *s, const struct request *request, int status, const char *words);

@@ -60,9 +60,10 @@ choose(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp
     if (cutoff_ask(s, request))
         return true;
     *kindp = s->config.keyless ? KDP_REST_POLL : KDP_REST_TRADES;
-    if (trades_ask(s, request, false))
+    if (keyless_ready(s) && trades_ask(s, request, false))
         return true;
-    if (s->config.keyless && (keyless_poll(s, request) || keyless_sample(s, request, kindp)))
+    if (s->config.keyless &&
+        ((keyless_ready(s) && keyless_poll(s, request)) || keyless_sample(s, request, kindp)))
         return true;
     *kindp = KDP_REST_BOOK;
     if (book_ask(s, request))
@@ -77,7 +78,7 @@ choose(struct kdp_session *s, struct request *request, enum kdp_rest_kind *kindp
     *kindp = s->config.keyless
                  ? KDP_REST_POLL
                  : KDP_REST_TRADES; /* what a long pause cost: thousands of pages, behind all else */
-    return trades_ask(s, request, true);
+    return keyless_ready(s) && trades_ask(s, request, true);
 }
 
 bool
@@ -220,6 +221,8 @@ rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const 
     found->number = 0;
     s->in_flight--;
     s->dirty = true;
+    if (status != 0 && s->keyless.heard_ns == 0)
+        s->keyless.heard_ns = s->mono;
     words = words != NULL ? words : "";
     body = body != NULL ? body : "";
     if (status == 429) {

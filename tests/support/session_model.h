@@ -122,7 +122,7 @@ struct model {
         sample_gets, quote_gets, past_pages, cutoff_gets, unsubscribes, reloads, healed, snapshot_commands,
         deletes, adds, subscribes;
     int64_t healed_before_ns, lost_before_ns, listed_before_ns;
-    int64_t behind_ns;
+    int64_t behind_ns, asked_from_ns; /* the earliest trades that were asked for */
     uint32_t behinds, losts;
     uint32_t listed_timers;
     uint32_t failures, warnings, paused_timers, resumed_timers;

@@ -418,6 +418,8 @@ answer_trades(struct model *m, uint64_t request, const char *path)
         }
         from = strtoll(value, NULL, 10) * S_NS;
     }
+    if (m->asked_from_ns == 0 || from < m->asked_from_ns)
+        m->asked_from_ns = from;
     if (param(path, "max_ts=", value, sizeof value))
         to = strtoll(value, NULL, 10) * S_NS;
     CHECK(!param(path, "cursor=", cursor, sizeof cursor) || strncmp(cursor, "c+/", 3) == 0);
