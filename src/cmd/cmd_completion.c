@@ -35,7 +35,9 @@ static const char fish_script[] = "# fish completion of kdp: kdp completion fish
                                   "complete -c kdp -f -a '(set -l w (commandline -opc) (commandline -ct); "
                                   "$w[1] __complete $w[2..-1] 2>/dev/null)'\n"
                                   "complete -c kdp -F -n 'string match -qr -- "
-                                  "\"^--(input|output|data|env-file|log-file|private-key|ca-file)$\" "
+                                  "\"^--(input|output|file|feed-file|trades|answers|script|rules|books|dir|"
+                                  "data|env-file|log-file|private-key|ca-file)$"
+                                  "\" "
                                   "(commandline -opc)[-1]'\n";
 
 int
@@ -92,9 +94,8 @@ offer_options(const struct kdp_command *command, const char *prefix)
 }
 
 static void
-offer_choices(const struct kdp_setting *setting, const char *prefix)
+offer_words(const char *p, const char *prefix)
 {
-    const char *p = setting->choices;
     char word[64];
 
     while (p != NULL && *p != '\0') {
@@ -109,11 +110,27 @@ offer_choices(const struct kdp_setting *setting, const char *prefix)
 
 #define TICKERS_MAX 1000u /* more than this nobody reads, and a shell takes long to sort */
 
-/* The tickers of the data folder that the words name; a folder that cannot be read offers none. */
+#define SERIES_TEXT 64u
+
+/* A series is what stands before a ticker's first hyphen; each is offered once. */
+static bool
+is_new(char (*seen)[SERIES_TEXT], unsigned count, const char *ticker, const char *prefix)
+{
+    int len = (int)strcspn(ticker, "-");
+
+    snprintf(seen[count], SERIES_TEXT, "%.*s", len, ticker);
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(seen[i], seen[count]) == 0)
+            return false;
+    return strncmp(seen[count], prefix, strlen(prefix)) == 0;
+}
+
+/* The tickers or series of the data folder that the words name; a folder that cannot be read offers none. */
 static void
-offer_tickers(const char *const *words, unsigned count, const char *prefix)
+offer_tickers(const char *const *words, unsigned count, const char *prefix, bool series)
 {
     const char *dir = getenv("KDP_DATA"), *ticker;
+    static char seen[TICKERS_MAX][SERIES_TEXT];
     struct kdp_reader *reader;
     unsigned offered = 0;
 
@@ -129,8 +146,10 @@ offer_tickers(const char *const *words, unsigned count, const char *prefix)
         return;
     for (uint32_t id = 1; id <= kdp_reader_instrument_max(reader) && offered < TICKERS_MAX; id++) {
         ticker = kdp_reader_ticker(reader, id);
-        if (ticker != NULL && strncmp(ticker, prefix, strlen(prefix)) == 0) {
-            puts(ticker);
+        if (ticker == NULL)
+            continue;
+        if (series ? is_new(seen, offered, ticker, prefix) : strncmp(ticker, prefix, strlen(prefix)) == 0) {
+            puts(series ? seen[offered] : ticker);
             offered++;
         }
     }
@@ -182,9 +201,16 @@ kdp_cmd_complete(struct kdp_cli *cli)
         setting = kdpi_setting_find(words[count - 2] + 2);
     if (setting != NULL && setting->type != KDP_SETTING_SWITCH && kdp_command_takes(command, setting)) {
         if (setting->type == KDP_SETTING_CHOICE || setting->type == KDP_SETTING_PLACE)
-            offer_choices(setting, prefix);
+            offer_words(setting->choices, prefix);
         else if (strcmp(setting->name, "ticker") == 0)
-            offer_tickers(words, count - 2, prefix);
+            offer_tickers(words, count - 2, prefix, false);
+        else if (strcmp(setting->name, "series") == 0)
+            offer_tickers(words, count - 2, prefix, true);
+        else if (strcmp(setting->name, "what") == 0)
+            offer_words(strcmp(command->name, "backfill") == 0 ? "trades|candles|markets" : "trades|markets",
+                        prefix);
+        else if (strcmp(setting->name, "interval") == 0)
+            offer_words(strcmp(command->name, "backfill") == 0 ? "1m|1h|1d" : "1s|1m|5m|1h|1d", prefix);
         else if (strcmp(setting->name, "types") == 0)
             offer_types(prefix);
         return KDP_EXIT_DONE;

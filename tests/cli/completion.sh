@@ -18,6 +18,8 @@ is "$(words config --format c)" 'csv '
 is "$(words completion '')" 'bash fish zsh '
 is "$(words nonsense --)" ''
 
+is "$(words backfill --what '')" 'candles markets trades '
+is "$(words preview --what '')" 'markets trades '
 has "$(words schema o)" 'orderbook_deltas'
 has "$(words schema ca)" 'candles'
 if [[ $(words '') == *' tap '* && $(words '') == *' replay '* ]]; then
@@ -27,6 +29,7 @@ if [[ $(words '') == *' tap '* && $(words '') == *' replay '* ]]; then
     is "$(words tap --data=there --ticker KX)" 'KXDEMO-26DEC01-T3 '
     is "$(KDP_DATA=there words tap --ticker KXN)" ''
     has "$(words tap --types '')" 'bbo'
+    is "$(words backfill --data there --series '')" 'KXDEMO '
     is "$(words tap --data absent --ticker K)" ''
 fi
 
