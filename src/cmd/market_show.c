@@ -145,6 +145,18 @@ show_strike(struct page *page)
         say(page, "legs", "%s", kdp_market_now(page->market, "legs"));
 }
 
+/* A price keeps two decimals on a screen, and the third and fourth only where they are not zero. */
+static int
+price_len(struct kdp_text price)
+{
+    const char *point = memchr(price.data, '.', price.len);
+    size_t len = price.len;
+
+    while (point != NULL && len > (size_t)(point - price.data) + 3 && price.data[len - 1] == '0')
+        len--;
+    return (int)len;
+}
+
 /* The bands of [{"start":"0.0000","end":"1.0000","step":"0.0100"}], a line each. */
 static void
 show_ticks(struct page *page)
@@ -177,8 +189,8 @@ show_ticks(struct page *page)
                 else if (kdpi_text_is(key, "step"))
                     step = value;
             }
-            say(page, first ? "ticks" : "", "%.*s from %.*s to %.*s%s%s", (int)step.len, step.data,
-                (int)start.len, start.data, (int)end.len, end.data, first && name != NULL ? "   " : "",
+            say(page, first ? "ticks" : "", "%.*s from %.*s to %.*s%s%s", price_len(step), step.data,
+                price_len(start), start.data, price_len(end), end.data, first && name != NULL ? "   " : "",
                 first && name != NULL ? name : "");
             first = false;
         }
@@ -281,7 +293,7 @@ show_above(struct page *page)
     if (name != NULL)
         say(page, "event", "%s%s%s%s%s%s", name, event->count > 0 ? "  " : "", word(event, "title"),
             strcmp(word(event, "mutually_exclusive"), "true") == 0 ? ", one winner at most" : "",
-            collateral[0] != '\0' ? ", " : "", collateral);
+            collateral[0] != '\0' ? ", collateral " : "", collateral);
     name = kdp_market_now(market, "series_ticker");
     if (name == NULL)
         return;

@@ -202,7 +202,7 @@ kdp_sql_open(struct kdp_sql **sqlp, const struct kdp_sql_config *config)
     rc = kdp_duckdb_load(&sql->duck);
     if (rc == 0 && (stat(config->dir, &st) != 0 || realpath(config->dir, sql->dir) == NULL)) {
         rc = kdpi_fail_errno(errno, "cannot open the data folder %s", config->dir);
-        kdpi_hint("Name it with --data DIR; kdp replay and kdp run make one");
+        kdpi_hint("Name it with --data DIR; kdp run, replay, record and backfill make one");
     }
     if (rc == 0)
         rc = kdp_reader_open_seq(&sql->reader, sql->dir, 0, 0);
