@@ -158,6 +158,8 @@ facts(const struct backfill_run *run, bool complete, struct fact *f, char start[
     {                                         \
         .name = n_, .kind = REAL, .real = (v) \
     }
+    f[n++] =
+        (struct fact){.name = "simulated", .kind = TRUTH, .value = kdp_cli_switch(run->cli, "simulated")};
     f[n++] = (struct fact){.name = "start", .kind = TEXT, .text = start};
     f[n++] = (struct fact){.name = "end", .kind = TEXT, .text = end};
     f[n++] = (struct fact){.name = "complete", .kind = TRUTH, .value = complete};
@@ -410,6 +412,9 @@ print_table(FILE *out, const struct backfill_run *run, bool complete)
 
     kdp_asker_stats(run->ask.asker, &asked);
     seconds = (double)(asked.last_ns - asked.first_ns) / 1e9;
+    if (kdp_cli_switch(run->cli, "simulated"))
+        fprintf(out, "exchange   %sSIMULATED%s\n", kdp_cli_paint(run->cli, stdout, KDP_PAINT_ALERT),
+                kdp_cli_paint(run->cli, stdout, KDP_PAINT_OFF));
     if (run->verify_alone)
         fprintf(out, "trades     %s here, %s duplicates, %s impossible\n",
                 kdpi_screen_count(a, run->trades_here), kdpi_screen_count(c, run->duplicates),

@@ -102,10 +102,8 @@ static const struct kdp_command commands[] = {
      "backfill --ticker T|--series S|--event E|--all --start D --end D",
      "Fetches past trades of both tiers, files each once, proves that none is missing.",
      "which: ticker series event all|when: *start *end|how: what=trades interval dry-run verify read-tokens "
-     "parallel "
-     "test-pace|access: api-key private-key base-url ca-file ws-auth-token|output: format summary progress "
-     "data "
-     "lake-compression",
+     "parallel test-pace|access: api-key private-key base-url ca-file ws-auth-token simulated|"
+     "output: format summary progress data lake-compression",
      "0 complete, 1 failed or incomplete, 2 usage, 130 stopped by Ctrl-C",
      "kdp backfill --series KXHIGHNY --start 2026-11-01 --end 2026-11-22\n"
      "kdp backfill --series KXHIGHNY --start 2026-11-01 --end 2026-11-22 --dry-run",

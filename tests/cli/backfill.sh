@@ -64,7 +64,7 @@ prints 'would ask  19 days ('; prints 'the end day is not included)'; prints 'no
 # ---- one market, twice ----
 kdp backfill --ticker "$ticker" "${range[@]}" --data one; exits 0
 says 'asking     19 days ('
-prints ' inserted, 0 already here, 0 duplicates, 0 impossible'; prints 'complete   19 of 19 days, no gaps: '; prints " by the exchange's own candles"; prints '0 answered 429'
+prints 'exchange   SIMULATED'; prints ' inserted, 0 already here, 0 duplicates, 0 impossible'; prints 'complete   19 of 19 days, no gaps: '; prints " by the exchange's own candles"; prints '0 answered 429'
 same one "$ticker"
 kdp backfill --ticker "$ticker" "${range[@]}" --data one; exits 0
 says 'nothing to do'; prints 'trades     0 inserted, '; prints 'complete   19 of 19 days'
