@@ -323,6 +323,32 @@ KDP_TEST(any_instant_gives_what_the_exchange_said_then)
     free(rows);
 }
 
+/* Answers to two questions may come out of a cache, the one older than the other: what the exchange has replaced does not come back. */
+KDP_TEST(an_answer_of_before_does_not_bring_old_terms_back)
+{
+    const char *dir = kdp_test_dir();
+    struct model was = new_market("KXM-26NOV18-R"), now;
+    struct filer filer;
+
+    filer_open(&filer, dir);
+    was.title = "Will it?";
+    now = was;
+    now.title = "Will it so?";
+    now.updated = was.updated + 10 * MIN;
+    file_model(&filer, was.updated + MIN, &was);
+    file_model(&filer, now.updated + 5 * KDP_NS_PER_S, &now);
+    file_model(&filer, now.updated + 9 * KDP_NS_PER_S, &was); /* of a listing, out of a cache */
+    file_model(&filer, now.updated + 20 * KDP_NS_PER_S, &now);
+    filer_close(&filer);
+    CHECK_STR(lake_ask(dir, 0, "SELECT count(*) FROM market_terms"), "4");
+    CHECK_STR(lake_ask(dir, 0, "SELECT arg_max(title, valid_from) FROM markets_asof"), "Will it so?");
+    CHECK_STR(
+        lake_ask(dir, 0,
+                 "SELECT max(valid_from) FILTER (title = 'Will it?') < min(valid_from) FILTER (title = 'Will "
+                 "it so?') FROM markets_asof"),
+        "true");
+}
+
 /* ---- with the stream ---- */
 static uint64_t
 put_record(struct kdp_tape_writer *writer, void *rec, size_t size, uint64_t seq, int64_t ns)

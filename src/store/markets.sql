@@ -6,6 +6,7 @@
 
 CREATE OR REPLACE VIEW markets_asof AS
 WITH
+-- An answer that was touched before one seen earlier came out of a cache, and says nothing but what had been replaced.
 -- What REST said, each version with the time from which it held (since), and from which its result was known (ended; NULL: not
 -- before another version's).  A result must never stand earlier than it was known: the exchange may have touched updated_time
 -- long before, so that counts for a result only behind the close.
@@ -25,7 +26,11 @@ rest AS NOT MATERIALIZED (
       END AS ended
     FROM (
       SELECT *, lag(result) OVER w AS result_before, lag(updated_time) OVER w AS updated_before
-      FROM market_terms WINDOW w AS (PARTITION BY ticker ORDER BY seen_ts)))),
+      FROM (
+        SELECT * FROM market_terms
+        QUALIFY result IS NOT NULL OR coalesce(updated_time >= max(updated_time) OVER (
+          PARTITION BY ticker ORDER BY seen_ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true))
+      WINDOW w AS (PARTITION BY ticker ORDER BY seen_ts)))),
 -- What became known and when.  The status of a version is of seen_ts: at the time from which the terms held it may not have
 -- been reached, and what the clock did in between is told by the times themselves.
 facts AS NOT MATERIALIZED (
