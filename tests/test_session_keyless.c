@@ -231,6 +231,27 @@ KDP_TEST(no_trade_from_before_the_stream_is_read_with_a_clock_that_is_behind)
     model_end(&m);
 }
 
+KDP_TEST(cursors_that_lead_in_a_circle_do_not_make_it_ask_for_ever)
+{
+    struct model m;
+    uint64_t before;
+
+    begin(&m, 5);
+    m.page = 50;
+    model_run(&m, 60 * S_NS);
+    m.page_circle = true;
+    m.trades_per_s = 0; /* the cursors stay the same */
+    before = m.trade_pages;
+    model_run(&m, 120 * S_NS);
+    CHECK(m.trade_pages - before < 120 * 5);            /* ten a second are allowed */
+    CHECK(stats(&m).complete_ns < m.wall - 100 * S_NS); /* nothing is said to be whole */
+    m.page_circle = false;
+    model_run(&m, 90 * S_NS);
+    CHECK(stats(&m).complete_ns > m.wall - 60 * S_NS);
+    CHECK_INT(model_trades_missing(&m, m.wall - 60 * S_NS), 0);
+    model_end(&m);
+}
+
 /* ---- two tiers ---- */
 
 static void

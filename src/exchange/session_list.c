@@ -177,6 +177,7 @@ begin(struct kdp_session *s)
     s->listing.refused = false;
     s->listing.filter = s->listing.pages = s->listing.absent = 0;
     s->listing.cursor[0] = '\0';
+    s->listing.circle = (struct circle){0};
     s->listing.began_ns = s->mono;
     s->listing.began_wall_ns = s->wall;
 }
@@ -185,6 +186,7 @@ static void
 next_filter(struct kdp_session *s, uint32_t next)
 {
     s->listing.cursor[0] = '\0';
+    s->listing.circle = (struct circle){0};
     if (s->listing.phase == PHASE_ABSENT) {
         s->listing.absent = next;
         if (next == 0 && !s->listing.refused)
@@ -266,7 +268,8 @@ listing_answer(struct kdp_session *s, const struct request *request, int status,
         return;
     }
     if (request->cursor[0] == '\0' || strcmp(request->cursor, s->listing.cursor) == 0 ||
-        s->listing.phase == PHASE_ABSENT || ++s->listing.pages >= PAGES_MAX) {
+        s->listing.phase == PHASE_ABSENT || ++s->listing.pages >= PAGES_MAX ||
+        rest_circle(&s->listing.circle, request->cursor)) {
         next_filter(s, s->listing.asked_next);
         return;
     }

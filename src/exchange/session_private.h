@@ -188,6 +188,12 @@ struct request {
     char cursor[1024];
 };
 
+/* Cursors that lead in a circle, however long it is: each is held against one of before, which moves on at 1, 2, 4, 8 ... pages. */
+struct circle {
+    uint64_t anchor;
+    uint32_t count;
+};
+
 struct window {      /* of exchange time in which trades may be missing */
     bool used, hole; /* hole: told of by a gap or a pause; else an audit */
     bool reading, asked, warned;
@@ -207,6 +213,7 @@ struct window {      /* of exchange time in which trades may be missing */
     /* the reading under way */
     int64_t start_ns, slice_ns, began_wall_ns; /* from, to, and when its first page was asked */
     uint32_t pages, fresh, serial;
+    struct circle circle;
     char cursor[1024];
 };
 
@@ -311,6 +318,7 @@ struct kdp_session {
         int64_t next_ns, began_ns, began_wall_ns, took_ns;
         int64_t first_hole_ns, last_hole_ns; /* of the lifecycle, not yet made good */
         int64_t told_ns;
+        struct circle circle;
         char cursor[1024];
     } listing;
 
@@ -443,6 +451,8 @@ void channel_rules(struct kdp_session *s);
 /* ---- session_rest.c ---- */
 bool rest_work(struct kdp_session *s, struct kdp_action *action);
 void rest_notice(struct kdp_session *s, const struct kdp_notice *notice);
+/* rest_circle: the cursor was met before; *circle is zeroed where a reading begins. */
+bool rest_circle(struct circle *circle, const char *cursor);
 void rest_answer(struct kdp_session *s, uint64_t number, int status, int code, const char *body, size_t len,
                  const char *words);
 

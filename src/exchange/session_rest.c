@@ -1,6 +1,7 @@
 /* session_rest.c - requests: a model of the exchange's token bucket, what to ask next, back-off, and answers. */
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "error.h"
 #include "rest.h"
@@ -128,6 +129,18 @@ request_find(struct kdp_session *s, uint64_t number)
         if (s->requests[i].number == number && number != 0)
             return &s->requests[i];
     return NULL;
+}
+
+bool
+rest_circle(struct circle *circle, const char *cursor)
+{
+    uint64_t hash = XXH3_64bits(cursor, strlen(cursor));
+    bool met = circle->count > 0 && hash == circle->anchor;
+
+    circle->count++;
+    if ((circle->count & (circle->count - 1)) == 0)
+        circle->anchor = hash;
+    return met;
 }
 
 /* The plant has worked off an answer; kdp_session_answer follows. */

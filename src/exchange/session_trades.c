@@ -295,6 +295,7 @@ page(struct kdp_session *s, struct window *w, struct request *request, bool quic
         w->start_ns = quick ? w->early_ns : w->from_ns;
         w->slice_ns = w->to_ns - w->start_ns > SLICE ? w->start_ns + SLICE : w->to_ns;
         w->pages = w->fresh = 0;
+        w->circle = (struct circle){0};
         w->cursor[0] = '\0';
         /* the live tier first: what moves to the other meanwhile is met there.  The cutoff never goes back. */
         w->past = s->cutoff_ns != KDP_TIME_NULL && w->slice_ns + SECOND < s->cutoff_ns;
@@ -492,8 +493,10 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
     /* without bounds the newest pages are beyond the window, and the stream may still bring what is in them */
     older = !s->no_bounds || request->oldest_ns == KDP_TIME_NULL || request->oldest_ns <= w->slice_ns;
     w->fresh += older ? request->fresh : 0;
-    if (request->items > 0 && request->cursor[0] != '\0' && strcmp(request->cursor, w->cursor) == 0) {
-        /* a cursor that leads to its own page: what lies behind it was not read, so nothing is verified */
+    if (request->cursor[0] != '\0' &&
+        ((request->items > 0 && strcmp(request->cursor, w->cursor) == 0) ||
+         (strcmp(request->cursor, w->cursor) != 0 && rest_circle(&w->circle, request->cursor)))) {
+        /* a cursor that leads to its own page, or to one of before: what lies behind it was not read, so nothing is verified */
         w->reading = false;
         w->hold_ns = s->mono + again_ns(s) * (w->tries < 5 ? ++w->tries : 5);
         return;
@@ -503,6 +506,7 @@ trades_answer(struct kdp_session *s, const struct request *request, int status, 
         if (!w->past && s->cutoff_ns != KDP_TIME_NULL && w->start_ns < s->cutoff_ns + OLD) {
             w->past = true; /* it may have moved on since it was asked */
             w->pages = 0;
+            w->circle = (struct circle){0};
             w->cursor[0] = '\0';
             return;
         }

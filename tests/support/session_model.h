@@ -115,6 +115,7 @@ struct model {
     /* chances in 1,000 */
     uint32_t lose_snapshot, lose_reply, lose_trade, rest_fails;
     bool lose_tail;             /* a lost trade is not revealed by a later number */
+    bool page_circle; /* cursors of trades lead in a circle */
     uint32_t get_snapshot_deaf; /* bit by line: get_snapshot is not answered */
 
     /* what was seen */

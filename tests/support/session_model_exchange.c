@@ -448,6 +448,10 @@ answer_trades(struct model *m, uint64_t request, const char *path)
     }
     if (at > 0 && m->trades[at - 1].ns >= from)
         snprintf(next, sizeof next, "c+/%zu", at);
+    if (m->page_circle && next[0] != '\0') /* two pages that lead to each other */
+        snprintf(next, sizeof next, "c+/%zu",
+                 m->trade_count -
+                     (strtoull(cursor[0] != '\0' ? cursor + 3 : "0", NULL, 10) == m->trade_count));
     notice.rest.cursor = model_text(next);
     answer(m, request, &notice, 200, "{}");
 }
