@@ -109,6 +109,6 @@ kdp_say_unknown_ticker(const char *dir, struct kdp_sql *sql, const char *ticker)
     if (used > 0)
         kdpi_hint("Nearest: %s", list);
     else
-        kdpi_hint("There are no markets in it yet; kdp replay and kdp run bring some");
+        kdpi_hint("There are no markets in it yet: kdp run, replay and backfill --what markets bring some");
     return -KDP_ENOENT;
 }
