@@ -124,8 +124,9 @@ plan_scope(struct backfill_run *run, struct backfill_ranges *ranges, const char 
         for (int64_t at = windows[i].start_ns, to; at < windows[i].end_ns && rc == 0; at = to) {
             double weight;
 
-            to = next_month(at);
-            if (to > windows[i].end_ns)
+            to = next_month(market != NULL && market->from_ns > at ? market->from_ns : at);
+            /* behind its life there is nothing, as far as is known: one question for all that is left */
+            if (to > windows[i].end_ns || (market != NULL && to >= market->to_ns))
                 to = windows[i].end_ns;
             weight = market != NULL ? weight_of(market, at, to) : weight_of_all(at, to);
             run->weight += weight;
@@ -148,7 +149,7 @@ kdp_backfill_plan(struct backfill_run *run, struct backfill_ranges *ranges)
     for (size_t i = 0; i < run->market_count && rc == 0; i++) {
         const struct backfill_market *market = &run->markets[i];
 
-        rc = plan_scope(run, ranges, market->ticker, market->from_ns, market->to_ns, market);
+        rc = plan_scope(run, ranges, market->ticker, run->start_ns, run->end_ns, market);
     }
     return rc;
 }

@@ -127,6 +127,14 @@ kdp_backfill_markets_release(struct backfill_run *run)
 }
 
 /* ---- what a listing says ---- */
+/* Terms that contradict themselves tell no life. */
+static bool
+tells_life(const struct kdp_rest_market *market)
+{
+    return market->open_ns == KDP_TIME_NULL || market->close_ns == KDP_TIME_NULL ||
+           market->close_ns > market->open_ns;
+}
+
 static int
 fill(struct backfill_market *market, const struct kdp_rest_market *from, bool old)
 {
@@ -136,6 +144,8 @@ fill(struct backfill_market *market, const struct kdp_rest_market *from, bool ol
         strndup(from->event_ticker.data != NULL ? from->event_ticker.data : "", from->event_ticker.len);
     market->open_ns = from->open_ns;
     market->close_ns = from->close_ns;
+    if (!tells_life(from))
+        market->open_ns = market->close_ns = KDP_TIME_NULL;
     market->settled_ns = from->settlement_ns;
     market->volume_e2 = from->volume_e2;
     market->range_count = from->range_count;
@@ -146,7 +156,8 @@ fill(struct backfill_market *market, const struct kdp_rest_market *from, bool ol
     return 0;
 }
 
-/* The part of the range in which the market lived. */
+/* The part of the range in which the market lived: what its candles are asked for.  Its trades are asked for in the whole
+ * range (kdp_backfill_plan): terms may be wrong, and a trade outside them is to be found, not passed over. */
 static bool
 touches(const struct backfill_run *run, struct backfill_market *market)
 {
@@ -155,6 +166,18 @@ touches(const struct backfill_run *run, struct backfill_market *market)
     if (market->close_ns != KDP_TIME_NULL && market->close_ns + KDP_BACKFILL_SLACK < market->to_ns)
         market->to_ns = market->close_ns + KDP_BACKFILL_SLACK;
     return market->from_ns < market->to_ns && market->from_ns < run->end_ns && market->to_ns > run->start_ns;
+}
+
+static bool
+is_named(const struct backfill_run *run, const char *ticker)
+{
+    const char *const *names;
+    unsigned count = kdp_cli_list(run->cli, "ticker", &names);
+    bool named = false;
+
+    for (unsigned i = 0; i < count && !named; i++)
+        named = strcmp(names[i], ticker) == 0;
+    return named;
 }
 
 /* What may be a market's name: it stands in requests, in SQL and in the manifest, and "*" there means all. */
@@ -197,8 +220,9 @@ listed(void *arg, const struct kdp_rest_market *from)
             return true;
     }
     /* one whose life does not touch the range is not kept: a glob goes over every market there is */
-    if ((from->open_ns != KDP_TIME_NULL && from->open_ns - KDP_BACKFILL_SLACK >= run->end_ns) ||
-        (from->close_ns != KDP_TIME_NULL && from->close_ns + KDP_BACKFILL_SLACK <= run->start_ns))
+    if (tells_life(from) &&
+        ((from->open_ns != KDP_TIME_NULL && from->open_ns - KDP_BACKFILL_SLACK >= run->end_ns) ||
+         (from->close_ns != KDP_TIME_NULL && from->close_ns + KDP_BACKFILL_SLACK <= run->start_ns)))
         return true;
     market = kdp_backfill_market_add(run, ticker, from->ticker.len);
     finding->rc = market != NULL ? fill(market, from, finding->current->old) : -KDP_ENOMEM;
@@ -522,7 +546,14 @@ kdp_backfill_find_markets(struct backfill_run *run)
     for (size_t i = 0; i < run->market_count; i++) {
         struct backfill_market market = run->markets[i];
 
-        if (touches(run, &market)) {
+        bool lived = touches(run, &market);
+
+        if (!lived && is_named(run, market.ticker)) { /* asked for by its name: whatever its terms say */
+            market.from_ns = run->start_ns;
+            market.to_ns = run->end_ns;
+            lived = true;
+        }
+        if (lived) {
             run->markets[kept++] = market;
             continue;
         }

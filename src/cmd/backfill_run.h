@@ -28,7 +28,8 @@ struct backfill_market {
     int64_t volume_e2;                     /* in its whole life; KDP_INT64_NULL */
     uint32_t range_count;
     struct kdp_definition_ranges *ranges;
-    int64_t from_ns, to_ns; /* its part of the range: where its life touches it */
+    int64_t from_ns,
+        to_ns; /* its part of the range: where its life touches it; trades are asked for in all of it */
     struct kdp_proof proof;
     bool candles;    /* the exchange has told candles of it, be it none */
     bool outside;    /* it has trades outside its life */

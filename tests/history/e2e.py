@@ -195,6 +195,24 @@ def no_candles(args, seed):
     r.same(SPAN["start"], SPAN["end"], {ticker})
 
 
+def wrong_terms(args, seed):
+    """Terms that tell a shorter life than the trades', or none: every trade is there, and those outside are told."""
+    r = small(args, seed)
+    yield r
+    for k, (ticker, terms) in enumerate(r.past.terms.items()):
+        tape = r.past.tapes[ticker]
+        if k % 3 == 0:
+            terms["close"] = tape.us[len(tape.us) // 2] // HOUR * HOUR
+        elif k % 3 == 1:
+            terms["open"], terms["close"] = terms["close"], terms["open"]
+    for series in sorted({t["series"] for t in r.past.terms.values()}):
+        tickers = {t for t in r.past.terms if r.past.terms[t]["series"] == series}
+        odd = any(list(r.past.terms).index(t) % 3 == 0 for t in tickers)
+        report = r.backfill(scope=("--series", series), **SPAN)
+        check((report["impossible"] > 0) == odd, f"{series}: {report['impossible']} impossible")
+    r.same(SPAN["start"], SPAN["end"])
+
+
 def exchange_short(args, seed):
     """The exchange's candles say more than it serves: told, exit 1, and mended when it serves it."""
     r = small(args, seed)
@@ -344,7 +362,7 @@ def recorded_trades(args, seed):
 
 
 ROUNDS = [all_markets, one_series, one_ticker, sick_answers, by_market_sick, cutoff_moves, strange_pages, upside_down, cursor_loops,
-          no_candles, exchange_short, verify_alone, killed, interrupted, budget, dry_run, wrong_words, recorded_trades]
+          no_candles, wrong_terms, exchange_short, verify_alone, killed, interrupted, budget, dry_run, wrong_words, recorded_trades]
 
 
 def main():
