@@ -1,5 +1,6 @@
 /* setting_table.c - the table itself.  A command names the rows it takes (src/cmd/command.h); a row is shared
- * by all commands that have an option of that name, so its words hold for each of them.
+ * by all commands that have an option of that name, so its words hold for each of them; where one makes something else of it, help.c has the
+ * words of that command.
  *
  * Order of the columns: name, variable, type, unit, default, min, max, choices, about, section. */
 #include "setting.h"
