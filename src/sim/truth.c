@@ -75,7 +75,8 @@ write_trades(const struct kdp_sim *sim, FILE *file, bool json, int64_t from_ns, 
     }
     if (file == NULL)
         return 0;
-    fwrite(text.data, 1, text.len, file);
+    if (text.len > 0) /* of nothing there is no memory */
+        fwrite(text.data, 1, text.len, file);
     sim_text_free(&text);
     if (fflush(file) != 0 || ferror(file) != 0)
         return -1;
