@@ -385,14 +385,21 @@ print_gaps(FILE *out, const struct backfill_run *run)
             fprintf(out, "\n           %s on %s is %s contracts short of the exchange's candles%s",
                     run->markets[gap->market].ticker, date, size, tries);
     }
+    if (run->total_short > 0)
+        fprintf(
+            out,
+            "%sof %" PRIu64 " %s without candles the exchange's total is %s contracts more than is here%s",
+            run->gap_count > 0 ? "\n           " : " ", run->total_short,
+            run->total_short == 1 ? "market" : "markets", kdpi_screen_size(size, run->total_short_e2), tries);
     if (run->gap_count > GAPS_SHOWN)
         fprintf(out, "\n           and %zu more; --format json has all", run->gap_count - GAPS_SHOWN);
     if (run->given_up > 0)
-        fprintf(out, "%s%" PRIu64 " %s could not be read: %s", run->gap_count > 0 ? "\n           " : " ",
-                run->given_up, run->given_up == 1 ? "range" : "ranges", run->given_up_words);
+        fprintf(out, "%s%" PRIu64 " %s could not be read: %s",
+                run->gap_count + run->total_short > 0 ? "\n           " : " ", run->given_up,
+                run->given_up == 1 ? "range" : "ranges", run->given_up_words);
     else if (run->stopped)
         fprintf(out, " stopped before it was all here");
-    else if (run->gap_count == 0)
+    else if (run->gap_count + run->total_short == 0)
         fprintf(out, " not everything was fetched yet");
     fputc('\n', out);
     if (run->gap_count > 0 && run->given_up == 0 && !run->stopped)
@@ -464,12 +471,6 @@ print_table(FILE *out, const struct backfill_run *run, bool complete)
         if (run->surplus_e2 > 0)
             fprintf(out, "           %s contracts more are here than the candles say; none is thrown away\n",
                     kdpi_screen_size(a, run->surplus_e2));
-        if (run->total_short > 0)
-            fprintf(out,
-                    "           NOT PROVEN: of %s %s without candles the exchange's total is %s contracts "
-                    "more than is here\n",
-                    kdpi_screen_count(a, run->total_short), run->total_short == 1 ? "market" : "markets",
-                    kdpi_screen_size(b, run->total_short_e2));
         if (run->volume_differs > 0)
             fprintf(out, "           of %s %s the exchange's total is another number than its candles'\n",
                     kdpi_screen_count(a, run->volume_differs),

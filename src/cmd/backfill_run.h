@@ -31,9 +31,10 @@ struct backfill_market {
     int64_t from_ns,
         to_ns; /* its part of the range: where its life touches it; trades are asked for in all of it */
     struct kdp_proof proof;
-    bool candles;    /* the exchange has told candles of it, be it none */
-    bool outside;    /* it has trades outside its life */
-    int64_t here_e2; /* of --all: volume in the lake, which tells whom to ask for first */
+    bool candles;     /* the exchange has told candles of it, be it none */
+    bool total_short; /* no candles, and the exchange's total is more than is here */
+    bool outside;     /* it has trades outside its life */
+    int64_t here_e2;  /* of --all: volume in the lake, which tells whom to ask for first */
 };
 
 struct backfill_gap {

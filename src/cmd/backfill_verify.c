@@ -334,6 +334,7 @@ judge(struct backfill_run *run, size_t index, unsigned char *states, int32_t fir
     if (whole_life(run, market)) {
         by_total = lake_e2 == market->volume_e2;
         if ((!market->candles || !market->proof.any_candle) && lake_e2 < market->volume_e2) {
+            market->total_short = true;
             run->total_short++;
             run->total_short_e2 += market->volume_e2 - lake_e2;
         }
@@ -406,7 +407,7 @@ clear(struct backfill_run *run)
     for (size_t i = 0; i < run->market_count; i++) {
         struct kdp_proof *proof = &run->markets[i].proof;
 
-        run->markets[i].outside = false;
+        run->markets[i].outside = run->markets[i].total_short = false;
         for (unsigned d = 0; proof->days != NULL && d <= proof->count; d++)
             proof->days[d] = (struct kdp_proof_day){.candles_e2 = proof->days[d].candles_e2};
     }
@@ -450,6 +451,21 @@ kdp_backfill_verify(struct backfill_run *run)
     return rc;
 }
 
+static int
+ask_again(struct backfill_run *run, struct backfill_ranges *ranges, const struct backfill_market *market,
+          int64_t from_ns, int64_t to_ns)
+{
+    struct backfill_range *list = kdpi_grow(ranges->list, &ranges->room, sizeof *list, ranges->count + 1);
+
+    if (list == NULL)
+        return -KDP_ENOMEM;
+    ranges->list = list;
+    from_ns = from_ns > run->start_ns ? from_ns : run->start_ns;
+    to_ns = to_ns < run->end_ns ? to_ns : run->end_ns;
+    list[ranges->count++] = (struct backfill_range){market->ticker, from_ns, to_ns, 1};
+    return kdp_history_forget(run->history, "trades", market->ticker, from_ns, to_ns);
+}
+
 int
 kdp_backfill_again(struct backfill_run *run)
 {
@@ -458,25 +474,18 @@ kdp_backfill_again(struct backfill_run *run)
     int rc = 0;
 
     run->tries = 1;
-    while (rc == 0 && run->gap_count > 0 && run->tries < KDP_BACKFILL_TRIES && !run->stopped) {
+    while (rc == 0 && run->gap_count + run->total_short > 0 && run->tries < KDP_BACKFILL_TRIES &&
+           !run->stopped) {
         struct backfill_ranges ranges = {0};
 
         for (size_t i = 0; i < run->gap_count && rc == 0; i++) {
-            const struct backfill_market *market = &run->markets[run->gaps[i].market];
-            int64_t from = (int64_t)run->gaps[i].day * KDP_NS_PER_DAY, to = from + KDP_NS_PER_DAY;
-            struct backfill_range *list =
-                kdpi_grow(ranges.list, &ranges.room, sizeof *list, ranges.count + 1);
+            int64_t from = (int64_t)run->gaps[i].day * KDP_NS_PER_DAY;
 
-            if (list == NULL) {
-                rc = -KDP_ENOMEM;
-                break;
-            }
-            ranges.list = list;
-            from = from > run->start_ns ? from : run->start_ns;
-            to = to < run->end_ns ? to : run->end_ns;
-            list[ranges.count++] = (struct backfill_range){market->ticker, from, to, 1};
-            rc = kdp_history_forget(run->history, "trades", market->ticker, from, to);
+            rc = ask_again(run, &ranges, &run->markets[run->gaps[i].market], from, from + KDP_NS_PER_DAY);
         }
+        for (size_t i = 0; i < run->market_count && rc == 0; i++) /* no candle says which day it is */
+            if (run->markets[i].total_short)
+                rc = ask_again(run, &ranges, &run->markets[i], run->start_ns, run->end_ns);
         if (rc == 0)
             rc = kdp_backfill_fetch(run, &ranges, run->tries);
         free(ranges.list);

@@ -244,8 +244,8 @@ work(struct backfill_run *run, bool *completep)
     /* captured or fetched, it is whole; of all markets only windows tell, since those that are known are those with trades here */
     if (run->verify_alone && !run->all && run->gap_count == 0 && run->days_not_provable == 0)
         here = true;
-    *completep =
-        rc == 0 && run->gap_count == 0 && !run->stopped && (here || !run->trades) && run->given_up == 0;
+    *completep = rc == 0 && run->gap_count == 0 && run->total_short == 0 && !run->stopped &&
+                 (here || !run->trades) && run->given_up == 0;
     return rc;
 }
 

@@ -59,14 +59,14 @@ sys.exit(not 3600 < time.time() - end < 3700)' || wrong 'the end is not of the c
 echo 0 >www/offset
 rm www/cutoff
 
-# ---- no candles, and a total of the exchange that is more than what it serves: told, and nothing is called proven ----
+# ---- no candles, and a total of the exchange that is more than what it serves: incomplete ----
 rm www/*.* "www/$list"* 2>/dev/null
 answer cutoff '{"trades_created_ts":"2026-07-01T00:00:00Z"}'
 printf '200\n{"market":{"ticker":"KXA-1-D","event_ticker":"KXA-1","volume_fp":"100.00","open_time":"2026-06-01T01:00:00Z","close_time":"2026-06-01T05:00:00Z"}}' >www/KXA-1-D
 trade() { printf '{"trade_id":"5b0e7c1e-8a5e-4a7e-9a51-0c2b7a6f9d1%s","ticker":"KXA-1-D","count_fp":"%s","yes_price_dollars":"0.4350","no_price_dollars":"0.5650","taker_outcome_side":"yes","taker_book_side":"bid","created_time":"2026-06-01T02:00:0%sZ","is_block_trade":false}' "$1" "$2" "$1"; }
 page='trades?limit=1000&ticker=KXA-1-D&min_ts=1780271999&max_ts=1780358401'
 answer "$page" "{\"trades\":[$(trade 2 30.00),$(trade 1 30.00)],\"cursor\":\"\"}"
-run --ticker KXA-1-D; exits 0; prints '"complete": true'; prints '"trades_inserted": 2'; prints '"days_not_provable": 1'; prints '"markets_total_short": 1'; prints '"total_short_volume": "40.00"'
+run --ticker KXA-1-D; exits 1; prints '"complete": false'; prints '"tries": 3'; prints '"trades_inserted": 2'; prints '"days_not_provable": 1'; prints '"markets_total_short": 1'; prints '"total_short_volume": "40.00"'
 answer "$page" "{\"trades\":[$(trade 3 40.00),$(trade 2 30.00),$(trade 1 30.00)],\"cursor\":\"\"}"
 run --ticker KXA-1-D; exits 0; prints '"days_not_provable": 0'; prints '"days_complete": 1'; prints '"markets_total_short": 0' # the total proves it
 

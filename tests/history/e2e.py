@@ -246,6 +246,24 @@ def exchange_short(args, seed):
     r.same(SPAN["start"], SPAN["end"], {ticker})
 
 
+def total_short(args, seed):
+    """No candles, and a total of the exchange above what it serves: incomplete until it serves the rest."""
+    r = small(args, seed)
+    yield r
+    r.exchange.no_candles = True
+    ticker = next(iter(r.past.tapes))
+    tape = r.past.tapes[ticker]
+    market = r.past.market(ticker)
+    r.past.market = lambda name: dict(market)
+    last = (tape.us.pop(), tape.price.pop(), tape.count.pop(), tape.flags.pop(), tape.ids.pop())
+    report = r.backfill("--test-pace", "2", scope=("--ticker", ticker), expect=1, **SPAN)
+    check(report["markets_total_short"] == 1 and report["tries"] == 3, f"not told: {report}")
+    for values, value in zip((tape.us, tape.price, tape.count, tape.flags, tape.ids), last):
+        values.append(value)
+    complete(r.backfill("--test-pace", "2", scope=("--ticker", ticker), **SPAN), 1)
+    r.same(SPAN["start"], SPAN["end"], {ticker})
+
+
 def verify_alone(args, seed):
     r = small(args, seed)
     yield r
@@ -362,7 +380,7 @@ def recorded_trades(args, seed):
 
 
 ROUNDS = [all_markets, one_series, one_ticker, sick_answers, by_market_sick, cutoff_moves, strange_pages, upside_down, cursor_loops,
-          no_candles, wrong_terms, exchange_short, verify_alone, killed, interrupted, budget, dry_run, wrong_words, recorded_trades]
+          no_candles, wrong_terms, exchange_short, total_short, verify_alone, killed, interrupted, budget, dry_run, wrong_words, recorded_trades]
 
 
 def main():
