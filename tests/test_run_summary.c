@@ -132,6 +132,9 @@ KDP_TEST(the_next_command_can_be_pasted)
     text = printed();
     CHECK(strstr(text, "FROM trades LIMIT 5\" --data 'it'\\''s mine'") != NULL);
     CHECK(strstr(text, "kdp run --data 'it'\\''s mine' (goes on at sequence ") != NULL);
+    CHECK_INT(kdpi_settings_flag(cli_now.settings, kdpi_setting_find("env-file"), "sim/sim.env"), 0);
+    CHECK(strstr(printed(), "kdp run --env-file sim/sim.env --data 'it'\\''s mine' (goes on at sequence ") !=
+          NULL);
 }
 
 KDP_TEST(a_person_reads_nine_lines)

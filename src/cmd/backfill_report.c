@@ -278,23 +278,6 @@ print_csv(const struct backfill_run *run, const struct fact *f, unsigned count)
 
 /* ---- for people ---- */
 
-/* The scope as it was typed. */
-static void
-print_scope(FILE *out, const struct backfill_run *run)
-{
-    static const char *const names[] = {"ticker", "series", "event"};
-    const char *const *values;
-
-    if (run->all)
-        fputs(" --all", out);
-    for (unsigned i = 0; i < 3 && !run->all; i++) {
-        unsigned count = kdp_cli_list(run->cli, names[i], &values);
-
-        for (unsigned v = 0; v < count; v++)
-            fprintf(out, strpbrk(values[v], "*?") != NULL ? " --%s '%s'" : " --%s %s", names[i], values[v]);
-    }
-}
-
 static void
 print_time(FILE *out, int64_t ns)
 {
@@ -306,48 +289,24 @@ print_time(FILE *out, int64_t ns)
     fputs(text, out);
 }
 
-/* An option that was typed, once more; what came from the environment or the settings file is there the next time. */
-static void
-print_typed(FILE *out, const struct kdp_cli *cli, const char *name)
-{
-    const char *const *values;
-    const char *text;
-    char origin[4200];
-    unsigned count;
-
-    kdp_cli_origin(cli, name, origin, sizeof origin);
-    if (strncmp(origin, "--", 2) != 0)
-        return;
-    fprintf(out, " --%s ", name);
-    if (strcmp(name, "what") == 0) {
-        count = kdp_cli_list(cli, name, &values);
-        for (unsigned i = 0; i < count; i++)
-            fprintf(out, "%s%s", i > 0 ? "," : "", values[i]);
-        return;
-    }
-    text = kdp_cli_text(cli, name);
-    fprintf(out, strpbrk(text, " *?$&;|<>()\"\\`") != NULL ? "'%s'" : "%s", text);
-}
-
 static void
 print_next(FILE *out, const struct backfill_run *run, int64_t start_ns, int64_t end_ns, const char *ticker,
            bool verify)
 {
     /* what was asked for, and where: without them the same words would mean another exchange, or other rows */
-    static const char *const typed[] = {"what", "interval", "read-tokens", "base-url", "ca-file", "env-file"};
+    static const char typed[] = "what interval read-tokens base-url ca-file env-file";
     const char *dir = kdp_cli_text(run->cli, "data");
 
     fprintf(out, "next       kdp backfill%s", verify ? " --verify" : "");
     if (ticker != NULL)
         fprintf(out, " --ticker %s", ticker);
     else
-        print_scope(out, run);
+        kdp_cli_typed(out, run->cli, "all ticker series event");
     fputs(" --start ", out);
     print_time(out, start_ns);
     fputs(" --end ", out);
     print_time(out, end_ns);
-    for (size_t i = 0; i < sizeof typed / sizeof *typed; i++)
-        print_typed(out, run->cli, typed[i]);
+    kdp_cli_typed(out, run->cli, typed);
     if (kdp_cli_given(run->cli, "data"))
         fprintf(out, " --data %s", dir);
     fputc('\n', out);

@@ -56,6 +56,65 @@ kdp_cli_count(const struct kdp_cli *cli, const char *name)
     return kdpi_settings_count(cli->settings, row(cli, name));
 }
 
+void
+kdp_cli_shell_word(char *buf, size_t size, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./_-+,:=@%";
+    size_t len = 0;
+
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        snprintf(buf, size, "%s", word);
+        return;
+    }
+    buf[len++] = '\'';
+    for (; *word != '\0' && len + 6 < size; word++)
+        len += (size_t)snprintf(buf + len, size - len, *word == '\'' ? "'\\''" : "%c", *word);
+    snprintf(buf + len, size - len, "'");
+}
+
+/* One option of a typed command: " --NAME VALUE", for a list once for each value. */
+static void
+put_typed(FILE *out, const struct kdp_cli *cli, const struct kdp_setting *setting)
+{
+    char word[4200];
+
+    kdp_cli_origin(cli, setting->name, word, sizeof word);
+    if (strncmp(word, "--", 2) != 0) /* the environment and the settings file are there the next time */
+        return;
+    if (setting->type == KDP_SETTING_SWITCH) {
+        fprintf(out, " --%s%s", kdp_cli_switch(cli, setting->name) ? "" : "no-", setting->name);
+    } else if (setting->type == KDP_SETTING_LIST) {
+        const char *const *values;
+        unsigned count = kdp_cli_list(cli, setting->name, &values);
+
+        for (unsigned i = 0; i < count; i++) {
+            kdp_cli_shell_word(word, sizeof word, values[i]);
+            fprintf(out, " --%s %s", setting->name, word);
+        }
+    } else {
+        kdp_cli_shell_word(word, sizeof word, kdp_cli_text(cli, setting->name));
+        fprintf(out, " --%s %s", setting->name, word);
+    }
+}
+
+void
+kdp_cli_typed(FILE *out, const struct kdp_cli *cli, const char *names)
+{
+    while (names[strspn(names, " ")] != '\0') {
+        char name[32];
+        const struct kdp_setting *setting;
+        size_t len;
+
+        names += strspn(names, " ");
+        len = strcspn(names, " ");
+        snprintf(name, sizeof name, "%.*s", (int)len, names);
+        names += len;
+        setting = kdpi_setting_find(name);
+        if (setting != NULL && kdp_command_takes(cli->command, setting))
+            put_typed(out, cli, setting);
+    }
+}
+
 /* The index in the row's choices, -1 when not given. */
 static int
 choice_of(const struct kdp_cli *cli, const char *name)

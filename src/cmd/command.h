@@ -63,6 +63,10 @@ int kdp_cli_time(const struct kdp_cli *cli, const char *name, int64_t *nsp);
 /* kdp_cli_range reads --start and --end (start included, end not; INT64_MIN and INT64_MAX where not given): 0, or the exit
  * code 2 after saying that start is not before end. */
 int kdp_cli_range(const struct kdp_cli *cli, int64_t *start_nsp, int64_t *end_nsp);
+/* kdp_cli_typed writes those of the named options (blank-separated) that stood on the command line once more, " --NAME VALUE", so
+ * that a next step means the same exchange and the same markets.  kdp_cli_shell_word quotes a word where a shell needs it. */
+void kdp_cli_typed(FILE *out, const struct kdp_cli *cli, const char *names);
+void kdp_cli_shell_word(char *buf, size_t size, const char *word);
 unsigned kdp_cli_positional(const struct kdp_cli *cli, const char *const **argsp);
 
 enum kdp_format { KDP_FORMAT_TABLE, KDP_FORMAT_CSV, KDP_FORMAT_JSON };

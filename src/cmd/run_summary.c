@@ -377,31 +377,15 @@ print_disk(const struct kdp_run_result *result, FILE *out)
     put_line(out, "disk", text);
 }
 
-/* A path as a shell takes it: in quotes only where it must be. */
 static void
-put_shell_word(char *buf, size_t size, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./_-+,:=@%";
-    size_t len = 0;
-
-    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-        snprintf(buf, size, "%s", word);
-        return;
-    }
-    buf[len++] = '\'';
-    for (; *word != '\0' && len + 6 < size; word++)
-        len += (size_t)snprintf(buf + len, size - len, *word == '\'' ? "'\\''" : "%c", *word);
-    snprintf(buf + len, size - len, "'");
-}
-
-static void
-print_block(const struct kdp_run_result *result, FILE *out)
+print_block(const struct kdp_run_result *result, const struct kdp_cli *cli, FILE *out)
 {
     const struct kdp_plant_totals *totals = &result->plant.totals;
     char text[1024], a[KDPI_SCREEN_TEXT], b[KDPI_SCREEN_TEXT], c[KDPI_SCREEN_TEXT], from[KDPI_TIME_TEXT],
-        to[KDPI_TIME_TEXT], data[512] = "", again[640];
+        to[KDPI_TIME_TEXT], data[512] = "", again[4096], *typed = NULL;
     int64_t span_ns = result->end_wall_ns - result->start_wall_ns;
     size_t len;
+    FILE *words;
 
     kdpi_time_format(from, result->start_wall_ns, 0);
     kdpi_time_format(to, result->end_wall_ns, 0);
@@ -443,11 +427,18 @@ print_block(const struct kdp_run_result *result, FILE *out)
     print_disk(result, out);
     if (strcmp(result->dir, "./data") != 0) {
         strcpy(data, " --data ");
-        put_shell_word(data + strlen(data), sizeof data - strlen(data), result->dir);
+        kdp_cli_shell_word(data + strlen(data), sizeof data - strlen(data), result->dir);
     }
     snprintf(text, sizeof text, "kdp query \"FROM trades LIMIT 5\"%s", data);
-    snprintf(again, sizeof again, "kdp run%s%s (goes on at sequence %" PRIu64 ")",
-             result->keyless ? " --keyless" : "", data, result->seq_next);
+    words = open_memstream(&typed, &len);
+    if (words != NULL) { /* without them it would be another exchange, or other markets */
+        kdp_cli_typed(words, cli,
+                      "env-file base-url ws-url ca-file rules series event ticker min-volume combos");
+        fclose(words);
+    }
+    snprintf(again, sizeof again, "kdp run%s%s%s (goes on at sequence %" PRIu64 ")",
+             result->keyless ? " --keyless" : "", typed != NULL ? typed : "", data, result->seq_next);
+    free(typed);
     if (INDENT + strlen(text) + 5 + strlen(again) <=
         WIDTH) { /* a command is not broken while there is room */
         strcat(text, "     ");
@@ -456,7 +447,7 @@ print_block(const struct kdp_run_result *result, FILE *out)
     }
     put_line(out, "next", text);
     if (again[0] != '\0')
-        put_line(out, "", again);
+        fprintf(out, "%*s%s\n", INDENT, "", again); /* a command that is typed stays one line */
 }
 
 void
@@ -467,5 +458,5 @@ kdp_run_result_print(const struct kdp_run_result *result, const struct kdp_cli *
     if (summary != NULL && strcmp(summary, "json") == 0)
         print_json(result, stdout);
     else
-        print_block(result, stdout);
+        print_block(result, cli, stdout);
 }

@@ -72,7 +72,7 @@ kdp book --data d --ticker "$ticker"; exits 0; prints SAMPLED
 kill -KILL $plant; wait $plant 2>/dev/null
 tell tail count=200 # trades that nobody sees
 kdp run --keyless --env-file nokey.env --test-pace 5 --seconds 1 --data d --no-lake; exits 0
-prints 'SIMULATED, KEYLESS'; prints 'SAMPLED when stopped'; prints 'late by p50'; prints 'kdp run --keyless --data d'
+prints 'SIMULATED, KEYLESS'; prints 'SAMPLED when stopped'; prints 'late by p50'; prints 'kdp run --keyless --env-file nokey.env --data d'
 to=$(printf '%s' "$out" | sed -n 's/.*complete to \([0-9:]*\) UTC.*/\1/p')
 [ -n "$to" ] || wrong 'the pause is not verified'
 trades "$from" "$(ns "$(date -u +%F) $to")" d 250
