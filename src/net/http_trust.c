@@ -40,8 +40,14 @@ on_verify(int ok, X509_STORE_CTX *store)
     struct kdp_http_trust *trust = ssl != NULL ? SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)) : NULL;
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
 
-    if (ok || trust == NULL)
+    if (trust == NULL)
         return ok;
+    if (ok) { /* of the whole chain when it is said of its end; until then the last reason stands, for another connection may
+                 just be putting it into words */
+        if (X509_STORE_CTX_get_error_depth(store) == 0)
+            trust->verify_error = X509_V_OK;
+        return ok;
+    }
     trust->verify_error = X509_STORE_CTX_get_error(store);
     trust->issuer[0] = '\0';
     if (cert != NULL) {
@@ -61,7 +67,6 @@ on_context(CURL *easy, void *context, void *arg)
     SSL_CTX *ssl = context;
 
     (void)easy;
-    trust->verify_error = X509_V_OK;
     SSL_CTX_set1_cert_store(ssl, trust->store);
     SSL_CTX_set_app_data(ssl, trust);
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, on_verify);
