@@ -20,7 +20,8 @@ done
 cat "$dir/out"
 grep -q '^whole=60 of=60 retried=[2-9]$' "$dir/out" || { echo "not what was asked for" >&2; exit 1; }
 for path in cut end refused gone; do
-    [ "$(grep -c "^2 [0-9]* /x/$path\$" "$dir/log")" = 2 ] || { echo "$path was not asked for twice" >&2; cat "$dir/log" >&2; exit 1; }
+    # twice, or more often: its repeat may be on the connection that goes down
+    [ "$(grep -c "^2 [0-9]* /x/$path\$" "$dir/log")" -ge 2 ] || { echo "$path was not asked for again" >&2; cat "$dir/log" >&2; exit 1; }
 done
 many=$(cut -d' ' -f2 "$dir/log" | sort -u | wc -l)
 [ "$many" -le 8 ] || { echo "$many connections for 4 requests at once" >&2; exit 1; }
