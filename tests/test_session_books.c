@@ -263,6 +263,25 @@ KDP_TEST(more_markets_than_all_connections_take_are_told)
     model_end(&m);
 }
 
+/* The exchange may take the first markets of a command that it refuses: then the others must not be asked for for ever. */
+KDP_TEST(a_subscription_that_a_refused_command_filled_is_begun_anew)
+{
+    for (uint32_t markets = 16; markets <= 60; markets++)
+        for (uint32_t most = 3; most <= 9; most += 2) {
+            struct model m;
+
+            model_begin(&m, markets);
+            m.config.connections = 2;
+            m.subscription_max = most;
+            m.subscription_fills = true;
+            model_run(&m, 90 * S_NS);
+            if (!model_live(&m))
+                kdp_test_fail(__FILE__, __LINE__, "%u markets, %u in a subscription: not all are live",
+                              markets, most);
+            model_end(&m);
+        }
+}
+
 KDP_TEST(a_refused_ticker_does_not_take_its_batch_with_it)
 {
     struct model m;

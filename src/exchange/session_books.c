@@ -90,6 +90,7 @@ subscribe(struct kdp_session *s, uint16_t at, struct kdp_action *action)
     sub->members += count;
     if (first) {
         sub->state = SUB_ASKED;
+        sub->relearn = false;
         sub->at_ns = s->mono;
         sub->cmd = id;
         sub->tries++;
@@ -133,6 +134,7 @@ unsubscribe(struct kdp_session *s, uint16_t at, struct kdp_action *action)
 
     sub->cmd = command_begin(s, at, COMMAND_UNSUBSCRIBE, CHAN_BOOK);
     sub->state = SUB_ENDING;
+    sub->relearn = false;
     sub->at_ns = s->mono;
     session_wake(s, s->mono + UNSUBSCRIBE_WAIT);
     return command_end(s, at, 0, action);
@@ -365,6 +367,8 @@ books_work(struct kdp_session *s, uint16_t at, struct kdp_action *action)
     default:
         break;
     }
+    if (sub->relearn)
+        return command_may(s, at) && unsubscribe(s, at, action);
     look_at_waiting(s, at);
     if (line->lists[LIST_ADD].count + line->lists[LIST_SNAP].count + line->lists[LIST_WAIT].count +
                 line->lists[LIST_STUCK].count ==
@@ -585,7 +589,12 @@ books_refused(struct kdp_session *s, uint16_t at, const struct sent *sent, int64
         line->batch = sent->count / 2; /* narrowing down how many it takes */
     else if (sub->members > 0)
         place_cap(s, at, sub->members);
-    else
+    else if (sent->count > 1 && sub->state == SUB_ON) {
+        /* the refused ones fill it: some of them were taken all the same, and which is not known. Asked for again and again they
+         * would be refused for ever: it is ended, and begun with fewer */
+        line->batch = (sent->count + 1) / 2;
+        sub->relearn = true;
+    } else
         sub_ended(s, at, CHAN_BOOK, session_jitter(s, 10 * SECOND));
 }
 

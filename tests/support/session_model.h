@@ -97,10 +97,11 @@ struct model {
     } cached[256];
     int64_t cutoff_ns; /* trades before it are in the historical tier alone; 0: there is one tier */
     bool unreachable;  /* no request is answered */
-    bool no_history, books_private;      /* historical trades are 404; books 401 */
-    uint32_t page;                       /* items in a page of REST, 0: as asked */
-    uint32_t subscription_max;           /* error 26 beyond it, 0: none */
-    uint32_t commands_max;               /* error 27 beyond so many a second, 0: none */
+    bool no_history, books_private; /* historical trades are 404; books 401 */
+    uint32_t page;                  /* items in a page of REST, 0: as asked */
+    uint32_t subscription_max;      /* error 26 beyond it, 0: none */
+    bool subscription_fills; /* what fits is taken all the same, and its snapshots come behind the error */
+    uint32_t commands_max;   /* error 27 beyond so many a second, 0: none */
     bool paused;
     int64_t resume_ns;
     int rest_status;   /* every request is answered with it, 0: normally */
@@ -115,7 +116,7 @@ struct model {
     /* chances in 1,000 */
     uint32_t lose_snapshot, lose_reply, lose_trade, rest_fails;
     bool lose_tail;             /* a lost trade is not revealed by a later number */
-    bool page_circle; /* cursors of trades lead in a circle */
+    bool page_circle;           /* cursors of trades lead in a circle */
     uint32_t get_snapshot_deaf; /* bit by line: get_snapshot is not answered */
 
     /* what was seen */

@@ -87,7 +87,7 @@ do_subscribe(struct model *m, uint16_t line, int64_t id, const char *json)
     const char *at = tickers_of(json);
     unsigned channel = 0;
     struct model_sub *sub;
-    uint32_t market, count = 0;
+    uint32_t market, count = 0, fresh = 0;
 
     m->subscribes++;
     while (channel < 5) {
@@ -116,7 +116,7 @@ do_subscribe(struct model *m, uint16_t line, int64_t id, const char *json)
         model_reply(m, line, KDP_NOTICE_ERROR, id, 0, channel, 11);
         return;
     }
-    if (m->subscription_max > 0 && count > m->subscription_max) {
+    if (m->subscription_max > 0 && count > m->subscription_max && !m->subscription_fills) {
         l->outstanding[channel] = 0;
         model_reply(m, line, KDP_NOTICE_ERROR, id, 0, channel, 26);
         return;
@@ -135,9 +135,15 @@ do_subscribe(struct model *m, uint16_t line, int64_t id, const char *json)
     }
     sub->all = at == NULL;
     model_reply(m, line, KDP_NOTICE_SUBSCRIBED, id, sub->sid, channel, 0);
+    for (const char *p = at; p != NULL && (market = next_ticker(m, &p)) != UINT32_MAX;)
+        fresh += !sub->in[market];
+    if (m->subscription_fills && m->subscription_max > 0 && sub->members + fresh > m->subscription_max)
+        model_reply(m, line, KDP_NOTICE_ERROR, id, sub->sid, channel, 26);
     while (at != NULL && (market = next_ticker(m, &at)) != UINT32_MAX) {
         bool was = sub->in[market];
 
+        if (!was && m->subscription_max > 0 && sub->members >= m->subscription_max)
+            continue;
         sub->members += !was;
         sub->in[market] = 1;
         if (channel == 0 && !was)
