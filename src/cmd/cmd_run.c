@@ -478,6 +478,8 @@ close_all(struct run *run)
         run->result.lake_whole = run->result.lake && closed == 0 && !run->topology.sealer.no_sql;
         rc = rc != 0 ? rc : closed;
     }
+    if (rc != 0 && run->result.not_taped > 0)
+        kdpi_hint("What the tape lacks is kept in shared memory: free space, and the next start writes it");
     return rc;
 }
 

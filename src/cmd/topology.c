@@ -59,7 +59,7 @@ wait_for_tape(void *arg)
     }
     if (kdp_cli_interrupted() != 0 && blocked != NULL) {
         kdpi_fail(KDP_ESTOPPED, "stopped while the tape could not be written: %s", blocked);
-        kdpi_hint("What it lacks is kept in shared memory: free space, and the next start writes it");
+        kdpi_hint("What the tape lacks is kept in shared memory: free space, and the next start writes it");
         return -KDP_ESTOPPED;
     }
     pause_ns(50000);
